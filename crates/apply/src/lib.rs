@@ -1,0 +1,1 @@
+//! The executor: inspects and ensures each action of a plan.

@@ -1,0 +1,1 @@
+//! The command line as clap types, with init phases built from the phase tree.

@@ -1,0 +1,1 @@
+//! The kubeadm configuration documents as the user wrote them.

@@ -1,0 +1,1 @@
+//! Hints, printing of error chains, and exit codes.

@@ -1,0 +1,1 @@
+//! The resolved cluster: everything decided before anything is done.

@@ -1,0 +1,1 @@
+//! Commands that plan from the state of the host rather than from facts alone.

@@ -1,0 +1,1 @@
+//! Issues, reads and judges keys and certificates.

@@ -1,0 +1,3 @@
+//! The rinit program.
+
+fn main() {}

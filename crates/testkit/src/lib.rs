@@ -1,0 +1,1 @@
+//! Fixtures, comparisons and temporary roots for tests.

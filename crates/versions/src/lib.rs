@@ -1,0 +1,1 @@
+//! What differs by Kubernetes minor, as data.

@@ -1,0 +1,1 @@
+//! The phase tree, selection, data-flow check and run loop.

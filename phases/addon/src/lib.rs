@@ -1,0 +1,1 @@
+//! The addon phase of init.

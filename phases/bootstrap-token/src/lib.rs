@@ -1,0 +1,1 @@
+//! The bootstrap-token phase of init.

@@ -1,0 +1,1 @@
+//! The certs phase of init.

@@ -1,0 +1,1 @@
+//! The etcd phase of init.

@@ -1,0 +1,1 @@
+//! The kubeconfig phase of init.

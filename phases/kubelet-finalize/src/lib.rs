@@ -1,0 +1,1 @@
+//! The kubelet-finalize phase of init.

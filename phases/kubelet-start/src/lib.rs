@@ -1,0 +1,1 @@
+//! The kubelet-start phase of init.

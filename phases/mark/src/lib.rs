@@ -1,0 +1,1 @@
+//! The mark phase of init.

@@ -1,0 +1,1 @@
+//! The show-join-command phase of init.

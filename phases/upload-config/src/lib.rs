@@ -1,0 +1,1 @@
+//! The upload-config phase of init.

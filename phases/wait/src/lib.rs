@@ -1,0 +1,1 @@
+//! The wait phase of init.
