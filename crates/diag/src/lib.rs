@@ -1,1 +1,198 @@
-//! Hints, printing of error chains, and exit codes.
+//! How rinit speaks of trouble: problems with a way out, error chains, exit codes.
+//!
+//! Every crate has its own error enum; this crate holds what they share. It never prints, never
+//! ends the process, and knows nothing of Kubernetes.
+
+use std::error::Error;
+use std::fmt;
+
+/// One thing that is wrong, said to the person who can change it.
+///
+/// The message is a fragment that starts in lower case and has no full stop; the hint is a
+/// sentence that names the way out, with a command in backticks where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, and where.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a known way out.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same problem with a way out.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The problem behind an error: its chain as the message, and its hint.
+    pub fn from_error<E: Error + Hint>(error: &E) -> Self {
+        Self {
+            message: chain(error),
+            hint: error.hint(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a user can do about an error.
+pub trait Hint {
+    /// A sentence with a way out, or nothing where there is none.
+    fn hint(&self) -> Option<String>;
+}
+
+/// The error and its sources, joined by `: `.
+///
+/// Some libraries repeat their source in their own text; a source whose text already stands at
+/// the end of what was said is not said again.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(current) = source {
+        let next = current.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = current.source();
+    }
+    text
+}
+
+/// The exit codes of rinit: a contract with scripts, listed in `docs/exit-codes.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// What was asked for holds.
+    Success = 0,
+    /// Something failed while it was being done. Running the command again resumes.
+    Failure = 1,
+    /// The command line was not understood, or names an unknown phase.
+    Usage = 2,
+    /// The configuration has errors. Nothing was written.
+    Configuration = 3,
+    /// The host is not ready, or something on it stands in the way. Nothing was written.
+    Blocked = 4,
+    /// The cluster was made with another configuration, and init does not change one.
+    /// Nothing was written.
+    Conflict = 5,
+    /// A certificate is missing, has expired, or expires within the time asked about.
+    Expiring = 6,
+}
+
+impl ExitCode {
+    /// Every exit code with what it means, for the documentation and the help.
+    pub const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Success, "what was asked for holds"),
+        (
+            Self::Failure,
+            "something failed while it was being done; run the command again to resume",
+        ),
+        (
+            Self::Usage,
+            "the command line was not understood, or names an unknown phase",
+        ),
+        (
+            Self::Configuration,
+            "the configuration has errors; nothing was written",
+        ),
+        (
+            Self::Blocked,
+            "the host is not ready, or something stands in the way; nothing was written",
+        ),
+        (
+            Self::Conflict,
+            "the cluster was made with another configuration; nothing was written",
+        ),
+        (
+            Self::Expiring,
+            "a certificate is missing, expired, or expires within the time asked about",
+        ),
+    ];
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// The known name that is nearest to what was typed, however far it is.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    known
+        .into_iter()
+        .min_by_key(|name| edit_distance(&typed, &name.to_lowercase()))
+}
+
+/// The known name that was probably meant: the nearest, if at most a third of it differs.
+pub fn probable<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (typed.chars().count() / 3).max(2);
+    nearest(typed, known)
+        .filter(|name| edit_distance(&typed.to_lowercase(), &name.to_lowercase()) <= limit)
+}
+
+/// The number of inserted, deleted and replaced characters between two words (Levenshtein).
+fn edit_distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the file: {0}")]
+    struct Repeats(#[source] std::io::Error);
+
+    #[test]
+    fn a_source_is_said_once() {
+        let error = Repeats(std::io::Error::other("disk on fire"));
+        assert_eq!(chain(&error), "cannot read the file: disk on fire");
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_and_a_far_one_is_not() {
+        let names = ["certs", "kubeconfig", "control-plane", "kubelet-start"];
+        assert_eq!(probable("cert", names), Some("certs"));
+        assert_eq!(probable("controlplane", names), Some("control-plane"));
+        assert_eq!(probable("nonsense", names), None);
+        assert!(nearest("nonsense", names).is_some());
+    }
+
+    #[test]
+    fn every_exit_code_is_listed_in_order() {
+        for (index, (code, _)) in ExitCode::ALL.iter().enumerate() {
+            assert_eq!(*code as usize, index);
+        }
+    }
+}

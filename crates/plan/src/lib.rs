@@ -1,1 +1,32 @@
-//! The vocabulary of plans: actions, specifications and artefacts.
+//! The vocabulary of plans: what must hold on the host and in the cluster, as data.
+//!
+//! A phase turns facts into a [`Plan`], an ordered list of [`Action`]s from one closed enum; the
+//! executor looks at each and makes it hold. A plan holds intent, never bytes of a key: a
+//! certificate is a specification, a token is a reference. So a plan can be printed, compared and
+//! kept as a snapshot, and cannot leak anything.
+//!
+//! This crate never touches the host, never draws a random number, and never reads a clock.
+
+mod action;
+mod artefact;
+mod certificate;
+mod check;
+mod identity;
+mod object;
+mod path;
+mod secret;
+
+pub use action::{
+    Action, BootstrapTokenSpec, ClientRotation, DirectorySpec, FileSpec, ImagePull,
+    JoinCommandSpec, Lane, NodeMark, Plan, PullPolicy, Taint, UnitSpec, WaitSpec, WaitTarget,
+};
+pub use artefact::Artefact;
+pub use certificate::{
+    CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KeyPairSpec,
+    KubeconfigSpec, Signer, Subject, Validity,
+};
+pub use check::{Check, CheckKind, Severity};
+pub use identity::{constants, groups, users};
+pub use object::{ApiAccess, Fill, ObjectId, ObjectSpec, Reference, WriteStyle};
+pub use path::{FileMode, LogicalPath, PathError};
+pub use secret::Secret;
