@@ -1,1 +1,25 @@
-//! The resolved cluster: everything decided before anything is done.
+//! The resolved cluster: everything decided, nothing left to default.
+//!
+//! [`resolve`] joins what the user wrote with what the host is, and answers with [`Facts`] or with
+//! every problem at once. After it nothing fails for reasons of configuration. Phases are pure
+//! functions of facts.
+//!
+//! This crate never reads a file, a clock or the environment: all of that is in [`HostFacts`],
+//! which the host crate's caller collects.
+
+mod component_configs;
+mod facts;
+mod host_facts;
+mod overrides;
+mod paths;
+mod resolve;
+
+pub use facts::{
+    Addon, Api, Argument, Certificates, Component, Etcd, EnvironmentVariable, ExternalEtcd, Facts,
+    HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,
+    Timeouts, UploadCerts,
+};
+pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
+pub use overrides::Overrides;
+pub use paths::Paths;
+pub use resolve::{ResolveError, resolve};

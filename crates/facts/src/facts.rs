@@ -1,0 +1,425 @@
+//! The facts themselves: plain data, shown in snapshots, with secrets hidden.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rinit_plan::{
+    ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret, Taint,
+    Validity,
+};
+use rinit_versions::{KubernetesVersion, Minor};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Paths;
+
+/// Everything that is decided about the cluster and this node.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// The version of the control plane's components.
+    pub version: KubernetesVersion,
+    /// Its name in kubeconfigs, `kubernetes` unless configured.
+    pub cluster_name: String,
+    /// Where everything lies.
+    pub paths: Paths,
+    /// This node.
+    pub node: Node,
+    /// The service and pod networks.
+    pub network: Network,
+    /// Where the API server listens and is found.
+    pub api: Api,
+    /// How certificates are issued.
+    pub certificates: Certificates,
+    /// This node's etcd, or somebody else's.
+    pub etcd: Etcd,
+    /// What is configured for the API server.
+    pub api_server: Component,
+    /// What is configured for the controller manager.
+    pub controller_manager: Component,
+    /// What is configured for the scheduler.
+    pub scheduler: Component,
+    /// CoreDNS.
+    pub dns: Addon,
+    /// kube-proxy.
+    pub proxy: Addon,
+    /// The images of everything that runs, with registry and tag.
+    pub images: Images,
+    /// The ClusterConfiguration that the cluster keeps, in kubeadm's newest version.
+    pub cluster_configuration: Value,
+    /// The kubelets' KubeletConfiguration, with kubeadm's defaults, without anything of this node.
+    pub kubelet_configuration: Value,
+    /// Whether the user wrote a KubeletConfiguration.
+    pub kubelet_configuration_written: bool,
+    /// The KubeProxyConfiguration, with kubeadm's defaults.
+    pub kube_proxy_configuration: Value,
+    /// Whether the user wrote a KubeProxyConfiguration.
+    pub kube_proxy_configuration_written: bool,
+    /// Bootstrap tokens to create.
+    pub bootstrap_tokens: Vec<BootstrapTokenSpec>,
+    /// Whether and how the shared certificates go into the cluster.
+    pub upload_certs: UploadCerts,
+    /// How the join commands are shown.
+    pub join_options: JoinOptions,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// The user's patches, in the order of their files.
+    pub patches: Vec<Patch>,
+    /// Variables such as `HTTPS_PROXY` that the components inherit, sorted by name.
+    pub proxy_environment: Vec<EnvironmentVariable>,
+    /// Names of preflight checks whose errors count as warnings, in lower case; `all` is all.
+    pub ignored_checks: Vec<String>,
+    /// How the cluster is reached.
+    pub access: ApiAccess,
+    /// When this run began.
+    pub now: Timestamp,
+    /// What was decided without being told, and from what: said to the user at the start.
+    pub detected: Vec<String>,
+}
+
+/// This node.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// The name of its Node object.
+    pub name: String,
+    /// The name that the operating system goes by, in lower case.
+    pub hostname: String,
+    /// The socket of the container runtime, with `unix://`.
+    pub cri_socket: String,
+    /// Taints of the node.
+    pub taints: Vec<Taint>,
+    /// Extra arguments of the kubelet, in the user's order.
+    pub kubelet_extra_args: Vec<Argument>,
+    /// When images are pulled.
+    pub image_pull_policy: PullPolicy,
+    /// Whether images are pulled one after another.
+    pub image_pull_serial: bool,
+    /// The `resolv.conf` of systemd-resolved, where that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolv_conf: Option<LogicalPath>,
+}
+
+/// The networks of the cluster.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// The service networks, one or two of different families.
+    pub service_cidrs: Vec<IpNet>,
+    /// The service networks as the user wrote them, for the components' arguments.
+    pub service_subnet: String,
+    /// The pod networks; none if the network add-on brings its own.
+    pub pod_cidrs: Vec<IpNet>,
+    /// The pod networks as the user wrote them.
+    pub pod_subnet: String,
+    /// The domain of services, `cluster.local` unless configured.
+    pub dns_domain: String,
+    /// The address of the API server's service: the first of the first service network.
+    pub api_service_ip: IpAddr,
+    /// The address of the DNS service: the tenth of the first service network.
+    pub dns_service_ip: IpAddr,
+}
+
+/// Where the API server listens and is found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Api {
+    /// The address at which it is announced.
+    pub advertise_address: IpAddr,
+    /// Its port.
+    pub bind_port: u16,
+    /// Host of a stable endpoint in front of all control planes, if configured.
+    pub control_plane_host: Option<String>,
+    /// Port of that endpoint; the bind port where the user gave none.
+    pub control_plane_port: u16,
+}
+
+impl Api {
+    /// `host:port` of this node's own API server, with brackets around an IPv6 address.
+    pub fn local_endpoint(&self) -> String {
+        join_host_port(&self.advertise_address.to_string(), self.bind_port)
+    }
+
+    /// The URL of this node's own API server.
+    pub fn local_url(&self) -> String {
+        format!("https://{}", self.local_endpoint())
+    }
+
+    /// `host:port` of the stable endpoint, or of this node's API server where there is none.
+    pub fn endpoint(&self) -> String {
+        match &self.control_plane_host {
+            Some(host) => join_host_port(host, self.control_plane_port),
+            None => self.local_endpoint(),
+        }
+    }
+
+    /// The URL by which the rest of the cluster finds the API server.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.endpoint())
+    }
+}
+
+/// Joins a host and a port, with brackets around an IPv6 address.
+fn join_host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// How certificates are issued.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificates {
+    /// The algorithm of every new key.
+    pub algorithm: KeyAlgorithm,
+    /// The validity of new authorities.
+    pub ca_validity: Validity,
+    /// The validity of new leaf certificates.
+    pub leaf_validity: Validity,
+    /// DNS names of the API server's certificate, sorted, each once.
+    pub api_server_dns_names: Vec<String>,
+    /// Addresses of the API server's certificate, each once.
+    pub api_server_ip_addresses: Vec<IpAddr>,
+    /// Whether the cluster's authority signs elsewhere: its certificate lies here, its key not.
+    /// Then the controller manager signs nothing.
+    pub external_cluster_ca: bool,
+}
+
+/// Whose etcd the API server uses.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Etcd {
+    /// A static pod of this node.
+    Local(Box<LocalEtcd>),
+    /// Somebody else's.
+    External(ExternalEtcd),
+}
+
+/// etcd as a static pod of this node.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocalEtcd {
+    /// Where its data lies, `/var/lib/etcd` unless configured.
+    pub data_dir: LogicalPath,
+    /// Extra arguments, in the user's order.
+    pub extra_args: Vec<Argument>,
+    /// Extra variables.
+    pub extra_envs: Vec<EnvironmentVariable>,
+    /// DNS names of the server certificate, sorted.
+    pub server_dns_names: Vec<String>,
+    /// Addresses of the server certificate.
+    pub server_ip_addresses: Vec<IpAddr>,
+    /// DNS names of the peer certificate, sorted.
+    pub peer_dns_names: Vec<String>,
+    /// Addresses of the peer certificate.
+    pub peer_ip_addresses: Vec<IpAddr>,
+}
+
+/// An etcd that rinit does not run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalEtcd {
+    /// Its client URLs.
+    pub endpoints: Vec<String>,
+    /// URLs for plain HTTP requests such as the version, where they differ.
+    pub http_endpoints: Vec<String>,
+    /// The authority of its servers.
+    pub ca_file: Option<LogicalPath>,
+    /// The client certificate.
+    pub cert_file: Option<LogicalPath>,
+    /// The client key.
+    pub key_file: Option<LogicalPath>,
+}
+
+/// What is configured for one component of the control plane.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Extra arguments, in the user's order.
+    pub extra_args: Vec<Argument>,
+    /// Extra volumes of the static pod.
+    pub extra_volumes: Vec<HostPathVolume>,
+    /// Extra variables.
+    pub extra_envs: Vec<EnvironmentVariable>,
+    /// Folders with certificate authorities of the operating system that exist on this host
+    /// beside `/etc/ssl/certs`, for the components that mount them.
+    pub host_ca_folders: Vec<LogicalPath>,
+}
+
+/// A command line argument without its leading dashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Argument {
+    /// The name, such as `audit-log-path`.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// A variable of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EnvironmentVariable {
+    /// The name.
+    pub name: String,
+    /// The rest of the EnvVar (Kubernetes core/v1): `value` or `valueFrom`.
+    #[serde(flatten)]
+    pub source: serde_json::Map<String, Value>,
+}
+
+/// A file or folder of the node in a static pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostPathVolume {
+    /// The name of the volume.
+    pub name: String,
+    /// The path on the node.
+    pub host_path: String,
+    /// The path in the container.
+    pub mount_path: String,
+    /// Whether the container may not write to it.
+    pub read_only: bool,
+    /// The type of the path (Kubernetes HostPathType), empty for unchecked.
+    pub path_type: String,
+}
+
+/// An add-on that init installs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Addon {
+    /// Whether the user does without it.
+    pub disabled: bool,
+}
+
+/// The images of everything that runs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Images {
+    /// kube-apiserver.
+    pub api_server: String,
+    /// kube-controller-manager.
+    pub controller_manager: String,
+    /// kube-scheduler.
+    pub scheduler: String,
+    /// kube-proxy.
+    pub proxy: String,
+    /// CoreDNS.
+    pub dns: String,
+    /// etcd.
+    pub etcd: String,
+    /// The sandbox of every pod.
+    pub pause: String,
+}
+
+/// Whether and how the shared certificates go into the cluster.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadCerts {
+    /// Whether they do (`--upload-certs`).
+    pub enabled: bool,
+    /// 64 hexadecimal digits; the user's, or drawn for this run.
+    pub certificate_key: Secret<String>,
+    /// Whether the key was drawn for this run.
+    pub drawn: bool,
+    /// The token whose end removes the uploaded certificates, two hours from now.
+    pub ttl_token: BootstrapTokenSpec,
+}
+
+/// How the join commands are shown.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinOptions {
+    /// `--skip-token-print`.
+    pub withhold_token: bool,
+    /// `--skip-certificate-key-print`.
+    pub withhold_certificate_key: bool,
+}
+
+/// How long things may take, in seconds.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// For each component of the control plane to become healthy.
+    pub control_plane_component_health_check: u64,
+    /// For the kubelet to become healthy.
+    pub kubelet_health_check: u64,
+    /// For one write to the API server, with its retries.
+    pub kubernetes_api_call: u64,
+}
+
+/// One patch of a file or object that rinit makes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Patch {
+    /// What it changes.
+    pub target: PatchTarget,
+    /// How it changes it.
+    pub patch_type: PatchType,
+    /// The patch.
+    pub document: Value,
+    /// The file it was read from, for messages.
+    pub file: String,
+}
+
+/// What can be patched, by kubeadm's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PatchTarget {
+    /// The static pod of etcd.
+    #[serde(rename = "etcd")]
+    Etcd,
+    /// The static pod of the API server.
+    #[serde(rename = "kube-apiserver")]
+    ApiServer,
+    /// The static pod of the controller manager.
+    #[serde(rename = "kube-controller-manager")]
+    ControllerManager,
+    /// The static pod of the scheduler.
+    #[serde(rename = "kube-scheduler")]
+    Scheduler,
+    /// This node's KubeletConfiguration.
+    #[serde(rename = "kubeletconfiguration")]
+    KubeletConfiguration,
+    /// The Deployment of CoreDNS.
+    #[serde(rename = "corednsdeployment")]
+    CoreDnsDeployment,
+    /// The DaemonSet of kube-proxy (kubeadm 1.37).
+    #[serde(rename = "kubeproxydaemonset")]
+    KubeProxyDaemonSet,
+}
+
+impl PatchTarget {
+    /// All targets with their names in file names.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Etcd, "etcd"),
+        (Self::ApiServer, "kube-apiserver"),
+        (Self::ControllerManager, "kube-controller-manager"),
+        (Self::Scheduler, "kube-scheduler"),
+        (Self::KubeletConfiguration, "kubeletconfiguration"),
+        (Self::CoreDnsDeployment, "corednsdeployment"),
+        (Self::KubeProxyDaemonSet, "kubeproxydaemonset"),
+    ];
+}
+
+/// How a patch changes its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PatchType {
+    /// Strategic merge (Kubernetes).
+    Strategic,
+    /// JSON merge patch (RFC 7396).
+    Merge,
+    /// JSON patch (RFC 6902).
+    Json,
+}
+
+impl Facts {
+    /// The Kubernetes minor, which most tables are keyed by.
+    pub fn minor(&self) -> Minor {
+        self.version.minor()
+    }
+
+    /// The patches of one target, in order.
+    pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
+        self.patches.iter().filter(move |patch| patch.target == target)
+    }
+
+    /// The mode of a static pod manifest.
+    pub const MANIFEST_MODE: FileMode = FileMode::PRIVATE;
+}

@@ -1,0 +1,62 @@
+//! What planning must know of the host: read once, before anything is decided.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use rinit_plan::{LogicalPath, Secret};
+use serde_json::Value;
+
+/// What the host is, as far as decisions hang on it. Plain data; the binary collects it.
+#[derive(Debug, Clone)]
+pub struct HostFacts {
+    /// The name of the operating system's host.
+    pub hostname: String,
+    /// The global address of the interface of the default route, IPv4 before IPv6.
+    pub default_address: Option<IpAddr>,
+    /// The name of that interface, for messages.
+    pub default_interface: Option<String>,
+    /// A global address of the loopback interface, used where the advertise address is loopback.
+    pub loopback_global_address: Option<IpAddr>,
+    /// Known CRI sockets that exist, without `unix://`.
+    pub cri_sockets: Vec<String>,
+    /// Folders with certificate authorities that exist, by kubeadm's candidates.
+    pub ca_folders: Vec<LogicalPath>,
+    /// Variables of the environment whose name ends in `_proxy`.
+    pub proxy_environment: Vec<(String, String)>,
+    /// Whether systemd-resolved is active.
+    pub systemd_resolved: bool,
+    /// Whether the cluster authority's certificate is there.
+    pub cluster_ca_certificate: bool,
+    /// Whether the cluster authority's key is there.
+    pub cluster_ca_key: bool,
+    /// What an earlier init left.
+    pub existing: ExistingCluster,
+    /// The files of the patches folder.
+    pub patch_files: Vec<PatchFile>,
+    /// The clock at the start of the run.
+    pub now: Timestamp,
+    /// A token drawn for this run, `abcdef.0123456789abcdef`, used where the user gives none.
+    pub drawn_token: Secret<String>,
+    /// A token drawn for the life of the uploaded certificates.
+    pub drawn_ttl_token: Secret<String>,
+    /// A certificate key drawn for this run, 64 hexadecimal digits.
+    pub drawn_certificate_key: Secret<String>,
+}
+
+/// What an earlier init left on this host, so that a second one takes it up.
+#[derive(Debug, Clone, Default)]
+pub struct ExistingCluster {
+    /// The image tag of the API server's manifest, such as `v1.37.2`.
+    pub version: Option<String>,
+    /// The first second of the cluster authority's certificate.
+    pub ca_not_before: Option<Timestamp>,
+}
+
+/// One file of the patches folder.
+#[derive(Debug, Clone)]
+pub struct PatchFile {
+    /// Its name, such as `kube-apiserver0+strategic.yaml`.
+    pub name: String,
+    /// Its documents, or why it could not be read.
+    pub documents: Result<Vec<Value>, String>,
+}
