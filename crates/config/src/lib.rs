@@ -1,1 +1,41 @@
 //! The kubeadm configuration documents as the user wrote them.
+//!
+//! Reads a file of `kubeadm.k8s.io/v1beta4` documents, strictly, and says everything that is wrong
+//! with it at once, each finding with its place. It never reads a file, the host or the network,
+//! never fills in a default, and never shows a token or key. What the values lead to is decided in
+//! `rinit-facts`.
+//!
+//! ```
+//! use rinit_config::{ReadOptions, parse};
+//!
+//! let text = b"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: one\n";
+//! let documents = parse("cluster.yaml", text, ReadOptions::default()).expect("a good file");
+//! assert_eq!(documents.cluster.and_then(|cluster| cluster.cluster_name).as_deref(), Some("one"));
+//! ```
+
+mod check;
+mod documents;
+mod duration;
+mod finding;
+mod format;
+mod mask;
+mod nearest;
+mod scalar;
+pub mod schema;
+mod secret;
+mod source;
+mod timestamp;
+mod tree;
+pub mod v1beta4;
+
+pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse};
+pub use duration::{GoDuration, NotADuration};
+pub use finding::{Finding, Findings, Severity};
+pub use format::{Count, Format};
+pub use secret::{BootstrapToken, CertificateKey, WITHHELD};
+pub use source::{Place, Source};
+pub use timestamp::Timestamp;
+pub use v1beta4::{
+    ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
+    UpgradeConfiguration,
+};

@@ -1,0 +1,245 @@
+//! Walks a document along its schema and notes everything that does not fit.
+
+use crate::duration::GoDuration;
+use crate::finding::{Finding, Findings, Severity};
+use crate::format::Format;
+use crate::nearest::nearest;
+use crate::schema::{ObjectSchema, Shape};
+use crate::timestamp::Timestamp;
+use crate::tree::{Node, NodeKind};
+use crate::{ReadOptions, UnknownFields};
+
+/// Fields that every document has beside its own.
+const TYPE_META: [&str; 2] = ["apiVersion", "kind"];
+
+/// Checks a whole document.
+pub(crate) fn document(
+    root: &Node,
+    schema: &'static ObjectSchema,
+    options: ReadOptions,
+    findings: &mut Findings,
+) {
+    Walk { options, findings }.object(root, schema, "", &TYPE_META);
+}
+
+struct Walk<'findings> {
+    options: ReadOptions,
+    findings: &'findings mut Findings,
+}
+
+impl Walk<'_> {
+    fn error(&mut self, node: &Node, path: &str, message: impl Into<String>) {
+        self.findings
+            .push(Finding::error(node.span, message).with_path(path));
+    }
+
+    fn object(&mut self, node: &Node, schema: &'static ObjectSchema, path: &str, more: &[&str]) {
+        let Some(entries) = node.entries() else {
+            return;
+        };
+        let fields = schema.all_fields();
+        for entry in entries {
+            let path = join(path, &entry.key);
+            let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
+                if !more.contains(&entry.key.as_str()) {
+                    let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                    self.unknown_field(entry, schema, &known, &path);
+                }
+                continue;
+            };
+            self.value(&entry.value, field.shape, field.format, &path);
+        }
+        for field in fields
+            .iter()
+            .filter(|field| field.format == Format::Required && node.get(field.name).is_none())
+        {
+            self.error(node, &join(path, field.name), "must be set");
+        }
+    }
+
+    fn unknown_field(
+        &mut self,
+        entry: &crate::tree::Entry,
+        schema: &ObjectSchema,
+        known: &[&str],
+        path: &str,
+    ) {
+        let severity = match self.options.unknown_fields {
+            UnknownFields::Error => Severity::Error,
+            UnknownFields::Warn => Severity::Warning,
+        };
+        // The name may be a misspelt secret, and what it holds then is one.
+        self.findings
+            .source_mut()
+            .secrets
+            .extend(secret_span(entry));
+        let message = format!("{} has no field `{}`", schema.name, entry.key);
+        let finding = Finding::new(severity, entry.key_span, message).with_path(path);
+        self.findings
+            .push(match nearest(&entry.key, known.iter().copied()) {
+                Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
+                None => finding.with_hint(format!("the fields here are: {}", known.join(", "))),
+            });
+    }
+
+    fn value(&mut self, node: &Node, shape: &'static Shape, format: Format, path: &str) {
+        if matches!(node.kind, NodeKind::Null) {
+            return;
+        }
+        match (shape, &node.kind) {
+            (Shape::Any, _) | (Shape::Bool, NodeKind::Bool(_)) => {}
+            (Shape::Text, NodeKind::Text(text)) => self.format(node, format, text, path),
+            (Shape::Secret(format), NodeKind::Text(text)) => {
+                self.findings.source_mut().secrets.push(node.span);
+                self.format(node, *format, text, path);
+            }
+            (Shape::Choice(words), NodeKind::Text(text)) => self.choice(node, words, text, path),
+            (Shape::Integer, NodeKind::Integer(_) | NodeKind::Float(_)) => {
+                self.integer(node, format, path)
+            }
+            (Shape::Duration, NodeKind::Text(text)) => {
+                if text.parse::<GoDuration>().is_err() {
+                    let finding = Finding::error(node.span, format!("`{text}` is not a duration"))
+                        .with_path(path);
+                    self.findings.push(
+                        finding
+                            .with_hint("write it with units, such as `1h30m`, `4m0s` or `500ms`"),
+                    );
+                }
+            }
+            (Shape::Timestamp, NodeKind::Text(text)) => {
+                if text.parse::<Timestamp>().is_err() {
+                    let finding =
+                        Finding::error(node.span, format!("`{text}` is not a point in time"))
+                            .with_path(path);
+                    self.findings
+                        .push(finding.with_hint("write it as `2030-01-31T12:00:00Z`"));
+                }
+            }
+            (Shape::List(item_shape), NodeKind::List(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("{path}[{index}]");
+                    if matches!(item.kind, NodeKind::Null)
+                        && !matches!(item_shape, Shape::Object(_) | Shape::Any)
+                    {
+                        self.error(item, &path, "an item of this list must not be empty");
+                    } else if item.text() == Some("") {
+                        self.error(item, &path, "an item of this list must not be empty");
+                    } else {
+                        self.value(item, item_shape, format, &path);
+                    }
+                }
+            }
+            (Shape::Map(value_shape), NodeKind::Map(entries)) => {
+                for entry in entries {
+                    let path = join(path, &entry.key);
+                    if matches!(entry.value.kind, NodeKind::Null) {
+                        self.wrong_shape(&entry.value, value_shape, &path);
+                    } else {
+                        self.value(&entry.value, value_shape, format, &path);
+                    }
+                }
+            }
+            (Shape::Object(schema), NodeKind::Map(_)) => self.object(node, schema, path, &[]),
+            _ => self.wrong_shape(node, shape, path),
+        }
+    }
+
+    fn wrong_shape(&mut self, node: &Node, shape: &'static Shape, path: &str) {
+        let secret = matches!(shape, Shape::Secret(_));
+        if secret {
+            self.findings.source_mut().secrets.push(node.span);
+        }
+        let message = format!("wants {}, found {}", shape.wanted(), node.found());
+        let finding = Finding::error(node.span, message).with_path(path);
+        let hint = match (shape, &node.kind) {
+            (Shape::Text | Shape::Secret(_) | Shape::Choice(_), NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_)) => {
+                Some("put it in quotes".to_owned())
+            }
+            (Shape::Duration, NodeKind::Integer(number)) => Some(format!("add the unit, such as `{number}s`")),
+            (Shape::Bool | Shape::Integer, NodeKind::Text(_)) => Some("write it without quotes".to_owned()),
+            (Shape::List(Shape::Object(schema)), NodeKind::Map(_))
+                if schema.fields.first().is_some_and(|field| field.name == "name") && schema.fields.len() == 2 =>
+            {
+                Some("since v1beta4 each is an item of its own: `- name: <flag>` and `value: \"<text>\"`".to_owned())
+            }
+            (Shape::List(_), _) => Some("begin each item with `- `".to_owned()),
+            _ => None,
+        };
+        self.findings.push(match hint {
+            Some(hint) => finding.with_hint(hint),
+            None => finding,
+        });
+    }
+
+    fn format(&mut self, node: &Node, format: Format, text: &str, path: &str) {
+        // An empty text stands for no value, as in Go.
+        if text.is_empty() && format != Format::Required {
+            return;
+        }
+        if let Err(breach) = format.check(text) {
+            let finding = Finding::error(node.span, breach.message).with_path(path);
+            self.findings.push(match breach.hint {
+                Some(hint) => finding.with_hint(hint),
+                None => finding,
+            });
+        }
+    }
+
+    fn choice(&mut self, node: &Node, words: &'static [&'static str], text: &str, path: &str) {
+        if text.is_empty() || words.contains(&text) {
+            return;
+        }
+        let finding = Finding::error(
+            node.span,
+            format!("`{text}` is not one of: {}", words.join(", ")),
+        )
+        .with_path(path);
+        self.findings
+            .push(match nearest(text, words.iter().copied()) {
+                Some(word) => finding.with_hint(format!("did you mean `{word}`?")),
+                None => finding,
+            });
+    }
+
+    fn integer(&mut self, node: &Node, format: Format, path: &str) {
+        let Some(number) = node.whole_number() else {
+            self.error(
+                node,
+                path,
+                "wants a whole number, found one with a fraction",
+            );
+            return;
+        };
+        let (minimum, maximum) = match format {
+            Format::Number(count) => (count.minimum, count.maximum),
+            _ => (i32::MIN, i32::MAX),
+        };
+        if !(i128::from(minimum)..=i128::from(maximum)).contains(&number) {
+            self.error(
+                node,
+                path,
+                format!("{number} is not within {minimum} and {maximum}"),
+            );
+        }
+    }
+}
+
+/// Where the value of an unknown field is, if its name is like that of a secret.
+fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
+    let like_a_secret = nearest(
+        &entry.key,
+        ["token", "certificateKey", "tlsBootstrapToken"].into_iter(),
+    )
+    .is_some();
+    (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
+}
+
+/// The path of a field below another.
+pub(crate) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}

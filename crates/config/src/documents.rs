@@ -1,0 +1,333 @@
+//! From the bytes of a file to its documents: which kinds there are, and how each is read.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::check;
+use crate::finding::{Finding, Findings, Severity};
+use crate::nearest::nearest;
+use crate::schema::{ObjectSchema, Typed};
+use crate::source::{Place, Source, SourceDocument, Span};
+use crate::tree::{self, Node};
+use crate::v1beta4::{
+    ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
+    UpgradeConfiguration,
+};
+
+/// The version of kubeadm's documents that is read.
+pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
+const GROUP: &str = "kubeadm.k8s.io";
+const KUBELET: (&str, &str) = ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration");
+const KUBE_PROXY: (&str, &str) = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration");
+
+/// The kinds of kubeadm's group with their fields.
+const KINDS: [(&str, &ObjectSchema); 5] = [
+    ("InitConfiguration", InitConfiguration::SCHEMA),
+    ("ClusterConfiguration", ClusterConfiguration::SCHEMA),
+    ("JoinConfiguration", JoinConfiguration::SCHEMA),
+    ("ResetConfiguration", ResetConfiguration::SCHEMA),
+    ("UpgradeConfiguration", UpgradeConfiguration::SCHEMA),
+];
+
+/// The last minor of kubeadm that converts an older version of its documents.
+const OLDER_VERSIONS: [(&str, &str); 6] = [
+    ("v1alpha1", "1.11"),
+    ("v1alpha2", "1.12"),
+    ("v1alpha3", "1.14"),
+    ("v1beta1", "1.15"),
+    ("v1beta2", "1.22"),
+    ("v1beta3", "1.36"),
+];
+
+/// More than this is refused: it is no configuration, and etcd could not store it.
+const MAXIMUM_BYTES: usize = 4 << 20;
+
+/// What to make of a field that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The file is refused.
+    #[default]
+    Error,
+    /// The field is left out with a warning, for files made for a newer kubeadm.
+    Warn,
+}
+
+/// How to read a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// What to make of a field that is not known.
+    pub unknown_fields: UnknownFields,
+}
+
+/// The documents of a file, each as written.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    /// What only the first control-plane node needs to know.
+    pub init: Option<InitConfiguration>,
+    /// What holds for the whole cluster.
+    pub cluster: Option<ClusterConfiguration>,
+    /// How a node joins.
+    pub join: Option<JoinConfiguration>,
+    /// How a node is reset.
+    pub reset: Option<ResetConfiguration>,
+    /// How a cluster is upgraded.
+    pub upgrade: Option<UpgradeConfiguration>,
+    /// The KubeletConfiguration, whole, with `apiVersion` and `kind`.
+    pub kubelet: Option<Value>,
+    /// The KubeProxyConfiguration, whole, with `apiVersion` and `kind`.
+    pub kube_proxy: Option<Value>,
+    /// What there is to say about a file that is taken.
+    pub warnings: Findings,
+    /// The file itself, for the place of each value.
+    pub source: Source,
+}
+
+impl Documents {
+    /// No document at all, as when no file is given.
+    pub fn none(file_name: &str) -> Self {
+        Self::empty(Source::new(file_name, ""))
+    }
+
+    fn empty(source: Source) -> Self {
+        Self {
+            init: None,
+            cluster: None,
+            join: None,
+            reset: None,
+            upgrade: None,
+            kubelet: None,
+            kube_proxy: None,
+            warnings: Findings::new(source.clone()),
+            source,
+        }
+    }
+}
+
+/// Reads a file: YAML or JSON, UTF-8, with or without byte-order mark, one document or several in
+/// any order. Fails with everything that is wrong if anything is.
+pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Documents, Findings> {
+    let text = match decode(file_name, text) {
+        Ok(text) => text,
+        Err(findings) => return Err(*findings),
+    };
+    let (roots, faults) = tree::read(text);
+    let mut findings = Findings::new(Source::new(file_name, text));
+    for fault in faults {
+        let finding = Finding::error(fault.span, fault.message);
+        findings.push(match fault.hint {
+            Some(hint) => finding.with_hint(hint),
+            None => finding,
+        });
+    }
+    let mut seen = Vec::new();
+    for root in &roots {
+        if let Some(document) = identify(root, &mut seen, options, &mut findings) {
+            findings.source_mut().documents.push(document);
+        }
+    }
+    if findings.has_errors() {
+        return Err(findings);
+    }
+    assemble(findings)
+}
+
+fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
+    let refuse = |source: &str, place: Place, message: &str, hint: &str| {
+        let mut findings = Findings::new(Source::new(file_name, source));
+        findings.push(
+            Finding::error(
+                Span {
+                    start: place,
+                    end: place,
+                },
+                message,
+            )
+            .with_hint(hint),
+        );
+        Box::new(findings)
+    };
+    if bytes.len() > MAXIMUM_BYTES {
+        let message = format!(
+            "the file has {} bytes, more than any configuration",
+            bytes.len()
+        );
+        return Err(refuse(
+            "",
+            Place::START,
+            &message,
+            "give the file of kubeadm's documents",
+        ));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let good = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+        let line = good.matches('\n').count() + 1;
+        let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        refuse(
+            good,
+            Place { line, column },
+            "the file is not UTF-8",
+            "save it as UTF-8",
+        )
+    })
+}
+
+/// Finds out what a document is and checks it as that. `None` if it is not one to read.
+fn identify(
+    root: &Arc<Node>,
+    seen: &mut Vec<(String, Place)>,
+    options: ReadOptions,
+    findings: &mut Findings,
+) -> Option<SourceDocument> {
+    if matches!(root.kind, tree::NodeKind::Null) {
+        return None;
+    }
+    if root.entries().is_none() {
+        let message = format!("a document must be a map, found {}", root.found());
+        findings.push(Finding::error(root.span, message));
+        return None;
+    }
+    let api_version = type_field(root, "apiVersion", findings);
+    let kind = type_field(root, "kind", findings);
+    let (api_version, kind) = (api_version?, kind?);
+    let kind_span = root.get("kind").map_or(root.span, |node| node.span);
+    if let Some((_, first)) = seen.iter().find(|(other, _)| *other == kind) {
+        let message = format!(
+            "{kind} stands in the file twice, first in line {}",
+            first.line
+        );
+        findings.push(Finding::error(kind_span, message).with_hint("make one document of the two"));
+        return None;
+    }
+    seen.push((kind.clone(), kind_span.start));
+    let document = SourceDocument {
+        kind: kind.clone(),
+        root: Arc::clone(root),
+    };
+    if (api_version.as_str(), kind.as_str()) == KUBELET
+        || (api_version.as_str(), kind.as_str()) == KUBE_PROXY
+    {
+        return Some(document);
+    }
+    if api_version == API_VERSION
+        && let Some((_, schema)) = KINDS.iter().find(|(name, _)| *name == kind)
+    {
+        check::document(root, schema, options, findings);
+        return Some(document);
+    }
+    foreign(root, &api_version, &kind, findings);
+    None
+}
+
+fn type_field(root: &Node, name: &str, findings: &mut Findings) -> Option<String> {
+    match root.get(name) {
+        Some(node) => match node.text() {
+            Some(text) if !text.is_empty() => return Some(text.to_owned()),
+            _ => findings.push(
+                Finding::error(node.span, "wants the name of a kind or version").with_path(name),
+            ),
+        },
+        None => findings.push(
+            Finding::error(
+                Span {
+                    start: root.span.start,
+                    end: root.span.start,
+                },
+                "must be set in each document",
+            )
+            .with_path(name)
+            .with_hint(format!(
+                "begin with `apiVersion: {API_VERSION}` and `kind: ClusterConfiguration`"
+            )),
+        ),
+    }
+    None
+}
+
+/// A document that is not read: refused if it was surely meant for kubeadm, else only named.
+fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) {
+    let span_of = |name: &str| root.get(name).map_or(root.span, |node| node.span);
+    let version_span = span_of("apiVersion");
+    let group = api_version.split('/').next().unwrap_or_default();
+    if group == GROUP {
+        let version = api_version
+            .strip_prefix("kubeadm.k8s.io/")
+            .unwrap_or_default();
+        let older = OLDER_VERSIONS.iter().find(|(name, _)| *name == version);
+        findings.push(match older {
+            Some((_, minor)) => Finding::error(version_span, format!("{api_version} is too old to be read"))
+                .with_path("apiVersion")
+                .with_hint(format!(
+                    "convert the file with `kubeadm config migrate` of kubeadm {minor}, or rewrite it as {API_VERSION}"
+                )),
+            None if api_version != API_VERSION => {
+                Finding::error(version_span, format!("`{api_version}` is not a version of kubeadm's documents"))
+                    .with_path("apiVersion")
+                    .with_hint(format!("write `apiVersion: {API_VERSION}`"))
+            }
+            None => {
+                let finding = Finding::error(span_of("kind"), format!("{api_version} has no kind `{kind}`")).with_path("kind");
+                match nearest(kind, KINDS.iter().map(|(name, _)| *name)) {
+                    Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
+                    None => finding.with_hint(format!("its kinds are: {}", KINDS.map(|(name, _)| name).join(", "))),
+                }
+            }
+        });
+        return;
+    }
+    for (known_version, known_kind) in [KUBELET, KUBE_PROXY] {
+        if known_version.split('/').next() == Some(group) {
+            findings.push(
+                Finding::error(
+                    version_span,
+                    format!("`{kind}` of `{api_version}` is not read"),
+                )
+                .with_path("apiVersion")
+                .with_hint(format!(
+                    "write `apiVersion: {known_version}` and `kind: {known_kind}`"
+                )),
+            );
+            return;
+        }
+    }
+    let message = format!("`{kind}` of `{api_version}` is not for kubeadm and is left out");
+    findings.push(Finding::new(Severity::Warning, span_of("kind"), message).with_path("kind"));
+}
+
+/// Makes the typed documents of trees that were found good.
+fn assemble(findings: Findings) -> Result<Documents, Findings> {
+    let source = findings.source().clone();
+    let mut documents = Documents::empty(source.clone());
+    documents.warnings = findings.with_source(source.clone());
+    for SourceDocument { kind, root } in &source.documents {
+        let outcome = match kind.as_str() {
+            "InitConfiguration" => Typed::read(root).map(|read| documents.init = Some(read)),
+            "ClusterConfiguration" => Typed::read(root).map(|read| documents.cluster = Some(read)),
+            "JoinConfiguration" => Typed::read(root).map(|read| documents.join = Some(read)),
+            "ResetConfiguration" => Typed::read(root).map(|read| documents.reset = Some(read)),
+            "UpgradeConfiguration" => Typed::read(root).map(|read| documents.upgrade = Some(read)),
+            "KubeletConfiguration" => {
+                documents.kubelet = Some(root.to_value());
+                Ok(())
+            }
+            _ => {
+                documents.kube_proxy = Some(root.to_value());
+                Ok(())
+            }
+        };
+        if let Err(mismatch) = outcome {
+            // The check lets nothing through that does not read; if it did, the file is refused.
+            let mut findings = findings;
+            let message = format!(
+                "{kind} was found good but cannot be read: no {}",
+                mismatch.0
+            );
+            findings.push(
+                Finding::error(root.span, message).with_hint("report this as a fault of rinit"),
+            );
+            return Err(findings);
+        }
+    }
+    Ok(documents)
+}

@@ -1,0 +1,514 @@
+//! Rules for a single text or number, such as CIDRs, names, paths and endpoints.
+//!
+//! Each rule is kubeadm's own unless its line says so. None of them reads the host or the network,
+//! and none of their messages repeats a secret.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// A range of whole numbers, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The least.
+    pub minimum: i32,
+    /// The most.
+    pub maximum: i32,
+}
+
+/// A rule for the text of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Anything.
+    Free,
+    /// Anything but nothing.
+    Required,
+    /// A number in a range.
+    Number(Count),
+    /// A path that begins with a slash.
+    AbsolutePath,
+    /// An IP address.
+    IpAddress,
+    /// A host name or address, with a port or without.
+    HostPort,
+    /// A host name or address with its port.
+    HostAndPort,
+    /// A DNS name in lower case (RFC 1123 subdomain).
+    DnsSubdomain,
+    /// An address, a DNS name or a wildcard name.
+    SubjectAlternativeName,
+    /// One service network, or two of different families.
+    ServiceSubnet,
+    /// One pod network, or two of different families.
+    PodSubnet,
+    /// A registry with a path, as it stands before `/name:tag`.
+    ImageRepository,
+    /// A version or the label of one.
+    KubernetesVersion,
+    /// A socket of a container runtime.
+    CriSocket,
+    /// A URL with its scheme.
+    Url,
+    /// A group that a bootstrap token may authenticate as.
+    TokenGroup,
+    /// `sha256:` and 64 hexadecimal digits.
+    CaCertHash,
+    /// A bootstrap token.
+    BootstrapToken,
+    /// 64 hexadecimal digits.
+    CertificateKey,
+}
+
+/// Why a text breaks a rule: a message and, where there is one, a way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Breach {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Breach {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A service network has at least this many addresses, for the DNS service takes the tenth.
+const SERVICE_ADDRESSES: u128 = 10;
+/// A service network has at most this many bits for hosts, as in the API server.
+const SERVICE_HOST_BITS: u8 = 20;
+/// A pod network has at least this many addresses.
+const POD_ADDRESSES: u128 = 14;
+
+impl Format {
+    /// Whether a text keeps the rule. Empty text is not given to it: it stands for no value.
+    pub(crate) fn check(self, text: &str) -> Result<(), Breach> {
+        match self {
+            Self::Free | Self::Number(_) => Ok(()),
+            Self::Required if text.is_empty() => Err(Breach::new("must not be empty")),
+            Self::Required => Ok(()),
+            Self::AbsolutePath if text.starts_with('/') => Ok(()),
+            Self::AbsolutePath => Err(Breach::new(format!("`{text}` is not an absolute path"))
+                .hint("write the path from `/` on")),
+            Self::IpAddress => match parse_ip(text) {
+                Some(_) => Ok(()),
+                None => Err(Breach::new(format!("`{text}` is not an IP address"))),
+            },
+            Self::HostPort => host_port(text).map(drop),
+            Self::HostAndPort => host_and_port(text),
+            Self::DnsSubdomain => dns_subdomain(text),
+            Self::SubjectAlternativeName => subject_alternative_name(text),
+            Self::ServiceSubnet => networks(text).and_then(|networks| service_networks(&networks)),
+            Self::PodSubnet => networks(text).and_then(|networks| pod_networks(&networks)),
+            Self::ImageRepository => image_repository(text),
+            Self::KubernetesVersion => kubernetes_version(text),
+            Self::CriSocket => cri_socket(text),
+            Self::Url => url(text),
+            Self::TokenGroup => token_group(text),
+            Self::CaCertHash => ca_cert_hash(text),
+            Self::BootstrapToken => bootstrap_token(text),
+            Self::CertificateKey => certificate_key(text),
+        }
+    }
+}
+
+/// An address, with leading zeros in IPv4 parts as Kubernetes takes them.
+pub(crate) fn parse_ip(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = IpAddr::from_str(text) {
+        return Some(address);
+    }
+    let parts: Vec<u8> = text
+        .split('.')
+        .map(|part| {
+            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            digits
+                .then(|| part.trim_start_matches('0'))
+                .map(|part| if part.is_empty() { "0" } else { part })
+        })
+        .map(|part| part.and_then(|part| part.parse().ok()))
+        .collect::<Option<_>>()?;
+    let octets: [u8; 4] = parts.try_into().ok()?;
+    Some(IpAddr::V4(Ipv4Addr::from(octets)))
+}
+
+/// A network, with leading zeros in IPv4 parts as Kubernetes takes them.
+pub(crate) fn parse_network(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    if length.is_empty() || length.len() > 3 || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    IpNet::new(parse_ip(address)?, length.parse().ok()?).ok()
+}
+
+/// The networks of a text such as `10.244.0.0/16,fd00::/56`.
+pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Breach> {
+    let mut networks = Vec::new();
+    for part in text.split(',') {
+        let Some(network) = parse_network(part) else {
+            let breach = Breach::new(format!("`{part}` is not a CIDR"));
+            return Err(
+                if part.trim() != part && parse_network(part.trim()).is_some() {
+                    breach.hint("write the two networks without a space between them")
+                } else if parse_ip(part).is_some() {
+                    breach.hint("add the length of the prefix, such as `/16`")
+                } else {
+                    breach.hint(
+                        "write it as `10.96.0.0/12`, and two networks as `10.96.0.0/12,fd00::/108`",
+                    )
+                },
+            );
+        };
+        networks.push(network);
+    }
+    let families_differ = || {
+        matches!(
+            networks[..],
+            [IpNet::V4(_), IpNet::V6(_)] | [IpNet::V6(_), IpNet::V4(_)]
+        )
+    };
+    if networks.len() > 1 && !families_differ() {
+        return Err(Breach::new(format!(
+            "`{text}` is neither one network nor one of each address family"
+        )));
+    }
+    Ok(networks)
+}
+
+fn host_bits(network: &IpNet) -> u8 {
+    network.max_prefix_len() - network.prefix_len()
+}
+
+fn addresses(network: &IpNet) -> u128 {
+    1_u128
+        .checked_shl(host_bits(network).into())
+        .unwrap_or(u128::MAX)
+}
+
+fn service_networks(networks: &[IpNet]) -> Result<(), Breach> {
+    for network in networks {
+        at_least(network, SERVICE_ADDRESSES)?;
+        if host_bits(network) > SERVICE_HOST_BITS {
+            let shortest = network.max_prefix_len() - SERVICE_HOST_BITS;
+            return Err(
+                Breach::new(format!("`{network}` is too large for a service network"))
+                    .hint(format!("use a prefix of /{shortest} or longer")),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn pod_networks(networks: &[IpNet]) -> Result<(), Breach> {
+    networks
+        .iter()
+        .try_for_each(|network| at_least(network, POD_ADDRESSES))
+}
+
+fn at_least(network: &IpNet, minimum: u128) -> Result<(), Breach> {
+    let addresses = addresses(network);
+    if addresses < minimum {
+        return Err(Breach::new(format!(
+            "`{network}` has {addresses} addresses, at least {minimum} are needed"
+        )));
+    }
+    Ok(())
+}
+
+fn port(text: &str) -> Result<u16, Breach> {
+    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+        Breach::new(format!("`{text}` is not a port")).hint("a port is a number from 1 to 65535")
+    })
+}
+
+/// Splits as Go's `net.SplitHostPort`; what cannot be split is a host without a port.
+fn split_host_port(text: &str) -> Option<(&str, &str)> {
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let (host, after) = bracketed.split_once(']')?;
+        return Some((host, after.strip_prefix(':')?))
+            .filter(|(_, port)| !port.contains([':', '[', ']']));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some((host, port))
+}
+
+fn host_port(text: &str) -> Result<(), Breach> {
+    let (host, after) = split_host_port(text).unwrap_or((text, ""));
+    if !after.is_empty() {
+        port(after)?;
+    }
+    if parse_ip(host).is_some() || dns_subdomain(host).is_ok() {
+        return Ok(());
+    }
+    let breach = Breach::new(format!("`{text}` is not a host with or without a port"));
+    Err(if text.contains("://") {
+        breach.hint("leave the scheme out: `host:6443`")
+    } else if text.contains('_') {
+        breach.hint("a host name has letters, digits, `-` and `.` only")
+    } else if text.chars().any(char::is_uppercase) {
+        breach.hint("write the host name in lower case")
+    } else {
+        breach.hint("write it as `host`, `host:6443`, `192.0.2.1:6443` or `[2001:db8::1]:6443`")
+    })
+}
+
+fn host_and_port(text: &str) -> Result<(), Breach> {
+    match split_host_port(text) {
+        Some(_) => Ok(()),
+        None => Err(Breach::new(format!("`{text}` is not a host with its port"))
+            .hint("write it as `host:6443` or `[2001:db8::1]:6443`")),
+    }
+}
+
+/// Labels of `a-z0-9-` that neither begin nor end with a dash, joined by points, 253 in all.
+fn is_dns_subdomain(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+fn dns_subdomain(text: &str) -> Result<(), Breach> {
+    if is_dns_subdomain(text) {
+        return Ok(());
+    }
+    let breach = Breach::new(format!("`{text}` is not a DNS name"));
+    Err(if is_dns_subdomain(&text.to_ascii_lowercase()) {
+        breach.hint("write it in lower case")
+    } else {
+        breach.hint(
+            "a DNS name has lower-case letters, digits, `-` and `.`, and at most 253 characters",
+        )
+    })
+}
+
+fn subject_alternative_name(text: &str) -> Result<(), Breach> {
+    // kubeadm lower-cases these names before it judges them.
+    let lower = text.to_ascii_lowercase();
+    let name = lower.strip_prefix("*.").unwrap_or(&lower);
+    if is_dns_subdomain(name) || parse_ip(text).is_some() {
+        return Ok(());
+    }
+    let breach = Breach::new(format!("`{text}` is neither an IP address nor a DNS name"));
+    Err(if text.contains('/') || text.contains(':') {
+        breach.hint("leave scheme, port and prefix length out")
+    } else {
+        breach.hint("write it as `192.0.2.1`, `api.example.com` or `*.example.com`")
+    })
+}
+
+/// The part of an image reference before `/name:tag`: a host with or without port, then a path.
+fn image_repository(text: &str) -> Result<(), Breach> {
+    let holds = {
+        let mut parts = text.split('/');
+        let first = parts.next().unwrap_or_default();
+        let rest: Vec<&str> = parts.collect();
+        (is_registry_host(first) || is_path_component(first))
+            && rest.iter().all(|part| is_path_component(part))
+    };
+    if holds {
+        return Ok(());
+    }
+    let breach = Breach::new(format!("`{text}` is not a registry with a path"));
+    Err(if text.contains("://") {
+        breach.hint("leave the scheme out: `registry.example.com/kubernetes`")
+    } else if text.ends_with('/') {
+        breach.hint("leave the slash at the end out")
+    } else {
+        breach.hint("write it as `registry.example.com:5000/kubernetes`, the path in lower case")
+    })
+}
+
+fn is_registry_host(text: &str) -> bool {
+    let (host, port) = match text
+        .strip_prefix('[')
+        .and_then(|bracketed| bracketed.split_once(']'))
+    {
+        Some((address, after)) => {
+            let bracket_holds = !address.is_empty()
+                && address
+                    .bytes()
+                    .all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+            return bracket_holds
+                && (after.is_empty() || after.strip_prefix(':').is_some_and(is_number));
+        }
+        None => text
+            .split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.split('.').all(label) && port.is_none_or(is_number)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Words of `a-z0-9` with `.`, `_`, `__` or dashes between them.
+fn is_path_component(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut separators = text
+        .split(|next: char| u8::try_from(next).is_ok_and(word))
+        .filter(|part| !part.is_empty());
+    text.bytes().next().is_some_and(word)
+        && text.bytes().last().is_some_and(word)
+        && separators
+            .all(|part| matches!(part, "." | "_" | "__") || part.bytes().all(|byte| byte == b'-'))
+}
+
+/// A version such as `v1.37.2` or `1.37.2`, or a label such as `stable-1` or `ci/latest-1.37`.
+fn kubernetes_version(text: &str) -> Result<(), Breach> {
+    let label = text
+        .strip_prefix("ci/")
+        .or_else(|| text.strip_prefix("release/"))
+        .unwrap_or(text);
+    let named = ["stable", "latest", "k8s-"]
+        .iter()
+        .any(|name| label.starts_with(name));
+    let number = label.strip_prefix('v').unwrap_or(label);
+    let mut parts = number.splitn(3, '.');
+    let mut whole = || parts.next().is_some_and(is_number);
+    let versioned = whole()
+        && whole()
+        && parts.next().is_some_and(|patch| {
+            let digits = patch.bytes().take_while(u8::is_ascii_digit).count();
+            digits > 0 && (digits == patch.len() || patch[digits..].starts_with(['-', '+']))
+        });
+    if (named
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
+        || versioned
+    {
+        return Ok(());
+    }
+    Err(
+        Breach::new(format!("`{text}` is neither a version nor a label of one"))
+            .hint("write all three numbers, such as `v1.37.2`, or a label such as `stable-1.37`"),
+    )
+}
+
+fn cri_socket(text: &str) -> Result<(), Breach> {
+    match text.split_once("://") {
+        None if text.starts_with('/') => Ok(()),
+        Some(("unix", _)) => Ok(()),
+        Some((scheme, _)) => Err(Breach::new(format!(
+            "`{scheme}` is not a scheme for the socket of a runtime"
+        ))
+        .hint("write it as `unix:///run/containerd/containerd.sock`")),
+        None => Err(
+            Breach::new(format!("`{text}` is not the socket of a runtime"))
+                .hint("write it as `unix:///run/containerd/containerd.sock`"),
+        ),
+    }
+}
+
+/// The scheme of a URL, if it has one and the rest could be a URL.
+pub(crate) fn url_scheme(text: &str) -> Option<&str> {
+    let (scheme, after) = text.split_once("://")?;
+    let mut bytes = scheme.bytes();
+    let scheme_holds = bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let port = match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']')?.1.strip_prefix(':'),
+        None => authority.rsplit_once(':').map(|(_, port)| port),
+    };
+    let blank = text
+        .chars()
+        .any(|next| next.is_whitespace() || next.is_control());
+    (scheme_holds && !blank && port.is_none_or(|port| port.is_empty() || is_number(port)))
+        .then_some(scheme)
+}
+
+fn url(text: &str) -> Result<(), Breach> {
+    match url_scheme(text) {
+        Some(_) => Ok(()),
+        None => Err(Breach::new(format!("`{text}` is not a URL"))
+            .hint("write it with its scheme, as `https://192.0.2.1:2379`")),
+    }
+}
+
+fn token_group(text: &str) -> Result<(), Breach> {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let holds = text
+        .strip_prefix("system:bootstrappers:")
+        .is_some_and(|name| {
+            name.len() <= 256
+                && name.bytes().all(|byte| word(byte) || b":-".contains(&byte))
+                && name.bytes().last().is_some_and(word)
+        });
+    if holds {
+        return Ok(());
+    }
+    Err(
+        Breach::new(format!("`{text}` is not a group for bootstrap tokens"))
+            .hint("such a group begins with `system:bootstrappers:` and goes on with `a-z0-9:-`"),
+    )
+}
+
+fn ca_cert_hash(text: &str) -> Result<(), Breach> {
+    let holds = text.strip_prefix("sha256:").is_some_and(|digits| {
+        digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    if holds {
+        return Ok(());
+    }
+    Err(Breach::new("not the hash of a public key")
+        .hint("write it as `sha256:` and 64 hexadecimal digits"))
+}
+
+fn bootstrap_token(text: &str) -> Result<(), Breach> {
+    let holds = text.split_once('.').is_some_and(|(id, secret)| {
+        let word = |part: &str| {
+            part.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        id.len() == 6 && secret.len() == 16 && word(id) && word(secret)
+    });
+    if holds {
+        return Ok(());
+    }
+    Err(Breach::new("not a bootstrap token")
+        .hint("a token has six characters, a point and sixteen characters, all of `a-z0-9`; leave it out to get one"))
+}
+
+fn certificate_key(text: &str) -> Result<(), Breach> {
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Breach::new(
+            "the key has characters that are not hexadecimal digits",
+        ));
+    }
+    if text.len() != 64 {
+        return Err(Breach::new(format!(
+            "the key has {} hexadecimal digits instead of 64",
+            text.len()
+        ))
+        .hint("make one with `openssl rand -hex 32`, or leave it out to get one"));
+    }
+    Ok(())
+}

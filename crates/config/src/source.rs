@@ -1,0 +1,186 @@
+//! The file as it was read: its lines, and the place of every value in it.
+//!
+//! Later stages find here where a value came from, so that what they have to say can point at the
+//! line. Lines are handed out only with their secrets masked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use granit_parser::Span as ParserSpan;
+
+use crate::finding::{Finding, Severity};
+use crate::mask;
+use crate::tree::{Node, NodeKind};
+
+/// A place in the file; both numbers count from one, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Place {
+    /// The first character of the file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.line, self.column)
+    }
+}
+
+/// From the first character to the one after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: Place,
+    pub(crate) end: Place,
+}
+
+impl Span {
+    pub(crate) const START: Self = Self {
+        start: Place::START,
+        end: Place::START,
+    };
+
+    pub(crate) fn from_parser(span: &ParserSpan) -> Self {
+        let place = |marker: &granit_parser::Marker| Place {
+            line: marker.line().max(1),
+            column: marker.col() + 1,
+        };
+        Self {
+            start: place(&span.start),
+            end: place(&span.end),
+        }
+    }
+}
+
+/// One document of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceDocument {
+    pub(crate) kind: String,
+    pub(crate) root: Arc<Node>,
+}
+
+/// The file that a configuration was read from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    file_name: Arc<str>,
+    text: Arc<str>,
+    /// What must not be shown, in file order.
+    pub(crate) secrets: Vec<Span>,
+    pub(crate) documents: Vec<SourceDocument>,
+}
+
+impl Source {
+    pub(crate) fn new(file_name: &str, text: &str) -> Self {
+        Self {
+            file_name: file_name.into(),
+            text: text.into(),
+            secrets: Vec::new(),
+            documents: Vec::new(),
+        }
+    }
+
+    /// The name of the file as the caller gave it.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
+    /// Where a field stands in the file, by its path in kubeadm's documents:
+    /// `networking.serviceSubnet`, `bootstrapTokens[0].token`, `featureGates.Name`.
+    ///
+    /// The kinds of `kubeadm init` are searched before the others. `None` if it is not written.
+    pub fn place(&self, path: &str) -> Option<Place> {
+        const ORDER: [&str; 5] = [
+            "InitConfiguration",
+            "ClusterConfiguration",
+            "JoinConfiguration",
+            "ResetConfiguration",
+            "UpgradeConfiguration",
+        ];
+        ORDER.iter().find_map(|kind| self.place_in(kind, path))
+    }
+
+    /// The same within the document of one kind, component configurations included.
+    pub fn place_in(&self, kind: &str, path: &str) -> Option<Place> {
+        self.span_in(kind, path).map(|span| span.start)
+    }
+
+    /// Something to say about a field, pointing at it, or at the nearest part of its path that
+    /// stands in the file.
+    pub fn finding(&self, severity: Severity, path: &str, message: impl Into<String>) -> Finding {
+        let mut rest = path;
+        let span = loop {
+            if let Some(span) = self
+                .documents
+                .iter()
+                .find_map(|document| self.span_in(&document.kind, rest))
+            {
+                break span;
+            }
+            match rest.rfind(['.', '[']) {
+                Some(end) => rest = &rest[..end],
+                None => {
+                    break self
+                        .documents
+                        .first()
+                        .map_or(Span::START, |document| document.root.span);
+                }
+            }
+        };
+        Finding::new(severity, span, message.into()).with_path(path)
+    }
+
+    fn span_in(&self, kind: &str, path: &str) -> Option<Span> {
+        let document = self
+            .documents
+            .iter()
+            .find(|document| document.kind == kind)?;
+        let mut node = &document.root;
+        let mut rest = path;
+        while !rest.is_empty() {
+            if let Some(indexed) = rest.strip_prefix('[') {
+                let (index, after) = indexed.split_once(']')?;
+                node = node.items().get(index.parse::<usize>().ok()?)?;
+                rest = after.strip_prefix('.').unwrap_or(after);
+                continue;
+            }
+            // A key of a map may hold points itself, so the longest key that fits is taken.
+            let entry = node
+                .entries()?
+                .iter()
+                .filter(|entry| {
+                    rest.strip_prefix(entry.key.as_str())
+                        .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
+                })
+                .max_by_key(|entry| entry.key.len())?;
+            rest = &rest[entry.key.len()..];
+            rest = rest.strip_prefix('.').unwrap_or(rest);
+            if rest.is_empty() && matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::List(_)) {
+                return Some(entry.key_span);
+            }
+            node = &entry.value;
+        }
+        Some(node.span)
+    }
+
+    /// A line without its secrets, and whether it has one.
+    pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
+        let line = self.text.lines().nth(number.checked_sub(1)?)?;
+        let mut line = mask::line(line);
+        for secret in &self.secrets {
+            if (secret.start.line..=secret.end.line).contains(&number) {
+                let from = if secret.start.line == number {
+                    secret.start.column - 1
+                } else {
+                    0
+                };
+                line = mask::rest_of_line(&line, from);
+            }
+        }
+        Some(line)
+    }
+}

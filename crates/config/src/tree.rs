@@ -1,0 +1,508 @@
+//! A YAML document as a tree whose every node knows its place.
+//!
+//! Built from the events of the parser, with scalars resolved as Kubernetes resolves them. Aliases
+//! and merge keys are resolved by sharing, and what they add up to is limited, so that a small file
+//! cannot ask for much memory or time. This module knows nothing of kubeadm.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, Tag};
+use serde_json::{Map, Number, Value};
+
+use crate::scalar;
+use crate::source::{Place, Span};
+
+/// More nodes than this by way of aliases are refused.
+const ALIASED_NODES: usize = 100_000;
+/// Deeper nesting than this is refused; no configuration comes near it.
+const DEPTH: usize = 100;
+/// Documents and errors of one file after which reading stops.
+const DOCUMENTS: usize = 1_000;
+
+/// A node with its place.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) kind: NodeKind,
+    /// Nodes in this subtree, aliases counted as often as they are used.
+    weight: usize,
+}
+
+/// What a node is.
+#[derive(Debug)]
+pub(crate) enum NodeKind {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Arc<Node>>),
+    Map(Vec<Entry>),
+}
+
+/// One key of a map.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Arc<Node>,
+}
+
+impl Node {
+    pub(crate) fn entries(&self) -> Option<&[Entry]> {
+        match &self.kind {
+            NodeKind::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries()?.iter().find(|entry| entry.key == key)
+    }
+
+    /// The value of a key, unless it is null.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key)
+            .map(|entry| &*entry.value)
+            .filter(|node| !matches!(node.kind, NodeKind::Null))
+    }
+
+    pub(crate) fn items(&self) -> &[Arc<Node>] {
+        match &self.kind {
+            NodeKind::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            NodeKind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is whole: `6443` and `6443.0` alike, as after Go's way through JSON.
+    pub(crate) fn whole_number(&self) -> Option<i128> {
+        match self.kind {
+            NodeKind::Integer(number) => Some(number),
+            #[expect(clippy::cast_possible_truncation, reason = "the bound keeps it exact")]
+            NodeKind::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                Some(number as i128)
+            }
+            _ => None,
+        }
+    }
+
+    /// What the node is, as a message names it.
+    pub(crate) fn found(&self) -> &'static str {
+        match self.kind {
+            NodeKind::Null => "nothing",
+            NodeKind::Bool(_) => "a boolean",
+            NodeKind::Integer(_) | NodeKind::Float(_) => "a number",
+            NodeKind::Text(_) => "a string",
+            NodeKind::List(_) => "a list",
+            NodeKind::Map(_) => "a map",
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        match &self.kind {
+            NodeKind::Null => Value::Null,
+            NodeKind::Bool(value) => Value::Bool(*value),
+            NodeKind::Integer(number) => integer_value(*number),
+            NodeKind::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+            NodeKind::Text(text) => Value::String(text.clone()),
+            NodeKind::List(items) => items.iter().map(|item| item.to_value()).collect(),
+            NodeKind::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_value()))
+                    .collect::<Map<_, _>>(),
+            ),
+        }
+    }
+}
+
+fn integer_value(number: i128) -> Value {
+    i64::try_from(number)
+        .map(Value::from)
+        .or_else(|_| u64::try_from(number).map(Value::from))
+        .unwrap_or(Value::Null)
+}
+
+/// Something wrong with the YAML itself.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) span: Span,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Every document of a file that could be read, and what was wrong.
+///
+/// After a syntax error the rest of that document is skipped and the next one is read.
+pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        emit_unresolved_aliases: true,
+        flow_nesting_limit: DEPTH,
+        block_nesting_limit: DEPTH,
+    };
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut builder = Builder::default();
+    let mut rounds = 0;
+    while let Some(next) = parser.next_event() {
+        match next {
+            Ok((event, span)) => builder.event(event, &span),
+            Err(error) => {
+                let place = Place {
+                    line: error.marker().line().max(1),
+                    column: error.marker().col() + 1,
+                };
+                builder.faults.push(syntax_fault(
+                    Span {
+                        start: place,
+                        end: place,
+                    },
+                    &error.info(),
+                    text,
+                ));
+                builder.abandon();
+                rounds += 1;
+                if rounds > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
+                    break;
+                }
+            }
+        }
+        if builder.stopped {
+            break;
+        }
+    }
+    (builder.documents, builder.faults)
+}
+
+fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
+    let line = text.lines().nth(span.start.line - 1).unwrap_or_default();
+    let indent: String = line
+        .chars()
+        .take_while(|character| character.is_whitespace())
+        .collect();
+    let hint = indent
+        .contains('\t')
+        .then(|| "indent with spaces; YAML does not take tabs there".to_owned());
+    Fault {
+        span,
+        message: format!("not valid YAML: {}", message.trim_end_matches('.')),
+        hint,
+    }
+}
+
+/// A collection that is not closed yet.
+#[derive(Debug)]
+struct Open {
+    start: Place,
+    anchor: usize,
+    weight: usize,
+    kind: OpenKind,
+}
+
+#[derive(Debug)]
+enum OpenKind {
+    List(Vec<Arc<Node>>),
+    Map {
+        entries: Vec<Entry>,
+        seen: HashMap<String, Place>,
+        key: Option<Key>,
+        merges: Vec<Arc<Node>>,
+    },
+}
+
+/// A key that waits for its value.
+#[derive(Debug)]
+enum Key {
+    Name(String, Span),
+    Merge(Span),
+    /// It was refused; its value is dropped.
+    Refused,
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    documents: Vec<Arc<Node>>,
+    faults: Vec<Fault>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Arc<Node>>,
+    root: Option<Arc<Node>>,
+    aliased: usize,
+    in_document: bool,
+    stopped: bool,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, parser_span: &ParserSpan) {
+        let span = Span::from_parser(parser_span);
+        match event {
+            Event::DocumentStart(..) => {
+                self.abandon();
+                self.in_document = true;
+            }
+            Event::DocumentEnd => {
+                if self.in_document
+                    && let Some(root) = self.root.take()
+                {
+                    self.documents.push(root);
+                }
+                self.abandon();
+                self.stopped = self.stopped || self.documents.len() > DOCUMENTS;
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain_merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
+                if plain_merge && self.wants_key() {
+                    self.set_key(Key::Merge(span));
+                    return;
+                }
+                let kind = resolve(&text, style, tag.as_deref());
+                self.finish(
+                    Node {
+                        span,
+                        kind,
+                        weight: 1,
+                    },
+                    anchor,
+                );
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.push(span, anchor, OpenKind::List(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, _) => self.push(
+                span,
+                anchor,
+                OpenKind::Map {
+                    entries: Vec::new(),
+                    seen: HashMap::new(),
+                    key: None,
+                    merges: Vec::new(),
+                },
+            ),
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(anchor) => self.alias(anchor, span),
+            Event::UnresolvedAlias(name) => {
+                self.fault(
+                    span,
+                    format!("no anchor `&{name}` stands before this alias"),
+                    None,
+                );
+                self.add(Arc::new(Node {
+                    span,
+                    kind: NodeKind::Null,
+                    weight: 1,
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets the document that is being read.
+    fn abandon(&mut self) {
+        self.open.clear();
+        self.anchors.clear();
+        self.root = None;
+        self.in_document = false;
+    }
+
+    fn fault(&mut self, span: Span, message: impl Into<String>, hint: Option<&str>) {
+        self.faults.push(Fault {
+            span,
+            message: message.into(),
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    fn push(&mut self, span: Span, anchor: usize, kind: OpenKind) {
+        self.open.push(Open {
+            start: span.start,
+            anchor,
+            weight: 1,
+            kind,
+        });
+    }
+
+    fn wants_key(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open {
+                kind: OpenKind::Map { key: None, .. },
+                ..
+            })
+        )
+    }
+
+    fn set_key(&mut self, new: Key) {
+        if let Some(Open {
+            kind: OpenKind::Map { key, .. },
+            ..
+        }) = self.open.last_mut()
+        {
+            *key = Some(new);
+        }
+    }
+
+    fn close(&mut self, span: Span) {
+        let Some(open) = self.open.pop() else { return };
+        let kind = match open.kind {
+            OpenKind::List(items) => NodeKind::List(items),
+            OpenKind::Map {
+                mut entries,
+                mut seen,
+                merges,
+                ..
+            } => {
+                for entry in merges
+                    .iter()
+                    .flat_map(|merge| merge.entries().unwrap_or_default())
+                {
+                    if !seen.contains_key(&entry.key) {
+                        seen.insert(entry.key.clone(), entry.key_span.start);
+                        entries.push(entry.clone());
+                    }
+                }
+                NodeKind::Map(entries)
+            }
+        };
+        // An indented collection ends where the next token starts; its first line is place enough.
+        let end = if span.end.line == open.start.line {
+            span.end
+        } else {
+            open.start
+        };
+        self.finish(
+            Node {
+                span: Span {
+                    start: open.start,
+                    end,
+                },
+                kind,
+                weight: open.weight,
+            },
+            open.anchor,
+        );
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) {
+        let Some(node) = self.anchors.get(&anchor).cloned() else {
+            self.fault(span, "an alias cannot stand inside what it names", None);
+            self.add(Arc::new(Node {
+                span,
+                kind: NodeKind::Null,
+                weight: 1,
+            }));
+            return;
+        };
+        self.aliased = self.aliased.saturating_add(node.weight);
+        if self.aliased > ALIASED_NODES {
+            let message = format!("aliases stand for more than {ALIASED_NODES} values");
+            self.fault(
+                span,
+                message,
+                Some("write the values out, or use fewer aliases"),
+            );
+            self.stopped = true;
+            return;
+        }
+        self.add(node);
+    }
+
+    fn finish(&mut self, node: Node, anchor: usize) {
+        let node = Arc::new(node);
+        if anchor != 0 {
+            self.anchors.insert(anchor, Arc::clone(&node));
+        }
+        self.add(node);
+    }
+
+    /// Puts a node where the parser stands: a key, a value, an item or the whole document.
+    fn add(&mut self, node: Arc<Node>) {
+        if self.wants_key() {
+            let key = self.key_of(&node);
+            self.set_key(key);
+            return;
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        open.weight = open.weight.saturating_add(node.weight);
+        let mut faults = Vec::new();
+        match &mut open.kind {
+            OpenKind::List(items) => items.push(node),
+            OpenKind::Map {
+                entries,
+                seen,
+                key,
+                merges,
+            } => match key.take() {
+                Some(Key::Name(name, key_span)) => {
+                    if let Some(first) = seen.get(&name) {
+                        faults.push(Fault {
+                            span: key_span,
+                            message: format!(
+                                "duplicate key `{name}`, first set in line {}",
+                                first.line
+                            ),
+                            hint: Some("keep one of the two".to_owned()),
+                        });
+                    } else {
+                        seen.insert(name.clone(), key_span.start);
+                        entries.push(Entry {
+                            key: name,
+                            key_span,
+                            value: node,
+                        });
+                    }
+                }
+                Some(Key::Merge(span)) => match &node.kind {
+                    NodeKind::Map(_) => merges.push(node),
+                    NodeKind::List(items) if items.iter().all(|item| item.entries().is_some()) => {
+                        merges.extend(items.iter().cloned());
+                    }
+                    _ => faults.push(Fault {
+                        span,
+                        message: "`<<` takes a map or a list of maps".to_owned(),
+                        hint: None,
+                    }),
+                },
+                Some(Key::Refused) | None => {}
+            },
+        }
+        self.faults.append(&mut faults);
+    }
+
+    /// The text of a key, as it is after Kubernetes turned the YAML into JSON.
+    fn key_of(&mut self, node: &Node) -> Key {
+        let name = match &node.kind {
+            NodeKind::Text(text) => text.clone(),
+            NodeKind::Bool(value) => value.to_string(),
+            NodeKind::Integer(number) => number.to_string(),
+            NodeKind::Float(number) => number.to_string(),
+            NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
+                self.fault(
+                    node.span,
+                    format!("a key must be a string, found {}", node.found()),
+                    None,
+                );
+                return Key::Refused;
+            }
+        };
+        Key::Name(name, node.span)
+    }
+}
+
+fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> NodeKind {
+    match tag.and_then(Tag::core_suffix) {
+        Some("str" | "binary") => NodeKind::Text(text.to_owned()),
+        Some("null" | "bool" | "int" | "float") => scalar::resolve_plain(text),
+        _ if tag.is_none() && style == ScalarStyle::Plain => scalar::resolve_plain(text),
+        _ => NodeKind::Text(text.to_owned()),
+    }
+}
