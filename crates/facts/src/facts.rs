@@ -162,7 +162,11 @@ impl Api {
 
 /// Joins a host and a port, with brackets around an IPv6 address.
 fn join_host_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 /// How certificates are issued.
@@ -417,7 +421,9 @@ impl Facts {
 
     /// The patches of one target, in order.
     pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
-        self.patches.iter().filter(move |patch| patch.target == target)
+        self.patches
+            .iter()
+            .filter(move |patch| patch.target == target)
     }
 
     /// The mode of a static pod manifest.

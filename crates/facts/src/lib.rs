@@ -7,19 +7,16 @@
 //! This crate never reads a file, a clock or the environment: all of that is in [`HostFacts`],
 //! which the host crate's caller collects.
 
-mod component_configs;
 mod facts;
 mod host_facts;
 mod overrides;
 mod paths;
-mod resolve;
 
 pub use facts::{
-    Addon, Api, Argument, Certificates, Component, Etcd, EnvironmentVariable, ExternalEtcd, Facts,
+    Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,
     HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,
     Timeouts, UploadCerts,
 };
 pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
 pub use overrides::Overrides;
 pub use paths::Paths;
-pub use resolve::{ResolveError, resolve};

@@ -34,7 +34,11 @@ impl Paths {
 
     /// An authority as a signer.
     pub fn signer(&self, id: CaId) -> Signer {
-        Signer { id, certificate: self.ca_certificate(id), key: self.ca_key(id) }
+        Signer {
+            id,
+            certificate: self.ca_certificate(id),
+            key: self.ca_key(id),
+        }
     }
 
     /// A kubeconfig by its file name, such as `admin.conf`.

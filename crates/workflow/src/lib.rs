@@ -1,1 +1,20 @@
-//! The phase tree, selection, data-flow check and run loop.
+//! The phase tree, what of it is selected, whether it fits together, and the loop that runs it.
+//!
+//! [`run`] plans every phase, looks at everything once and reports all problems before the first
+//! write, then makes what does not hold yet hold, in order. Dry run, resume and progress are
+//! written here once; no phase knows of them.
+//!
+//! This crate knows no phase by name, never touches the host, and prints nothing: its only voice
+//! is the [`Event`] stream.
+
+mod event;
+mod executor;
+mod phase;
+mod run;
+mod selection;
+
+pub use event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
+pub use executor::{Ensured, Executor, Presence, State};
+pub use phase::{Body, Phase, Reach};
+pub use run::{Mode, PhaseProblem, RunOptions, Summary, WorkflowError, run};
+pub use selection::{Selection, SelectionError, Step, leaves};

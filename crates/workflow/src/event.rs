@@ -1,0 +1,168 @@
+//! The event stream: the only source of progress, for people and machines alike.
+
+use serde::Serialize;
+
+/// Something that happened in a run. Serialised as JSON with a tag `event`.
+///
+/// Fields are only ever added; a reader skips what it does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(
+    tag = "event",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// The version of the control plane's components.
+        kubernetes_version: String,
+        /// Whether nothing will be written.
+        dry_run: bool,
+        /// Names of the phases that will run, in order.
+        phases: Vec<String>,
+    },
+    /// Something the user should know that is no problem.
+    Note {
+        /// The phase it belongs to, if any.
+        phase: Option<String>,
+        /// What it is.
+        message: String,
+    },
+    /// Something that may become a problem.
+    Warning {
+        /// The phase it belongs to, if any.
+        phase: Option<String>,
+        /// What it is.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// Something that stops the run.
+    Problem {
+        /// The phase it belongs to, if any.
+        phase: Option<String>,
+        /// What it is.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A phase begins.
+    PhaseStarted {
+        /// Its full name.
+        phase: String,
+    },
+    /// An action takes long; this is how it stands.
+    Progress {
+        /// The phase.
+        phase: String,
+        /// The action.
+        action: String,
+        /// How it stands.
+        message: String,
+    },
+    /// An action was dealt with.
+    Action {
+        /// The phase.
+        phase: String,
+        /// The action.
+        action: String,
+        /// What became of it.
+        outcome: Outcome,
+        /// What differed, or why it cannot be told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A phase is done.
+    PhaseFinished {
+        /// Its full name.
+        phase: String,
+        /// How many actions changed something, or would.
+        changed: usize,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// The run is over.
+    RunFinished {
+        /// How it ended.
+        outcome: RunOutcome,
+        /// How many actions changed something, or would.
+        changed: usize,
+        /// How long it took.
+        milliseconds: u64,
+        /// How other nodes join, unless that was skipped or failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        join: Option<JoinCommands>,
+    },
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It held already.
+    Held,
+    /// It was absent and holds now.
+    Created,
+    /// Something else was there, and it holds now.
+    Changed,
+    /// It was not known how it stood, and it holds now.
+    Done,
+    /// It would be created.
+    WouldCreate,
+    /// It would be changed.
+    WouldChange,
+    /// It would be done; how it stands cannot be told.
+    Unknown,
+    /// It was tried and failed.
+    Failed,
+}
+
+impl Outcome {
+    /// Whether the world is another one now, or would be.
+    pub fn changes(self) -> bool {
+        !matches!(self, Self::Held | Self::Failed)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Everything held already.
+    Unchanged,
+    /// Everything holds now.
+    Completed,
+    /// Nothing was written, as asked.
+    DryRun,
+    /// Nothing was written, since something stands in the way.
+    Refused,
+    /// Something failed on the way; a second run resumes.
+    Failed,
+}
+
+/// How other nodes join. Values that are withheld are shown as `<value withheld>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinCommands {
+    /// For a worker, on one line.
+    pub worker: String,
+    /// For another control plane, on one line, where the endpoint allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_plane: Option<String>,
+    /// `host:port` of the control plane.
+    pub endpoint: String,
+    /// The pins of the cluster's authorities, `sha256:<hex>`.
+    pub ca_certificate_hashes: Vec<String>,
+    /// Whether the shared certificates were uploaded, for two hours.
+    pub certificates_uploaded: bool,
+    /// The kubeconfig of the administrator.
+    pub kubeconfig: String,
+}
+
+/// Whoever listens to a run.
+pub trait Reporter: Sync {
+    /// Takes one event, in order.
+    fn report(&self, event: Event);
+}

@@ -1,0 +1,94 @@
+//! What the run loop asks of whoever acts.
+
+use std::future::Future;
+
+use rinit_diag::{Hint, Problem};
+use rinit_plan::{Action, Artefact};
+
+use crate::event::JoinCommands;
+
+/// How the world stands to an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It holds; there may be something to be said about it all the same.
+    Holds {
+        /// What the user should know, such as a certificate that has expired.
+        warnings: Vec<Problem>,
+    },
+    /// Nothing of it is there.
+    Absent,
+    /// Something else is there, which will be replaced.
+    Differs {
+        /// The difference, a line each, as `-` and `+` lines. Never shows a secret.
+        diff: String,
+    },
+    /// It cannot be told yet, or not by this user.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+    /// Something stands in the way that rinit will not change by itself.
+    Blocked {
+        /// What, each with a way out.
+        problems: Vec<Problem>,
+        /// Whether it is the configuration of the cluster that differs.
+        conflict: bool,
+    },
+}
+
+impl State {
+    /// It holds and there is nothing to say.
+    pub const HOLDS: Self = Self::Holds {
+        warnings: Vec::new(),
+    };
+
+    /// Whether it holds.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Holds { .. })
+    }
+}
+
+/// Whether an artefact is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    Missing,
+    /// This user may not look, or it cannot be told before something else holds.
+    Unknown,
+}
+
+/// What making an action hold has led to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ensured {
+    /// What the user should know.
+    pub warnings: Vec<Problem>,
+    /// The join commands, if that was the action.
+    pub join: Option<JoinCommands>,
+}
+
+/// Whoever acts: the apply crate, or a double in memory in tests.
+///
+/// Methods take `&self`, since actions of one lane run side by side.
+pub trait Executor: Sync {
+    /// Why an action could not be made to hold.
+    type Error: std::error::Error + Hint + Send + Sync + 'static;
+
+    /// Whether an artefact is there, without changing anything.
+    fn holds(&self, artefact: &Artefact) -> impl Future<Output = Presence> + Send;
+
+    /// How the world stands to an action, without changing anything.
+    fn inspect(&self, action: &Action) -> impl Future<Output = State> + Send;
+
+    /// Told before the first write which actions do not hold, so that slow work such as key
+    /// generation can begin in the background.
+    fn prepare(&self, actions: &[&Action]);
+
+    /// Makes an action hold. `progress` is called with what is going on, if that takes long.
+    fn ensure(
+        &self,
+        action: &Action,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> impl Future<Output = Result<Ensured, Self::Error>> + Send;
+}

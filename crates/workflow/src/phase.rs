@@ -1,0 +1,104 @@
+//! Phases as a tree: a group has no action of its own, a leaf has a plan.
+
+use std::fmt;
+
+use rinit_facts::Facts;
+use rinit_plan::Plan;
+
+/// What a phase acts on, which decides whether it can run against a folder (`--root`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Files only.
+    Files,
+    /// The running host: its kernel, its container runtime, its kubelet.
+    Host,
+    /// The API server.
+    Cluster,
+}
+
+/// A node of the phase tree.
+pub struct Phase {
+    /// kubeadm's name, such as `wait-control-plane`; below a group, such as `apiserver`.
+    pub name: &'static str,
+    /// Other names that are understood.
+    pub aliases: &'static [&'static str],
+    /// What it does, in one line for the help.
+    pub about: &'static str,
+    /// What it has.
+    pub body: Body,
+}
+
+/// Either more phases or a plan, so that a group which also acts cannot be written.
+pub enum Body {
+    /// Phases that are selected together by the group's name.
+    Group(Vec<Phase>),
+    /// What the phase wants to hold.
+    Leaf {
+        /// What it acts on.
+        reach: Reach,
+        /// Its plan: a pure function of the facts.
+        plan: Box<dyn Fn(&Facts) -> Plan + Send + Sync>,
+    },
+}
+
+impl Phase {
+    /// A phase with a plan.
+    pub fn leaf(
+        name: &'static str,
+        about: &'static str,
+        reach: Reach,
+        plan: impl Fn(&Facts) -> Plan + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            about,
+            body: Body::Leaf {
+                reach,
+                plan: Box::new(plan),
+            },
+        }
+    }
+
+    /// A phase of phases.
+    pub fn group(
+        name: &'static str,
+        about: &'static str,
+        phases: impl IntoIterator<Item = Self>,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            about,
+            body: Body::Group(phases.into_iter().collect()),
+        }
+    }
+
+    /// The same phase with other names that are understood.
+    #[must_use]
+    pub fn with_aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Whether it goes by that name, whatever the case.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+            || self
+                .aliases
+                .iter()
+                .any(|alias| alias.eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Debug for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Phase");
+        debug.field("name", &self.name);
+        match &self.body {
+            Body::Group(phases) => debug.field("phases", phases),
+            Body::Leaf { reach, .. } => debug.field("reach", reach),
+        };
+        debug.finish()
+    }
+}

@@ -1,0 +1,582 @@
+//! The run loop: plan everything, look at everything, then act.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use rinit_diag::{ExitCode, Hint, Problem, chain};
+use rinit_facts::Facts;
+use rinit_plan::{Action, Artefact, CheckKind, Plan};
+
+use crate::event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
+use crate::executor::{Executor, Presence, State};
+use crate::phase::{Phase, Reach};
+use crate::selection::{Selection, SelectionError, Step, leaves};
+
+/// Whether a run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It makes everything hold.
+    Apply,
+    /// It says what it would do.
+    DryRun,
+}
+
+/// How a run is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Whether it writes.
+    pub mode: Mode,
+    /// Whether it works on a folder instead of the running host (`--root`).
+    pub rooted: bool,
+}
+
+/// What a run has led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// How many actions changed something, or would.
+    pub changed: usize,
+    /// How other nodes join, if that phase ran.
+    pub join: Option<JoinCommands>,
+}
+
+/// A problem and the phase that found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhaseProblem {
+    /// The full name of the phase.
+    pub phase: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowError {
+    /// A phase was named that does not exist.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// Something stands in the way. Nothing was written.
+    #[error("{}", stands_in_the_way(.problems.len()))]
+    Blocked {
+        /// Everything that does, in plan order.
+        problems: Vec<PhaseProblem>,
+        /// Whether the cluster was made with another configuration.
+        conflict: bool,
+    },
+    /// Phases that act on the running host cannot act on a folder.
+    #[error("phases that act on the running host cannot work on a folder: {}", .phases.join(", "))]
+    NeedsHost {
+        /// The selected phases that do.
+        phases: Vec<String>,
+        /// What `--skip-phases` must name to leave them out.
+        skip: String,
+    },
+    /// An action failed. What was done before it stays; a second run resumes.
+    #[error("phase {phase}: {action}")]
+    Action {
+        /// The full name of the phase.
+        phase: String,
+        /// The action.
+        action: String,
+        /// What failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+}
+
+fn stands_in_the_way(count: usize) -> String {
+    match count {
+        1 => "one thing stands in the way; nothing was written".to_owned(),
+        _ => format!("{count} things stand in the way; nothing was written"),
+    }
+}
+
+impl WorkflowError {
+    /// The exit code that says so to scripts.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Selection(_) | Self::NeedsHost { .. } => ExitCode::Usage,
+            Self::Blocked { conflict: true, .. } => ExitCode::Conflict,
+            Self::Blocked {
+                conflict: false, ..
+            } => ExitCode::Blocked,
+            Self::Action { .. } => ExitCode::Failure,
+        }
+    }
+}
+
+impl Hint for WorkflowError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Selection(error) => error.hint(),
+            Self::NeedsHost { skip, .. } => {
+                Some(format!("leave them out with `--skip-phases={skip}`"))
+            }
+            Self::Blocked { .. } => None,
+            Self::Action { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+/// One action of a selected phase, and how it stood at the first look.
+struct Task {
+    action: Action,
+    seen: State,
+}
+
+/// A selected phase with its tasks.
+struct Stage {
+    phase: String,
+    tasks: Vec<Task>,
+}
+
+/// Runs the selected phases of a tree.
+pub async fn run<E: Executor>(
+    tree: &[Phase],
+    facts: &Facts,
+    selection: &Selection,
+    options: RunOptions,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> Result<Summary, WorkflowError> {
+    let started = Instant::now();
+    let result = run_inner(tree, facts, selection, options, executor, reporter).await;
+    let milliseconds = millis(started);
+    let (outcome, changed, join) = match &result {
+        Ok(summary) => (summary.outcome, summary.changed, summary.join.clone()),
+        Err(WorkflowError::Action { .. }) => (RunOutcome::Failed, 0, None),
+        Err(_) => (RunOutcome::Refused, 0, None),
+    };
+    if let Err(error) = &result {
+        report_error(error, reporter);
+    }
+    reporter.report(Event::RunFinished {
+        outcome,
+        changed,
+        milliseconds,
+        join,
+    });
+    result
+}
+
+fn report_error(error: &WorkflowError, reporter: &dyn Reporter) {
+    if let WorkflowError::Blocked { problems, .. } = error {
+        for PhaseProblem { phase, problem } in problems {
+            reporter.report(Event::Problem {
+                phase: Some(phase.clone()),
+                message: problem.message.clone(),
+                hint: problem.hint.clone(),
+            });
+        }
+        return;
+    }
+    let phase = match error {
+        WorkflowError::Action { phase, .. } => Some(phase.clone()),
+        _ => None,
+    };
+    reporter.report(Event::Problem {
+        phase,
+        message: chain(error),
+        hint: error.hint(),
+    });
+}
+
+async fn run_inner<E: Executor>(
+    tree: &[Phase],
+    facts: &Facts,
+    selection: &Selection,
+    options: RunOptions,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> Result<Summary, WorkflowError> {
+    let steps = leaves(tree, selection)?;
+    if options.rooted {
+        refuse_host_phases(&steps)?;
+    }
+    reporter.report(Event::RunStarted {
+        kubernetes_version: facts.version.to_string(),
+        dry_run: options.mode == Mode::DryRun,
+        phases: steps
+            .iter()
+            .filter(|step| step.selected)
+            .map(|step| step.name.clone())
+            .collect(),
+    });
+    for message in &facts.detected {
+        reporter.report(Event::Note {
+            phase: None,
+            message: message.clone(),
+        });
+    }
+    // Every phase is planned, selected or not, so that a missing artefact can be traced to the
+    // phase that makes it.
+    let plans: Vec<Plan> = steps.iter().map(|step| (step.plan)(facts)).collect();
+    let stages = look(&steps, &plans, options.mode, executor, reporter).await?;
+    match options.mode {
+        Mode::DryRun => Ok(tell(&stages, reporter)),
+        Mode::Apply => act(stages, executor, reporter).await,
+    }
+}
+
+fn refuse_host_phases(steps: &[Step<'_>]) -> Result<(), WorkflowError> {
+    let phases: Vec<String> = steps
+        .iter()
+        .filter(|step| step.selected && step.reach != Reach::Files)
+        .map(|step| step.name.clone())
+        .collect();
+    if phases.is_empty() {
+        return Ok(());
+    }
+    // Whole groups are named where all of their leaves need the host.
+    let mut skip: Vec<&str> = Vec::new();
+    for phase in &phases {
+        let group = phase.split('/').next().unwrap_or(phase);
+        let whole = steps
+            .iter()
+            .filter(|step| step.name == group || step.name.starts_with(&format!("{group}/")))
+            .all(|step| step.reach != Reach::Files);
+        let name = if whole { group } else { phase };
+        if !skip.contains(&name) {
+            skip.push(name);
+        }
+    }
+    let skip = skip.join(",");
+    Err(WorkflowError::NeedsHost { phases, skip })
+}
+
+/// The first pass: looks at every selected action, read-only, and reports all problems at once.
+async fn look<E: Executor>(
+    steps: &[Step<'_>],
+    plans: &[Plan],
+    mode: Mode,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Stage>, WorkflowError> {
+    let mut stages = Vec::new();
+    let mut given: BTreeSet<Artefact> = BTreeSet::new();
+    let mut problems = Vec::new();
+    let mut conflict = false;
+    let mut planned: Vec<&Action> = Vec::new();
+    for (step, plan) in steps.iter().zip(plans).filter(|(step, _)| step.selected) {
+        let phase = step.name.clone();
+        for message in &plan.notes {
+            reporter.report(Event::Note {
+                phase: Some(phase.clone()),
+                message: message.clone(),
+            });
+        }
+        // What an earlier phase wants too is done there once.
+        let actions: Vec<&Action> = plan
+            .actions
+            .iter()
+            .filter(|action| !planned.contains(action))
+            .collect();
+        planned.extend(&actions);
+        let states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
+        let mut tasks = Vec::new();
+        for (action, seen) in actions.into_iter().zip(states) {
+            let seen = lenient(action, seen, mode);
+            match &seen {
+                State::Holds { warnings } => warn(&phase, warnings, reporter),
+                State::Blocked {
+                    problems: found,
+                    conflict: differs,
+                } => {
+                    conflict |= differs;
+                    problems.extend(found.iter().map(|problem| PhaseProblem {
+                        phase: phase.clone(),
+                        problem: problem.clone(),
+                    }));
+                }
+                State::Absent | State::Differs { .. } | State::Unknown { .. } => {
+                    for need in action.needs() {
+                        if !given.contains(&need)
+                            && executor.holds(&need).await == Presence::Missing
+                        {
+                            let problem = missing(action, &need, steps, plans);
+                            problems.push(PhaseProblem {
+                                phase: phase.clone(),
+                                problem,
+                            });
+                        }
+                    }
+                }
+            }
+            given.extend(action.gives());
+            tasks.push(Task {
+                action: action.clone(),
+                seen,
+            });
+        }
+        stages.push(Stage { phase, tasks });
+    }
+    if problems.is_empty() {
+        return Ok(stages);
+    }
+    let mut once = Vec::new();
+    for problem in problems {
+        if !once.contains(&problem) {
+            once.push(problem);
+        }
+    }
+    Err(WorkflowError::Blocked {
+        problems: once,
+        conflict,
+    })
+}
+
+/// A dry run is for everybody: not being root is worth a warning there, not a refusal.
+fn lenient(action: &Action, state: State, mode: Mode) -> State {
+    match (action, state) {
+        (Action::Check(check), State::Blocked { problems, .. })
+            if mode == Mode::DryRun && check.kind == CheckKind::Privileged =>
+        {
+            State::Holds { warnings: problems }
+        }
+        (_, state) => state,
+    }
+}
+
+fn missing(action: &Action, need: &Artefact, steps: &[Step<'_>], plans: &[Plan]) -> Problem {
+    let provider = steps
+        .iter()
+        .zip(plans)
+        .find(|(_, plan)| {
+            plan.actions
+                .iter()
+                .any(|action| action.gives().contains(need))
+        })
+        .map(|(step, _)| step.name.replace('/', " "));
+    let problem = Problem::new(format!("{action} needs {need}, which is missing"));
+    match provider {
+        Some(phase) => problem.with_hint(format!("`rinit init phase {phase}` makes it")),
+        None => problem,
+    }
+}
+
+fn warn(phase: &str, warnings: &[Problem], reporter: &dyn Reporter) {
+    for Problem { message, hint } in warnings {
+        reporter.report(Event::Warning {
+            phase: Some(phase.to_owned()),
+            message: message.clone(),
+            hint: hint.clone(),
+        });
+    }
+}
+
+/// The second pass of a dry run: says what would be done.
+fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
+    let mut changed = 0;
+    for stage in stages {
+        reporter.report(Event::PhaseStarted {
+            phase: stage.phase.clone(),
+        });
+        let before = changed;
+        for task in &stage.tasks {
+            let (outcome, detail) = match &task.seen {
+                State::Holds { .. } | State::Blocked { .. } => (Outcome::Held, None),
+                State::Absent => (Outcome::WouldCreate, None),
+                State::Differs { diff } => (Outcome::WouldChange, Some(diff.clone())),
+                State::Unknown { reason } => (Outcome::Unknown, Some(reason.clone())),
+            };
+            changed += usize::from(outcome.changes());
+            reporter.report(Event::Action {
+                phase: stage.phase.clone(),
+                action: task.action.to_string(),
+                outcome,
+                detail,
+                milliseconds: 0,
+            });
+        }
+        reporter.report(Event::PhaseFinished {
+            phase: stage.phase.clone(),
+            changed: changed - before,
+            milliseconds: 0,
+        });
+    }
+    Summary {
+        outcome: RunOutcome::DryRun,
+        changed,
+        join: None,
+    }
+}
+
+/// The second pass: makes hold what does not, in order, one lane at a time.
+async fn act<E: Executor>(
+    stages: Vec<Stage>,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> Result<Summary, WorkflowError> {
+    let open: Vec<&Action> = stages
+        .iter()
+        .flat_map(|stage| &stage.tasks)
+        .filter(|task| !task.seen.holds())
+        .map(|task| &task.action)
+        .collect();
+    executor.prepare(&open);
+    let mut touched: BTreeSet<Artefact> = BTreeSet::new();
+    let mut changed = 0;
+    let mut join = None;
+    for Stage { phase, tasks } in stages {
+        let started = Instant::now();
+        reporter.report(Event::PhaseStarted {
+            phase: phase.clone(),
+        });
+        let before = changed;
+        for group in lanes(&tasks) {
+            let results = join_all(
+                group
+                    .iter()
+                    .map(|task| deal_with(task, &phase, &touched, executor, reporter)),
+            )
+            .await;
+            for (task, result) in group.iter().zip(results) {
+                let done = result?;
+                if done.outcome.changes() {
+                    touched.extend(task.action.gives());
+                    // Looking and showing change nothing.
+                    changed += usize::from(!is_reading(&task.action));
+                }
+                join = done.join.or(join);
+            }
+        }
+        reporter.report(Event::PhaseFinished {
+            phase,
+            changed: changed - before,
+            milliseconds: millis(started),
+        });
+    }
+    let outcome = if changed == 0 {
+        RunOutcome::Unchanged
+    } else {
+        RunOutcome::Completed
+    };
+    Ok(Summary {
+        outcome,
+        changed,
+        join,
+    })
+}
+
+/// Whether an action only looks or shows.
+fn is_reading(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Check(_) | Action::Wait(_) | Action::JoinCommand(_)
+    )
+}
+
+/// Neighbours that may run side by side: of one lane, and none needs what another gives.
+fn lanes(tasks: &[Task]) -> Vec<&[Task]> {
+    let mut groups = Vec::new();
+    let mut start = 0;
+    for index in 1..=tasks.len() {
+        let together = index < tasks.len() && tasks[start].action.lane().is_some() && {
+            let candidate = &tasks[index].action;
+            candidate.lane() == tasks[start].action.lane()
+                && !tasks[start..index].iter().any(|earlier| {
+                    let gives = earlier.action.gives();
+                    candidate.needs().iter().any(|need| gives.contains(need))
+                })
+        };
+        if !together {
+            groups.push(&tasks[start..index]);
+            start = index;
+        }
+    }
+    groups
+}
+
+struct Done {
+    outcome: Outcome,
+    join: Option<JoinCommands>,
+}
+
+async fn deal_with<E: Executor>(
+    task: &Task,
+    phase: &str,
+    touched: &BTreeSet<Artefact>,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> Result<Done, WorkflowError> {
+    let started = Instant::now();
+    let action = task.action.to_string();
+    let report = |outcome, detail| {
+        reporter.report(Event::Action {
+            phase: phase.to_owned(),
+            action: action.clone(),
+            outcome,
+            detail,
+            milliseconds: millis(started),
+        });
+    };
+    // What held at the first look still holds, unless something it hangs on was made since.
+    let stale = task
+        .action
+        .needs()
+        .iter()
+        .any(|need| touched.contains(need));
+    let seen = if task.seen.holds() && !stale {
+        task.seen.clone()
+    } else {
+        executor.inspect(&task.action).await
+    };
+    let (outcome, detail) = match seen {
+        State::Holds { .. } => {
+            report(Outcome::Held, None);
+            return Ok(Done {
+                outcome: Outcome::Held,
+                join: None,
+            });
+        }
+        State::Blocked { problems, conflict } => {
+            report(Outcome::Failed, None);
+            let problems = problems
+                .into_iter()
+                .map(|problem| PhaseProblem {
+                    phase: phase.to_owned(),
+                    problem,
+                })
+                .collect();
+            return Err(WorkflowError::Blocked { problems, conflict });
+        }
+        State::Absent => (Outcome::Created, None),
+        State::Differs { diff } => (Outcome::Changed, Some(diff)),
+        State::Unknown { .. } => (Outcome::Done, None),
+    };
+    let progress = |message: String| {
+        reporter.report(Event::Progress {
+            phase: phase.to_owned(),
+            action: action.clone(),
+            message,
+        });
+    };
+    match executor.ensure(&task.action, &progress).await {
+        Ok(ensured) => {
+            warn(phase, &ensured.warnings, reporter);
+            report(outcome, detail);
+            Ok(Done {
+                outcome,
+                join: ensured.join,
+            })
+        }
+        Err(error) => {
+            report(Outcome::Failed, None);
+            let hint = error.hint();
+            Err(WorkflowError::Action {
+                phase: phase.to_owned(),
+                action: action.clone(),
+                source: Box::new(error),
+                hint,
+            })
+        }
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
