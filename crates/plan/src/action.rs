@@ -98,6 +98,13 @@ pub enum Action {
     ClientRotation(ClientRotation),
     /// The join commands are known to the user.
     JoinCommand(JoinCommandSpec),
+    /// Never holds: what the user asked for cannot be planned, such as a patch that does not fit.
+    Refuse {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
 }
 
 /// A folder.
@@ -341,7 +348,8 @@ impl Action {
             | Self::CertificateAuthority(_)
             | Self::KeyPair(_)
             | Self::Directory(_)
-            | Self::File(_) => Vec::new(),
+            | Self::File(_)
+            | Self::Refuse { .. } => Vec::new(),
             Self::Certificate(spec) => signer(&spec.signer),
             Self::Kubeconfig(spec) => signer(&spec.signer),
             Self::Unit(spec) => spec.files.iter().cloned().map(Artefact::File).collect(),
@@ -411,7 +419,8 @@ impl Action {
             | Self::Image(_)
             | Self::ClusterAdmins(_)
             | Self::NodeMark { .. }
-            | Self::JoinCommand(_) => Vec::new(),
+            | Self::JoinCommand(_)
+            | Self::Refuse { .. } => Vec::new(),
         }
     }
 
@@ -460,6 +469,7 @@ impl fmt::Display for Action {
                 write!(f, "rotated client certificate in {}", spec.kubeconfig)
             }
             Self::JoinCommand(_) => f.write_str("join command"),
+            Self::Refuse { .. } => f.write_str("what cannot be planned"),
         }
     }
 }
