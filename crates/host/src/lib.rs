@@ -1,1 +1,38 @@
-//! The machine: files, processes, network facts and probes.
+//! The machine: the one crate that reads and writes files, starts processes, and asks the kernel,
+//! the init system, the container runtime and health endpoints.
+//!
+//! Everything else works on values. Paths come in as [`rinit_plan::LogicalPath`] and only [`Host`]
+//! puts the folder of `--root` in front of them.
+//!
+//! This crate never decides what a node should look like, never generates a key, never talks to
+//! the API server, and never puts the content of a file into an error.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the crate that the disallowed lists point to"
+)]
+
+mod clock;
+mod error;
+mod files;
+mod init_system;
+mod interfaces;
+mod lock;
+mod machine;
+mod process;
+mod root;
+mod typed;
+mod write;
+
+pub use clock::now;
+pub use error::HostError;
+pub use files::{FileInfo, FileKind, SIZE_LIMIT};
+pub use init_system::{InitSystem, UnitState};
+pub use interfaces::{Interface, default_address, interfaces, is_global_unicast, loopback_address};
+pub use lock::Lock;
+pub use machine::{CA_FOLDERS, CRI_SOCKETS, EnvironmentVariable, MachineFacts};
+pub use process::{Invocation, Output, find_executable, run, run_to_success};
+pub use root::{Host, Root};
+pub use typed::{list_typed, read_standard_input, read_typed, write_typed};
+
+/// What the functions of this crate return.
+pub type Result<T, E = HostError> = std::result::Result<T, E>;

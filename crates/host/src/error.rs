@@ -1,0 +1,206 @@
+//! What goes wrong on the machine, with the path or the command in it, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use rinit_diag::Hint;
+
+/// An error of the machine. Never carries the content of a file or a secret argument.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The file system refused because of who we are. Callers that only look can say "unknown".
+    #[error("cannot {operation} {}", path.display())]
+    PermissionDenied {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// The path on the machine, with the folder of `--root` in front.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file system refused for another reason.
+    #[error("cannot {operation} {}", path.display())]
+    File {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// The path on the machine, with the folder of `--root` in front.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is larger than anything that rinit reads.
+    #[error("{} has more than {limit} bytes", path.display())]
+    TooLarge {
+        /// The path on the machine.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A text file is not UTF-8.
+    #[error("{} is not UTF-8 text", path.display())]
+    NotText {
+        /// The path on the machine.
+        path: PathBuf,
+    },
+    /// Symbolic links lead in a circle.
+    #[error("{} goes through too many symbolic links", path.display())]
+    TooManyLinks {
+        /// The path on the machine.
+        path: PathBuf,
+    },
+    /// Another rinit is at work on the same root.
+    #[error("another rinit{} is at work ({} is locked)", holder_text(*holder), path.display())]
+    Locked {
+        /// The file or folder that is locked.
+        path: PathBuf,
+        /// The process that holds it, if the kernel tells.
+        holder: Option<u32>,
+    },
+    /// An executable is not in the PATH.
+    #[error("executable {program} is not in the PATH")]
+    NoExecutable {
+        /// Its name.
+        program: String,
+    },
+    /// A process could not be started.
+    #[error("cannot start `{command}`")]
+    Spawn {
+        /// The command line.
+        command: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A process did not end in time and was killed.
+    #[error("`{command}` did not end within {} s", limit.as_secs())]
+    TimedOut {
+        /// The command line.
+        command: String,
+        /// The time it had.
+        limit: Duration,
+    },
+    /// A process ended with a failure.
+    #[error("`{command}` failed with {}{}", code_text(*code), said(output))]
+    Failed {
+        /// The command line.
+        command: String,
+        /// Its exit code; none if a signal ended it.
+        code: Option<i32>,
+        /// The end of what it said.
+        output: String,
+    },
+    /// The network interfaces cannot be listed.
+    #[error("cannot list the network interfaces")]
+    Interfaces(#[source] io::Error),
+}
+
+fn holder_text(holder: Option<u32>) -> String {
+    holder.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+fn code_text(code: Option<i32>) -> String {
+    code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"))
+}
+
+fn said(output: &str) -> String {
+    let output = output.trim();
+    if output.is_empty() {
+        String::new()
+    } else {
+        format!(": {output}")
+    }
+}
+
+impl HostError {
+    /// Sorts an error of the file system.
+    pub(crate) fn file(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+        source: io::Error,
+    ) -> Self {
+        let path = path.into();
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            Self::PermissionDenied {
+                operation,
+                path,
+                source,
+            }
+        } else {
+            Self::File {
+                operation,
+                path,
+                source,
+            }
+        }
+    }
+
+    /// Whether more rights would have shown more.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self, Self::PermissionDenied { .. })
+    }
+}
+
+impl Hint for HostError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::PermissionDenied { path, source, .. } => {
+                Some(if source.raw_os_error() == Some(Errno::EPERM as i32) {
+                    format!(
+                        "The file may be immutable; `lsattr -d {}` shows it.",
+                        path.display()
+                    )
+                } else {
+                    "Run the command as root, for example with `sudo`.".to_owned()
+                })
+            }
+            Self::File { path, source, .. } => file_hint(path, source),
+            Self::TooLarge { path, .. } | Self::NotText { path } => Some(format!(
+                "See what it is with `file {}`; rinit expects a text of Kubernetes' own there.",
+                path.display()
+            )),
+            Self::TooManyLinks { path } => Some(format!(
+                "Show the links with `namei -l {}`.",
+                path.display()
+            )),
+            Self::Locked { holder, .. } => Some(match holder {
+                Some(pid) => format!("Wait for it, or see what it does with `ps -fp {pid}`."),
+                None => "Wait for it, then run the command again.".to_owned(),
+            }),
+            Self::NoExecutable { program } => Some(format!(
+                "Install {program}, or put its folder into the PATH; `command -v {program}` finds it."
+            )),
+            Self::Spawn { .. } | Self::Failed { .. } | Self::Interfaces(_) => None,
+            Self::TimedOut { command, .. } => Some(format!("Run `{command}` by hand to see why.")),
+        }
+    }
+}
+
+fn file_hint(path: &std::path::Path, source: &io::Error) -> Option<String> {
+    let folder = path.parent().unwrap_or(path).display();
+    let errno = source.raw_os_error().map(Errno::from_raw)?;
+    match errno {
+        Errno::ENOSPC | Errno::EDQUOT => Some(format!(
+            "Make room; `df -h {folder}` and `df -i {folder}` show what is left."
+        )),
+        Errno::EROFS => Some(format!(
+            "The file system is mounted read-only; `findmnt -T {folder}` shows it."
+        )),
+        Errno::EBUSY => Some(format!(
+            "Something is mounted at this very name; `findmnt {}` shows it.",
+            path.display()
+        )),
+        Errno::ENOTDIR => Some(format!(
+            "A part of the path is a file; `namei -l {}` shows which.",
+            path.display()
+        )),
+        Errno::EISDIR => Some(format!(
+            "A folder stands where a file belongs; `ls -ld {}` shows it.",
+            path.display()
+        )),
+        _ => None,
+    }
+}

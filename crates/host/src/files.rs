@@ -1,0 +1,266 @@
+//! Reading the machine's files. A missing file is an answer, not an error.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rinit_plan::{FileMode, LogicalPath};
+
+use crate::root::LastLink;
+use crate::{Host, HostError, Result};
+
+/// The largest file that is read, in bytes. Whatever rinit reads is far smaller.
+pub const SIZE_LIMIT: u64 = 16 << 20;
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A plain file.
+    File,
+    /// A folder.
+    Folder,
+    /// A socket.
+    Socket,
+    /// A device, a pipe or something else.
+    Other,
+}
+
+/// What the file system knows of a path, links followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileInfo {
+    /// What it is.
+    pub kind: FileKind,
+    /// Its permission bits.
+    pub mode: FileMode,
+    /// When its content last changed.
+    pub modified: Timestamp,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The numeric user that owns it.
+    pub owner: u32,
+}
+
+impl Host {
+    /// The content of a file; none if there is no such file.
+    pub fn read(&self, path: &LogicalPath) -> Result<Option<Vec<u8>>> {
+        read_file(&self.locate(path, LastLink::Followed)?)
+    }
+
+    /// The text of a file; none if there is no such file.
+    pub fn read_text(&self, path: &LogicalPath) -> Result<Option<String>> {
+        let located = self.locate(path, LastLink::Followed)?;
+        match read_file(&located)? {
+            None => Ok(None),
+            Some(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(HostError::NotText { path: located }),
+            },
+        }
+    }
+
+    /// Whether something stands at the path, links followed.
+    pub fn exists(&self, path: &LogicalPath) -> Result<bool> {
+        Ok(self.info(path)?.is_some())
+    }
+
+    /// What stands at the path, links followed; none if nothing does.
+    pub fn info(&self, path: &LogicalPath) -> Result<Option<FileInfo>> {
+        let located = self.locate(path, LastLink::Followed)?;
+        absent_is_none(
+            "look at",
+            &located,
+            std::fs::metadata(&located).map(|data| FileInfo::of(&data)),
+        )
+    }
+
+    /// Where a symbolic link leads, as written in it; none if there is nothing or no link.
+    pub fn link_target(&self, path: &LogicalPath) -> Result<Option<String>> {
+        let located = self.locate(path, LastLink::Kept)?;
+        match std::fs::read_link(&located) {
+            Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(HostError::file("look at", located, error)),
+        }
+    }
+
+    /// The names in a folder, sorted; none if there is no such folder.
+    pub fn list(&self, path: &LogicalPath) -> Result<Option<Vec<String>>> {
+        list_folder(&self.locate(path, LastLink::Followed)?)
+    }
+
+    /// Whether a folder is empty; none if there is no such folder. The `lost+found` of a file
+    /// system's own root counts as nothing.
+    pub fn is_empty_folder(&self, path: &LogicalPath) -> Result<Option<bool>> {
+        Ok(self
+            .list(path)?
+            .map(|names| names.iter().all(|name| name == "lost+found")))
+    }
+}
+
+impl FileInfo {
+    fn of(data: &std::fs::Metadata) -> Self {
+        let kind = data.file_type();
+        Self {
+            kind: if kind.is_file() {
+                FileKind::File
+            } else if kind.is_dir() {
+                FileKind::Folder
+            } else if kind.is_socket() {
+                FileKind::Socket
+            } else {
+                FileKind::Other
+            },
+            mode: FileMode(data.mode() & 0o7777),
+            modified: data
+                .modified()
+                .ok()
+                .and_then(|time| Timestamp::try_from(time).ok())
+                .unwrap_or(Timestamp::UNIX_EPOCH),
+            size: data.len(),
+            owner: data.uid(),
+        }
+    }
+}
+
+/// Turns "there is no such file" into none. A file in place of a folder on the way to it is the
+/// same answer.
+fn absent_is_none<T>(
+    operation: &'static str,
+    path: &Path,
+    result: io::Result<T>,
+) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(HostError::file(operation, path, error)),
+    }
+}
+
+pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(file) = absent_is_none("read", path, File::open(path))? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    // One byte more than allowed, to see that there is more. The size that the kernel reports is
+    // zero for the files of /proc.
+    file.take(SIZE_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| HostError::file("read", path, error))?;
+    if bytes.len() as u64 > SIZE_LIMIT {
+        return Err(HostError::TooLarge {
+            path: path.to_owned(),
+            limit: SIZE_LIMIT,
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// The last bytes of a file; none if there is no such file. For logs, which have no size limit.
+pub(crate) fn read_end(path: &Path, bytes: u64) -> Result<Option<Vec<u8>>> {
+    let Some(mut file) = absent_is_none("read", path, File::open(path))? else {
+        return Ok(None);
+    };
+    let mut read = || -> io::Result<Vec<u8>> {
+        let size = file.metadata()?.len();
+        file.seek(io::SeekFrom::Start(size.saturating_sub(bytes)))?;
+        let mut end = Vec::new();
+        (&mut file).take(bytes).read_to_end(&mut end)?;
+        Ok(end)
+    };
+    read()
+        .map(Some)
+        .map_err(|error| HostError::file("read", path, error))
+}
+
+pub(crate) fn list_folder(path: &Path) -> Result<Option<Vec<String>>> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(HostError::file("list", path, error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| HostError::file("list", path, error))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(Some(names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Root;
+
+    fn path(text: &str) -> LogicalPath {
+        LogicalPath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_absent_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "text").unwrap();
+        let host = Host::new(Root::Folder(folder.path().to_owned()));
+        assert_eq!(host.read(&path("/none")).unwrap(), None);
+        assert_eq!(host.read(&path("/file/below")).unwrap(), None);
+        assert_eq!(host.info(&path("/none")).unwrap(), None);
+        assert_eq!(host.list(&path("/none")).unwrap(), None);
+        assert_eq!(host.is_empty_folder(&path("/none")).unwrap(), None);
+        assert_eq!(
+            host.read_text(&path("/file")).unwrap().as_deref(),
+            Some("text")
+        );
+        assert_eq!(
+            host.info(&path("/file")).unwrap().unwrap().kind,
+            FileKind::File
+        );
+        assert!(matches!(
+            host.list(&path("/file")),
+            Err(HostError::File { .. })
+        ));
+    }
+
+    #[test]
+    fn a_new_file_system_counts_as_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("etcd/lost+found")).unwrap();
+        let host = Host::new(Root::Folder(folder.path().to_owned()));
+        assert_eq!(host.is_empty_folder(&path("/etcd")).unwrap(), Some(true));
+        std::fs::create_dir(folder.path().join("etcd/member")).unwrap();
+        assert_eq!(host.is_empty_folder(&path("/etcd")).unwrap(), Some(false));
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let host = Host::new(Root::System);
+        assert!(matches!(
+            host.read(&path("/dev/zero")),
+            Err(HostError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_without_showing_them() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), [0xff, 0xfe]).unwrap();
+        let host = Host::new(Root::Folder(folder.path().to_owned()));
+        let error = host.read_text(&path("/file")).unwrap_err();
+        assert!(error.to_string().ends_with("file is not UTF-8 text"));
+    }
+}

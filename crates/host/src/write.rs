@@ -1,0 +1,363 @@
+//! Writing the machine's files: whole or not at all, and never readable by more than asked.
+//!
+//! A file is written beside its place under a name with a leading dot (the kubelet ignores those
+//! in its manifest folder), with its mode from the first moment, flushed to the disk, and renamed.
+//! A symbolic link at the very name is replaced; links of folders on the way are followed.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rinit_plan::{FileMode, LogicalPath};
+
+use crate::root::LastLink;
+use crate::{Host, HostError, Result};
+
+/// What stands between the file's name and our process in the name of a temporary file.
+const MARK: &str = ".rinit-";
+
+impl Host {
+    /// Makes the file hold just these bytes under this mode, whatever it was before. Missing
+    /// parent folders are made with mode 0755. After it returns the file survives a power cut.
+    pub fn write(&self, path: &LogicalPath, mode: FileMode, bytes: &[u8]) -> Result<()> {
+        // The parent is located on its own, since a link to a folder that is still to be made
+        // leads somewhere else.
+        let folder = self.locate(&path.parent(), LastLink::Followed)?;
+        make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
+        write_file(&folder.join(path.file_name()), mode, bytes)
+    }
+
+    /// Makes a folder with this mode, its missing parents with mode 0755. An existing folder keeps
+    /// its mode. Answers whether it was made.
+    pub fn create_folder(&self, path: &LogicalPath, mode: FileMode) -> Result<bool> {
+        let folder = self.locate(path, LastLink::Followed)?;
+        if folder.is_dir() {
+            return Ok(false);
+        }
+        if let Some(parent) = folder.parent() {
+            make_folders(parent, FileMode::PUBLIC_DIRECTORY)?;
+        }
+        make_folders(&folder, mode)?;
+        Ok(true)
+    }
+
+    /// Removes a file or a symbolic link itself. Answers whether there was one.
+    pub fn remove_file(&self, path: &LogicalPath) -> Result<bool> {
+        let located = self.locate(path, LastLink::Kept)?;
+        match std::fs::remove_file(&located) {
+            Ok(()) => {
+                if let Some(folder) = located.parent() {
+                    flush_folder(folder)?;
+                }
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(HostError::file("remove", located, error)),
+        }
+    }
+
+    /// Removes everything in a folder and leaves the folder. Links are removed, not followed.
+    /// Answers the names that were removed; none where there is no such folder.
+    pub fn empty_folder(&self, path: &LogicalPath) -> Result<Vec<String>> {
+        let Some(names) = self.list(path)? else {
+            return Ok(Vec::new());
+        };
+        let folder = self.locate(path, LastLink::Followed)?;
+        for name in &names {
+            let entry = folder.join(name);
+            let is_folder = entry
+                .symlink_metadata()
+                .map_err(|error| HostError::file("look at", &entry, error))?
+                .is_dir();
+            if is_folder {
+                std::fs::remove_dir_all(&entry)
+            } else {
+                std::fs::remove_file(&entry)
+            }
+            .map_err(|error| HostError::file("remove", &entry, error))?;
+        }
+        flush_folder(&folder)?;
+        Ok(names)
+    }
+}
+
+/// Writes one file as the module says. The folder must exist.
+pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
+    let folder = parent_of(target);
+    let name = target
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if target.symlink_metadata().is_ok_and(|data| data.is_dir()) {
+        return Err(HostError::file(
+            "write",
+            target,
+            io::Error::from_raw_os_error(nix::errno::Errno::EISDIR as i32),
+        ));
+    }
+    remove_leftovers(&folder, &name)?;
+    let temporary = Temporary::create(&folder, &name, mode)?;
+    temporary.fill(mode, bytes)?;
+    temporary.rename_to(target)?;
+    flush_folder(&folder)
+}
+
+/// A temporary file that goes away unless it is renamed.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+    renamed: bool,
+}
+
+impl Temporary {
+    fn create(folder: &Path, name: &str, mode: FileMode) -> Result<Self> {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{name}{MARK}{}-{serial}", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode.0)
+            .open(&path)
+            .map_err(|error| HostError::file("create", &path, error))?;
+        Ok(Self {
+            path,
+            file,
+            renamed: false,
+        })
+    }
+
+    fn fill(&self, mode: FileMode, bytes: &[u8]) -> Result<()> {
+        let told = |error| HostError::file("write", &self.path, error);
+        // The umask may have narrowed the mode that the file was created with.
+        self.file
+            .set_permissions(Permissions::from_mode(mode.0))
+            .map_err(told)?;
+        (&self.file).write_all(bytes).map_err(told)?;
+        self.file.sync_all().map_err(told)
+    }
+
+    fn rename_to(mut self, target: &Path) -> Result<()> {
+        std::fs::rename(&self.path, target)
+            .map_err(|error| HostError::file("write", target, error))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // The error that brought us here is the one to tell.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes the temporary files that a killed run left for this name. Those of a process that still
+/// runs, this one included, are left.
+fn remove_leftovers(folder: &Path, name: &str) -> Result<()> {
+    let prefix = format!(".{name}{MARK}");
+    for entry in crate::files::list_folder(folder)?.unwrap_or_default() {
+        let Some(rest) = entry.strip_prefix(&prefix) else {
+            continue;
+        };
+        let Some(process) = rest
+            .split('-')
+            .next()
+            .and_then(|text| text.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        if Path::new("/proc").join(process.to_string()).exists() {
+            continue;
+        }
+        let leftover = folder.join(&entry);
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(HostError::file("remove", leftover, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder and its missing parents, all with this mode, and flushes each to the disk.
+pub(crate) fn make_folders(folder: &Path, mode: FileMode) -> Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let parent = parent_of(folder);
+    make_folders(&parent, mode)?;
+    match DirBuilder::new().mode(mode.0).create(folder) {
+        Ok(()) => {}
+        // Another task of this run was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {
+            return Ok(());
+        }
+        Err(error) => return Err(HostError::file("create", folder, error)),
+    }
+    // The umask may have narrowed the mode.
+    std::fs::set_permissions(folder, Permissions::from_mode(mode.0))
+        .map_err(|error| HostError::file("set the mode of", folder, error))?;
+    flush_folder(&parent)
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a rename or a removal in the folder survive a power cut.
+fn flush_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .or_else(|error| match error.raw_os_error() {
+            // Some file systems cannot flush a folder, which is then no promise of theirs.
+            Some(code) if code == nix::errno::Errno::EINVAL as i32 => Ok(()),
+            _ => Err(error),
+        })
+        .map_err(|error| HostError::file("flush", folder, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::Root;
+
+    fn path(text: &str) -> LogicalPath {
+        LogicalPath::parse(text).unwrap()
+    }
+
+    fn host() -> (tempfile::TempDir, Host) {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::new(Root::Folder(folder.path().to_owned()));
+        (folder, host)
+    }
+
+    #[test]
+    fn a_file_is_written_with_its_mode_and_leaves_nothing_else() {
+        let (_folder, host) = host();
+        let key = path("/etc/kubernetes/pki/etcd/ca.key");
+        host.write(&key, FileMode::PRIVATE, b"first").unwrap();
+        host.write(&key, FileMode(0o666), b"second").unwrap();
+        assert_eq!(host.read(&key).unwrap().as_deref(), Some(&b"second"[..]));
+        // 0666 shows that the umask does not count.
+        assert_eq!(host.info(&key).unwrap().unwrap().mode, FileMode(0o666));
+        assert_eq!(host.list(&key.parent()).unwrap().unwrap(), ["ca.key"]);
+        assert_eq!(
+            host.info(&path("/etc/kubernetes/pki"))
+                .unwrap()
+                .unwrap()
+                .mode,
+            FileMode::PUBLIC_DIRECTORY
+        );
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_cleaned_and_nothing_else() {
+        let (folder, host) = host();
+        // No process has a number this high: the kernel's limit is 2^22.
+        let leftover = folder.path().join(".a.conf.rinit-99999999-0");
+        let others = folder.path().join(".b.conf.rinit-99999999-0");
+        let unrelated = folder.path().join(".a.conf.rinit-notes");
+        for file in [&leftover, &others, &unrelated] {
+            std::fs::write(file, "").unwrap();
+        }
+        host.write(&path("/a.conf"), FileMode::PRIVATE, b"x")
+            .unwrap();
+        assert!(!leftover.exists());
+        assert!(others.exists() && unrelated.exists());
+    }
+
+    #[test]
+    fn a_reader_sees_the_old_or_the_new_text_whole() {
+        let (folder, host) = host();
+        let file = path("/manifest.yaml");
+        let texts = [vec![b'a'; 300_000], vec![b'b'; 300_000]];
+        host.write(&file, FileMode::PRIVATE, &texts[0]).unwrap();
+        let target = folder.path().join("manifest.yaml");
+        let reader = std::thread::spawn(move || {
+            for _ in 0..300 {
+                let seen = std::fs::read(&target).unwrap();
+                assert_eq!(seen.len(), 300_000);
+                assert!(seen.iter().all(|byte| *byte == seen[0]));
+            }
+        });
+        for round in 0..30 {
+            host.write(&file, FileMode::PRIVATE, &texts[round % 2])
+                .unwrap();
+        }
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn a_link_at_the_name_is_replaced_and_its_target_left() {
+        let (folder, host) = host();
+        std::fs::write(folder.path().join("target"), "kept").unwrap();
+        symlink("target", folder.path().join("link")).unwrap();
+        host.write(&path("/link"), FileMode::PUBLIC, b"new")
+            .unwrap();
+        assert_eq!(
+            std::fs::read(folder.path().join("target")).unwrap(),
+            b"kept"
+        );
+        assert_eq!(host.link_target(&path("/link")).unwrap(), None);
+        assert_eq!(
+            host.read(&path("/link")).unwrap().as_deref(),
+            Some(&b"new"[..])
+        );
+    }
+
+    #[test]
+    fn a_folder_at_the_name_is_refused_with_a_way_out() {
+        use rinit_diag::Hint;
+        let (folder, host) = host();
+        std::fs::create_dir(folder.path().join("admin.conf")).unwrap();
+        let error = host
+            .write(&path("/admin.conf"), FileMode::PRIVATE, b"secret")
+            .unwrap_err();
+        assert!(error.hint().unwrap().contains("`ls -ld "), "{error}");
+        assert!(!format!("{error:?}").contains("secret"));
+        assert_eq!(host.list(&path("/")).unwrap().unwrap(), ["admin.conf"]);
+    }
+
+    #[test]
+    fn an_existing_folder_keeps_its_mode() {
+        let (_folder, host) = host();
+        let etcd = path("/var/lib/etcd");
+        assert!(
+            host.create_folder(&etcd, FileMode::PRIVATE_DIRECTORY)
+                .unwrap()
+        );
+        assert!(
+            !host
+                .create_folder(&etcd, FileMode::PUBLIC_DIRECTORY)
+                .unwrap()
+        );
+        let mode = |text| host.info(&path(text)).unwrap().unwrap().mode;
+        assert_eq!(mode("/var/lib/etcd"), FileMode::PRIVATE_DIRECTORY);
+        assert_eq!(mode("/var/lib"), FileMode::PUBLIC_DIRECTORY);
+    }
+
+    #[test]
+    fn emptying_a_folder_follows_no_link() {
+        let (folder, host) = host();
+        std::fs::create_dir_all(folder.path().join("data/member")).unwrap();
+        std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+        std::fs::write(folder.path().join("elsewhere/kept"), "").unwrap();
+        symlink("../elsewhere", folder.path().join("data/link")).unwrap();
+        let removed = host.empty_folder(&path("/data")).unwrap();
+        assert_eq!(removed, ["link", "member"]);
+        assert_eq!(host.is_empty_folder(&path("/data")).unwrap(), Some(true));
+        assert!(folder.path().join("elsewhere/kept").exists());
+        assert!(host.empty_folder(&path("/none")).unwrap().is_empty());
+    }
+}
