@@ -1,0 +1,105 @@
+//! Processes that outlive the task which started them: recorded by id and start time, so that
+//! nothing else is ever ended in their place.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::shell;
+
+/// One process of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Process {
+    /// Its id in the machine's PID namespace.
+    pub(crate) pid: i32,
+    /// When it started, in clock ticks since boot.
+    start: u64,
+}
+
+impl Process {
+    /// The process that has `pid` now; none if there is none or it is a zombie.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The command's name, in parentheses, may hold anything.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        if matches!(*fields.first()?, "Z" | "X") {
+            return None;
+        }
+        Some(Self {
+            pid,
+            start: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    /// True while it runs.
+    pub(crate) fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    /// Ends it with SIGKILL and waits until it is gone.
+    pub(crate) fn end(self) -> Result<()> {
+        if self.is_alive() {
+            // It may be gone by now, which is all that is wanted.
+            let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
+        shell::until(
+            &format!("process {} has ended", self.pid),
+            Duration::from_secs(30),
+            || {
+                // Reaps it if it is a child of ours.
+                let _ = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+                Ok(if self.is_alive() {
+                    Err("it still runs".to_owned())
+                } else {
+                    Ok(())
+                })
+            },
+        )
+    }
+
+    /// Identifies its namespace of one kind (`net`, `mnt`, `pid`, …).
+    pub(crate) fn namespace(self, kind: &str) -> Result<String> {
+        let path = format!("/proc/{}/ns/{kind}", self.pid);
+        let link = fs::read_link(&path).with_context(|| format!("cannot read {path}"))?;
+        Ok(link.to_string_lossy().into_owned())
+    }
+}
+
+/// The ids of all processes whose namespace is one of `namespaces` (as `Process::namespace`
+/// gives them).
+pub(crate) fn in_namespaces(namespaces: &[String]) -> Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        for namespace in namespaces {
+            let kind = namespace.split(':').next().unwrap_or_default();
+            let link = fs::read_link(format!("/proc/{pid}/ns/{kind}"));
+            if link.is_ok_and(|link| link.to_string_lossy() == namespace.as_str()) {
+                found.push(pid);
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The children of a process.
+pub(crate) fn children(parent: i32) -> Result<Vec<i32>> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let list = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    Ok(list
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect())
+}

@@ -1,0 +1,91 @@
+//! Scenarios on real nodes: a table of named functions, each on a LAN of its own.
+//!
+//! A scenario starts the nodes it needs with `Context::start`, does its work through `Node` and
+//! `cluster`, waits for conditions with `shell::until`, and fails by returning an error. Nodes
+//! are taken down after it; when it fails, their journals and pod logs are shown first.
+
+pub(crate) mod cluster;
+mod harness;
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::components::Components;
+use crate::node::{Lan, Node};
+use crate::shell;
+
+/// One scenario.
+pub(crate) struct Scenario {
+    /// What `--only` matches, in the form `group/case`.
+    pub(crate) name: &'static str,
+    /// The scenario itself.
+    pub(crate) run: fn(&Context) -> Result<()>,
+}
+
+/// All scenarios, in the order they run.
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "harness/kubeadm-init-join",
+    run: harness::kubeadm_init_join,
+}];
+
+/// What a scenario works with.
+pub(crate) struct Context {
+    /// The programs and images of its nodes.
+    pub(crate) components: Components,
+    /// The LAN of its nodes.
+    pub(crate) lan: Lan,
+    rinit: OnceCell<PathBuf>,
+}
+
+impl Context {
+    /// A context with a new LAN.
+    pub(crate) fn new(components: Components, lan: Lan) -> Self {
+        Self {
+            components,
+            lan,
+            rinit: OnceCell::new(),
+        }
+    }
+
+    /// Starts a node with the address `number` on the LAN.
+    pub(crate) fn start(&self, name: &str, number: u8) -> Result<Node> {
+        shell::step(&format!("node {name} up"), || {
+            self.lan.start(&self.components, name, number)
+        })
+    }
+
+    /// The rinit program, built from this checkout.
+    pub(crate) fn rinit(&self) -> Result<&Path> {
+        if self.rinit.get().is_none() {
+            let built = shell::step("cargo build --profile node -p rinit", build_rinit)?;
+            self.rinit.get_or_init(|| built);
+        }
+        Ok(self.rinit.get().map_or(Path::new(""), PathBuf::as_path))
+    }
+}
+
+/// Builds rinit; the path of its program.
+fn build_rinit() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--profile", "node", "-p", "rinit"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    let messages = shell::read(cargo.current_dir(checkout()))?;
+    for line in messages.lines() {
+        let message: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        if message["target"]["name"] == "rinit"
+            && let Some(program) = message["executable"].as_str()
+        {
+            return Ok(PathBuf::from(program));
+        }
+    }
+    None.context("cargo built no program named rinit")
+}
+
+/// The root of the checkout that this program was built from.
+pub(crate) fn checkout() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
