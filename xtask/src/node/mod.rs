@@ -154,7 +154,10 @@ impl Lan {
             "ip link add br0 type bridge",
             &format!("ip addr add {SUBNET}.1/24 dev br0"),
             "ip link set br0 up",
-            "sysctl -qw net.ipv4.ip_forward=0",
+            // A router without routes says at once that nothing else can be reached. Were it to
+            // keep silent, a dial of a service address that kube-proxy does not know yet would
+            // hang for half a minute.
+            "sysctl -qw net.ipv4.ip_forward=1",
         ] {
             in_network(holder, words)?;
         }

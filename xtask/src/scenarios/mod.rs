@@ -26,10 +26,16 @@ pub(crate) struct Scenario {
 }
 
 /// All scenarios, in the order they run.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "harness/kubeadm-init-join",
-    run: harness::kubeadm_init_join,
-}];
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "harness/kill",
+        run: harness::kill,
+    },
+    Scenario {
+        name: "harness/kubeadm-init-join",
+        run: harness::kubeadm_init_join,
+    },
+];
 
 /// What a scenario works with.
 pub(crate) struct Context {
