@@ -1,1 +1,69 @@
 //! Issues, reads and judges keys and certificates.
+//!
+//! Bytes come in and bytes go out: this crate never touches a file, never reads a clock (the
+//! moment is an argument), and never writes a key anew that it has loaded. Keys, tokens and
+//! certificate keys are in no Debug output and in no error.
+
+mod certificate;
+mod chain;
+mod der;
+mod error;
+mod issue;
+mod judge;
+mod key;
+mod name;
+mod pool;
+mod random;
+mod seal;
+
+pub use certificate::{
+    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, public_key_pins,
+};
+pub use chain::{ChainFault, chain};
+pub use error::PkiError;
+pub use issue::{Authority, Leaf, issue_authority};
+pub use judge::{Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf};
+pub use key::PrivateKey;
+pub use name::Name;
+pub use pool::KeyPool;
+pub use random::{bootstrap_token, certificate_key};
+pub use seal::{open, seal};
+
+/// One PEM block (RFC 7468) with lines of 64 characters and a line feed after each.
+fn pem_text(label: &str, der: &[u8]) -> String {
+    use zeroize::Zeroize as _;
+    let block = pem::Pem::new(label, der);
+    let text = pem::encode_config(
+        &block,
+        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+    );
+    // The block may be a key.
+    block.into_contents().zeroize();
+    text
+}
+
+fn pem_error(error: &rustls_pki_types::pem::Error) -> PkiError {
+    use rustls_pki_types::pem::Error;
+    // The library's own text shows the lines it stumbled over, which may be a key's.
+    let reason = match error {
+        Error::MissingSectionEnd { .. } => "a block has no end line",
+        Error::IllegalSectionStart { .. } => "a block has a broken begin line",
+        Error::Base64Decode(_) => "a block is not base64",
+        _ => "it cannot be read",
+    };
+    PkiError::Pem {
+        reason: reason.to_owned(),
+    }
+}
+
+/// Lower-case hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

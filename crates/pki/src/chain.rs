@@ -1,0 +1,146 @@
+//! Whether a certificate leads to an authority, apart from whether it is still valid.
+
+use std::fmt;
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{EndEntityCert, KeyPurposeIdIter};
+
+use crate::Certificate;
+
+/// Why a certificate does not lead to an authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChainFault {
+    /// No certificate of the authority, and none beside the leaf, bears the issuer's name.
+    UnknownIssuer,
+    /// The issuer's name is right, but another key has signed.
+    OtherKey,
+    /// The certificate, or one on the way, forbids it.
+    Forbidden(&'static str),
+    /// A certificate on the way is signed in a manner that is not checked.
+    UnsupportedSignature,
+    /// The certificates on the way are at no moment valid together.
+    NeverValidTogether,
+    /// A certificate on the way cannot be read by TLS libraries.
+    Unreadable(String),
+}
+
+impl fmt::Display for ChainFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownIssuer => f.write_str("no certificate of the authority has that name"),
+            Self::OtherKey => {
+                f.write_str("another key than that of the authority of the same name signed it")
+            }
+            Self::Forbidden(what) => f.write_str(what),
+            Self::UnsupportedSignature => {
+                f.write_str("its signature algorithm is too weak or unknown")
+            }
+            Self::NeverValidTogether => {
+                f.write_str("it and its authority are at no moment valid together")
+            }
+            Self::Unreadable(what) => write!(f, "TLS libraries cannot read it: {what}"),
+        }
+    }
+}
+
+/// Checks that the first certificate of `leaf` is signed, by way of the others in the file, by one
+/// of the certificates of an authority, and says by which (its index).
+///
+/// Any of the authority's certificates is trusted, also an intermediate one, as Kubernetes trusts
+/// them. Expiry is left aside: there must be a moment at which the path is valid.
+pub fn chain(leaf: &[Certificate], authority: &[Certificate]) -> Result<usize, ChainFault> {
+    let Some((first, others)) = leaf.split_first() else {
+        return Err(ChainFault::UnknownIssuer);
+    };
+    let der = CertificateDer::from(first.der.as_slice());
+    let end_entity = EndEntityCert::try_from(&der).map_err(|error| fault(&error))?;
+    let authority_ders: Vec<CertificateDer<'_>> = authority
+        .iter()
+        .map(|certificate| CertificateDer::from(certificate.der.as_slice()))
+        .collect();
+    let mut anchors = Vec::new();
+    let mut indices = Vec::new();
+    for (index, der) in authority_ders.iter().enumerate() {
+        // One certificate that cannot be used must not hide another that can.
+        if !authority[index].is_authority {
+            continue;
+        }
+        if let Ok(anchor) = webpki::anchor_from_trusted_cert(der) {
+            anchors.push(anchor);
+            indices.push(index);
+        }
+    }
+    let intermediates: Vec<CertificateDer<'_>> = others
+        .iter()
+        .map(|certificate| CertificateDer::from(certificate.der.as_slice()))
+        .collect();
+
+    // If the validities overlap at all, they overlap where the last of them begins.
+    let mut moments: Vec<i64> = std::iter::once(first)
+        .chain(others)
+        .map(|certificate| certificate.validity.not_before.as_second())
+        .collect();
+    moments.sort_unstable();
+    moments.reverse();
+    let mut outcome = Err(ChainFault::NeverValidTogether);
+    for moment in moments {
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(
+            u64::try_from(moment).unwrap_or_default(),
+        ));
+        let path = end_entity.verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            &anchors,
+            &intermediates,
+            time,
+            AnyUsage,
+            None,
+            None,
+        );
+        match path {
+            Ok(path) => {
+                let position = anchors.iter().position(|anchor| anchor == path.anchor());
+                return position
+                    .map(|position| indices[position])
+                    .ok_or(ChainFault::UnknownIssuer);
+            }
+            Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {}
+            Err(error) => outcome = Err(fault(&error)),
+        }
+    }
+    outcome
+}
+
+/// Usages are judged apart, so that a wrong one is not told as a broken chain.
+struct AnyUsage;
+
+impl webpki::ExtendedKeyUsageValidator for AnyUsage {
+    fn validate(&self, _usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        Ok(())
+    }
+}
+
+fn fault(error: &webpki::Error) -> ChainFault {
+    use webpki::Error;
+    match error {
+        Error::UnknownIssuer => ChainFault::UnknownIssuer,
+        Error::InvalidSignatureForPublicKey => ChainFault::OtherKey,
+        Error::CaUsedAsEndEntity => {
+            ChainFault::Forbidden("it is the certificate of an authority itself")
+        }
+        Error::EndEntityUsedAsCa => {
+            ChainFault::Forbidden("a certificate on the way is not that of an authority")
+        }
+        Error::NameConstraintViolation => {
+            ChainFault::Forbidden("the authority is not allowed to sign for such names")
+        }
+        Error::PathLenConstraintViolated => {
+            ChainFault::Forbidden("the authority does not allow so many authorities below it")
+        }
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            ChainFault::UnsupportedSignature
+        }
+        other => ChainFault::Unreadable(other.to_string()),
+    }
+}

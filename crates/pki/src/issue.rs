@@ -1,0 +1,344 @@
+//! Issuing: the exact profiles of kubeadm, so that certificates of both look the same to any tool.
+//!
+//! rcgen lays out the certificate; names and extensions are put in as the bytes that Go's
+//! `crypto/x509` writes, because rcgen has another order of extensions, other key identifiers, and
+//! loses repeated attributes of a foreign authority's name. The issuer is therefore always the
+//! authority's subject, byte for byte.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, IsCa, Issuer, PublicKeyData,
+    SerialNumber, SignatureAlgorithm, SigningKey,
+};
+use rinit_plan::{
+    CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec, Subject, Validity,
+};
+use time::OffsetDateTime;
+
+use crate::der::{self, tag};
+use crate::{Certificate, PkiError, PrivateKey, name, pem_text, random};
+
+/// A certificate authority that can sign: its certificates and the key of one of them.
+#[derive(Debug)]
+pub struct Authority {
+    /// All certificates of the file, in its order: a bundle during a rotation, or a chain.
+    pub certificates: Vec<Certificate>,
+    /// Which of them belongs to the key and signs.
+    signer: usize,
+    key: PrivateKey,
+}
+
+/// What a leaf certificate shall say.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaf<'a> {
+    /// Whom it names.
+    pub subject: &'a Subject,
+    /// What it is for, in this order.
+    pub usages: &'a [ExtendedKeyUsage],
+    /// Its DNS names.
+    pub dns_names: &'a [String],
+    /// Its IP addresses.
+    pub ip_addresses: &'a [IpAddr],
+    /// From when until when it is valid.
+    pub validity: Validity,
+}
+
+impl<'a> From<&'a CertificateSpec> for Leaf<'a> {
+    fn from(spec: &'a CertificateSpec) -> Self {
+        Self {
+            subject: &spec.subject,
+            usages: &spec.usages,
+            dns_names: &spec.dns_names,
+            ip_addresses: &spec.ip_addresses,
+            validity: spec.validity,
+        }
+    }
+}
+
+impl<'a> From<&'a KubeconfigSpec> for Leaf<'a> {
+    fn from(spec: &'a KubeconfigSpec) -> Self {
+        Self {
+            subject: &spec.subject,
+            usages: &[ExtendedKeyUsage::ClientAuth],
+            dns_names: &[],
+            ip_addresses: &[],
+            validity: spec.validity,
+        }
+    }
+}
+
+/// Issues the self-signed certificate of a new authority, as PEM.
+pub fn issue_authority(
+    spec: &CertificateAuthoritySpec,
+    key: &PrivateKey,
+) -> Result<String, PkiError> {
+    let subject = Subject {
+        common_name: spec.common_name.clone(),
+        organizations: Vec::new(),
+    };
+    let subject_raw = name::write(&subject);
+    let extensions = vec![
+        extension::key_usage(true),
+        extension::basic_constraints(true),
+        extension::subject_key_id(&key_id(key)),
+        extension::alternative_names(std::slice::from_ref(&spec.common_name), &[]),
+    ];
+    let certificate = Unsigned {
+        subject: &subject,
+        subject_raw: &subject_raw,
+        issuer_raw: &subject_raw,
+        validity: spec.validity,
+        extensions,
+    };
+    certificate.sign(key, key)
+}
+
+impl Authority {
+    /// Loads an authority from its certificate file, which may hold a chain or a bundle, and its
+    /// key file.
+    pub fn load(certificate_pem: &[u8], key_pem: &[u8]) -> Result<Self, PkiError> {
+        let key = PrivateKey::load(key_pem)?;
+        let certificates = Certificate::read_all(certificate_pem)?;
+        let signer = certificates
+            .iter()
+            .position(|certificate| key.belongs_to(certificate))
+            .ok_or(PkiError::AuthorityMismatch)?;
+        if !certificates[signer].is_authority {
+            return Err(PkiError::NotAuthority {
+                subject: certificates[signer].subject.to_string(),
+            });
+        }
+        Ok(Self {
+            certificates,
+            signer,
+            key,
+        })
+    }
+
+    /// The certificate whose key signs.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificates[self.signer]
+    }
+
+    /// Issues a leaf certificate for a key, as PEM.
+    pub fn issue<'a>(
+        &self,
+        leaf: impl Into<Leaf<'a>>,
+        key: &PrivateKey,
+    ) -> Result<String, PkiError> {
+        let leaf = leaf.into();
+        let signer = self.certificate();
+        let subject_raw = name::write(leaf.subject);
+        let mut extensions = vec![extension::key_usage(false)];
+        if !leaf.usages.is_empty() {
+            extensions.push(extension::extended_key_usage(leaf.usages));
+        }
+        extensions.push(extension::basic_constraints(false));
+        // Like Go: no identifier is made up for an authority that has none.
+        if let Some(id) = &signer.subject_key_id {
+            extensions.push(extension::authority_key_id(id));
+        }
+        if !leaf.dns_names.is_empty() || !leaf.ip_addresses.is_empty() {
+            extensions.push(extension::alternative_names(
+                leaf.dns_names,
+                leaf.ip_addresses,
+            ));
+        }
+        let certificate = Unsigned {
+            subject: leaf.subject,
+            subject_raw: &subject_raw,
+            issuer_raw: &signer.subject.raw,
+            validity: leaf.validity,
+            extensions,
+        };
+        certificate.sign(key, &self.key)
+    }
+}
+
+/// The key identifier of Go 1.25 and later: the leftmost 160 bits of the SHA-256 hash of the public
+/// key's bits (RFC 7093, section 2, method 1).
+fn key_id(key: &PrivateKey) -> Vec<u8> {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.public_key_bits());
+    hash.as_ref()[..20].to_vec()
+}
+
+/// A certificate before its signature.
+struct Unsigned<'a> {
+    subject: &'a Subject,
+    subject_raw: &'a [u8],
+    issuer_raw: &'a [u8],
+    validity: Validity,
+    extensions: Vec<CustomExtension>,
+}
+
+impl Unsigned<'_> {
+    fn sign(self, key: &PrivateKey, signer: &PrivateKey) -> Result<String, PkiError> {
+        let failed = |reason: String| PkiError::Sign {
+            subject: self.subject.to_string(),
+            reason,
+        };
+        let time = |timestamp: Timestamp| {
+            OffsetDateTime::from_unix_timestamp(timestamp.as_second())
+                .map_err(|error| failed(error.to_string()))
+        };
+        let mut params = CertificateParams::default();
+        params.serial_number = Some(SerialNumber::from(random::serial()?));
+        params.not_before = time(self.validity.not_before)?;
+        params.not_after = time(self.validity.not_after)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.is_ca = IsCa::NoCa;
+        params.use_authority_key_identifier_extension = false;
+        params.custom_extensions = self.extensions;
+
+        let layout = {
+            let mut nameless = CertificateParams::default();
+            nameless.distinguished_name = DistinguishedName::new();
+            let issuer = Issuer::new(nameless, Blank(signer));
+            params
+                .signed_by(key.pair(), &issuer)
+                .map_err(|error| failed(error.to_string()))?
+        };
+        let (tbs, algorithm) = put_names(layout.der(), self.issuer_raw, self.subject_raw)
+            .ok_or_else(|| failed("its layout is not that of RFC 5280".to_owned()))?;
+        let signature = signer
+            .sign(&tbs)
+            .map_err(|error| failed(error.to_string()))?;
+        let certificate = der::sequence([
+            tbs.as_slice(),
+            algorithm.as_slice(),
+            der::bit_string(&signature).as_slice(),
+        ]);
+        Ok(pem_text("CERTIFICATE", &certificate))
+    }
+}
+
+/// The TBSCertificate (RFC 5280, section 4.1) of a certificate with its empty names filled, and the
+/// algorithm of its signature.
+fn put_names(certificate: &[u8], issuer: &[u8], subject: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let [tbs, algorithm, _signature] = der::elements_of(certificate)?.try_into().ok()?;
+    let [
+        version,
+        serial,
+        tbs_algorithm,
+        _issuer,
+        validity,
+        _subject,
+        public_key,
+        extensions,
+    ] = der::elements_of(tbs)?.try_into().ok()?;
+    let tbs = der::sequence([
+        version,
+        serial,
+        tbs_algorithm,
+        issuer,
+        validity,
+        subject,
+        public_key,
+        extensions,
+    ]);
+    Some((tbs, algorithm.to_vec()))
+}
+
+/// Stands in for a signer while the layout is made: it has the signer's algorithm and signs nothing.
+struct Blank<'a>(&'a PrivateKey);
+
+impl PublicKeyData for Blank<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.public_key_bits()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.0.signature_algorithm()
+    }
+}
+
+impl SigningKey for Blank<'_> {
+    fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// The extensions of RFC 5280, section 4.2, as Go encodes them.
+mod extension {
+    use super::{CustomExtension, ExtendedKeyUsage, IpAddr, der, tag};
+
+    const SUBJECT_KEY_ID: u64 = 14;
+    const KEY_USAGE: u64 = 15;
+    const SUBJECT_ALTERNATIVE_NAME: u64 = 17;
+    const BASIC_CONSTRAINTS: u64 = 19;
+    const AUTHORITY_KEY_ID: u64 = 35;
+    const EXTENDED_KEY_USAGE: u64 = 37;
+
+    fn extension(id: u64, critical: bool, content: Vec<u8>) -> CustomExtension {
+        let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, id], content);
+        extension.set_criticality(critical);
+        extension
+    }
+
+    /// DigitalSignature (bit 0), KeyEncipherment (bit 2), for an authority CertSign (bit 5).
+    pub(super) fn key_usage(authority: bool) -> CustomExtension {
+        // The first byte counts the unused bits at the end of the second.
+        let content = if authority {
+            [2, 0b1010_0100]
+        } else {
+            [5, 0b1010_0000]
+        };
+        extension(KEY_USAGE, true, der::element(tag::BIT_STRING, &content))
+    }
+
+    /// The default, which is no authority, is left out, as DER asks.
+    pub(super) fn basic_constraints(authority: bool) -> CustomExtension {
+        let content: &[u8] = if authority { &[1, 1, 0xff] } else { &[] };
+        extension(
+            BASIC_CONSTRAINTS,
+            true,
+            der::element(tag::SEQUENCE, content),
+        )
+    }
+
+    pub(super) fn extended_key_usage(usages: &[ExtendedKeyUsage]) -> CustomExtension {
+        let usages: Vec<Vec<u8>> = usages
+            .iter()
+            .map(|usage| {
+                // 1.3.6.1.5.5.7.3.x
+                let last = match usage {
+                    ExtendedKeyUsage::ServerAuth => 1,
+                    ExtendedKeyUsage::ClientAuth => 2,
+                };
+                der::element(tag::OBJECT_IDENTIFIER, &[0x2b, 6, 1, 5, 5, 7, 3, last])
+            })
+            .collect();
+        extension(
+            EXTENDED_KEY_USAGE,
+            false,
+            der::sequence(usages.iter().map(Vec::as_slice)),
+        )
+    }
+
+    pub(super) fn subject_key_id(id: &[u8]) -> CustomExtension {
+        extension(SUBJECT_KEY_ID, false, der::element(tag::OCTET_STRING, id))
+    }
+
+    pub(super) fn authority_key_id(id: &[u8]) -> CustomExtension {
+        let id = der::element(tag::context(0), id);
+        extension(AUTHORITY_KEY_ID, false, der::sequence([id.as_slice()]))
+    }
+
+    pub(super) fn alternative_names(dns: &[String], ip: &[IpAddr]) -> CustomExtension {
+        let dns = dns
+            .iter()
+            .map(|name| der::element(tag::context(2), name.as_bytes()));
+        let ip = ip.iter().map(|address| match address {
+            IpAddr::V4(address) => der::element(tag::context(7), &address.octets()),
+            IpAddr::V6(address) => der::element(tag::context(7), &address.octets()),
+        });
+        let names: Vec<Vec<u8>> = dns.chain(ip).collect();
+        extension(
+            SUBJECT_ALTERNATIVE_NAME,
+            false,
+            der::sequence(names.iter().map(Vec::as_slice)),
+        )
+    }
+}

@@ -1,0 +1,536 @@
+//! Judging what is there: everything that is wrong with a pair of files, each thing by itself, with
+//! the way out.
+//!
+//! Another algorithm, another period or more names than asked for are no fault. What has expired
+//! is a warning: init goes on, as kubeadm does.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use rinit_diag::Problem;
+use rinit_plan::{
+    CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyPairSpec, KubeconfigSpec,
+    LogicalPath, Severity, Subject,
+};
+
+use crate::chain::{ChainFault, chain};
+use crate::name::printable;
+use crate::{Certificate, Leaf, PkiError, PrivateKey, PublicKey, Usage};
+
+/// One thing that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub path: LogicalPath,
+    /// What is wrong.
+    pub fault: Fault,
+    /// A sentence with the way out.
+    pub hint: String,
+}
+
+impl Finding {
+    /// Whether init refuses the file or only says so.
+    pub fn severity(&self) -> Severity {
+        self.fault.severity()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.fault)
+    }
+}
+
+impl From<Finding> for Problem {
+    fn from(finding: Finding) -> Self {
+        Self::new(finding.to_string()).with_hint(finding.hint)
+    }
+}
+
+/// What can be wrong with a certificate or a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The file holds no certificate or key that can be used.
+    Unreadable(PkiError),
+    /// The certificate is there, its key is not.
+    KeyMissing {
+        /// The certificate file.
+        certificate: LogicalPath,
+    },
+    /// The key is that of another certificate.
+    KeyMismatch {
+        /// The certificate file.
+        certificate: LogicalPath,
+    },
+    /// The public key file is not that of the private key.
+    PublicKeyMismatch {
+        /// The private key file.
+        private_key: LogicalPath,
+    },
+    /// A certificate in the file of an authority is not that of an authority.
+    NotAuthority {
+        /// Whom it names.
+        subject: String,
+    },
+    /// The certificate does not lead to the authority.
+    Unchained {
+        /// Whom it names as its issuer.
+        issuer: String,
+        /// The certificate file of the authority.
+        authority: LogicalPath,
+        /// Why not.
+        reason: ChainFault,
+    },
+    /// The certificate names somebody else, or lacks a group.
+    WrongSubject {
+        /// Whom it should name.
+        expected: String,
+        /// Whom it names.
+        found: String,
+    },
+    /// The certificate has groups that are not asked for.
+    MoreOrganizations {
+        /// Those groups.
+        organizations: Vec<String>,
+    },
+    /// The certificate must not be used for what it is for.
+    WrongUsages {
+        /// What is missing, by the names of OpenSSL.
+        missing: Vec<&'static str>,
+    },
+    /// The certificate lacks names by which it will be asked for.
+    MissingNames {
+        /// The DNS names that it lacks.
+        dns_names: Vec<String>,
+        /// The IP addresses that it lacks.
+        ip_addresses: Vec<IpAddr>,
+    },
+    /// The certificate is no longer valid.
+    Expired {
+        /// Whom it names.
+        subject: String,
+        /// Its last second.
+        not_after: Timestamp,
+    },
+    /// The certificate is not valid yet.
+    NotYetValid {
+        /// Whom it names.
+        subject: String,
+        /// Its first second.
+        not_before: Timestamp,
+    },
+    /// The key or the signature can be broken, and TLS libraries refuse it.
+    Weak {
+        /// Whom it names.
+        subject: String,
+        /// What is weak.
+        what: String,
+    },
+}
+
+impl Fault {
+    /// Whether init refuses the file or only says so.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Expired { .. } | Self::NotYetValid { .. } | Self::MoreOrganizations { .. } => {
+                Severity::Warning
+            }
+            Self::Unreadable(_)
+            | Self::KeyMissing { .. }
+            | Self::KeyMismatch { .. }
+            | Self::PublicKeyMismatch { .. }
+            | Self::NotAuthority { .. }
+            | Self::Unchained { .. }
+            | Self::WrongSubject { .. }
+            | Self::WrongUsages { .. }
+            | Self::MissingNames { .. }
+            | Self::Weak { .. } => Severity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => error.fmt(f),
+            Self::KeyMissing { certificate } => {
+                write!(f, "the key of {certificate} is missing")
+            }
+            Self::KeyMismatch { certificate } => {
+                write!(f, "the key does not belong to {certificate}")
+            }
+            Self::PublicKeyMismatch { private_key } => {
+                write!(f, "the public key does not belong to {private_key}")
+            }
+            Self::NotAuthority { subject } => write!(
+                f,
+                "the certificate of {subject} is not that of a certificate authority"
+            ),
+            Self::Unchained {
+                issuer,
+                authority,
+                reason,
+            } => write!(
+                f,
+                "the certificate names {issuer} as its issuer and is not signed by {authority}: {reason}"
+            ),
+            Self::WrongSubject { expected, found } => {
+                write!(
+                    f,
+                    "the certificate is for {found} and must be for {expected}"
+                )
+            }
+            Self::MoreOrganizations { organizations } => write!(
+                f,
+                "the certificate has groups that are not asked for: {}",
+                organizations.join(", ")
+            ),
+            Self::WrongUsages { missing } => {
+                write!(f, "the certificate lacks the usages {}", missing.join(", "))
+            }
+            Self::MissingNames {
+                dns_names,
+                ip_addresses,
+            } => {
+                let names: Vec<String> = dns_names
+                    .iter()
+                    .cloned()
+                    .chain(ip_addresses.iter().map(IpAddr::to_string))
+                    .collect();
+                write!(f, "the certificate lacks the names {}", names.join(", "))
+            }
+            Self::Expired { subject, not_after } => {
+                write!(f, "the certificate of {subject} expired at {not_after}")
+            }
+            Self::NotYetValid {
+                subject,
+                not_before,
+            } => write!(
+                f,
+                "the certificate of {subject} is not valid before {not_before}"
+            ),
+            Self::Weak { subject, what } => {
+                write!(f, "the certificate of {subject} is too weak: {what}")
+            }
+        }
+    }
+}
+
+/// Judges a leaf certificate and its key against what is asked for.
+///
+/// `key` is none where the file is absent; `authority` is the signer's certificate file, whose own
+/// faults are told by [`judge_authority`].
+pub fn judge_leaf(
+    spec: &CertificateSpec,
+    certificate: &[u8],
+    key: Option<&[u8]>,
+    authority: &[u8],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let judge = Judge {
+        certificate_path: &spec.certificate,
+        key_path: &spec.key,
+        authority_path: &spec.signer.certificate,
+        hint: format!(
+            "Move {} and {} away, then run `rinit init phase certs {}`.",
+            spec.certificate, spec.key, spec.name
+        ),
+    };
+    judge.leaf(spec.into(), certificate, key, authority, now)
+}
+
+/// Judges the client certificate and key inside a kubeconfig against what is asked for.
+pub fn judge_client(
+    spec: &KubeconfigSpec,
+    certificate: &[u8],
+    key: Option<&[u8]>,
+    authority: &[u8],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let phase = spec.name.strip_suffix(".conf").unwrap_or(&spec.name);
+    let judge = Judge {
+        certificate_path: &spec.path,
+        key_path: &spec.path,
+        authority_path: &spec.signer.certificate,
+        hint: format!(
+            "Move {} away, then run `rinit init phase kubeconfig {phase}`.",
+            spec.path
+        ),
+    };
+    judge.leaf(spec.into(), certificate, key, authority, now)
+}
+
+/// Judges the certificates and the key of an authority. Without a key it is an external authority,
+/// and that is no fault. Any subject, algorithm and period will do.
+pub fn judge_authority(
+    spec: &CertificateAuthoritySpec,
+    certificate: &[u8],
+    key: Option<&[u8]>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let replace = format!(
+        "Put the certificate of an authority into {}, or move {} and {} away and run \
+         `rinit init phase certs {}` to make a new one, and everything that it signs anew.",
+        spec.certificate, spec.certificate, spec.key, spec.id
+    );
+    let finding = |path: &LogicalPath, fault, hint: &str| Finding {
+        path: path.clone(),
+        fault,
+        hint: hint.to_owned(),
+    };
+    let mut findings = Vec::new();
+    let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
+        findings.push(finding(
+            &spec.certificate,
+            Fault::Unreadable(error),
+            &replace,
+        ));
+        Vec::new()
+    });
+    for certificate in &certificates {
+        if !certificate.is_authority {
+            let subject = certificate.subject.to_string();
+            findings.push(finding(
+                &spec.certificate,
+                Fault::NotAuthority { subject },
+                &replace,
+            ));
+        }
+        for fault in weakness(certificate)
+            .into_iter()
+            .chain(timeliness(certificate, now))
+        {
+            findings.push(finding(&spec.certificate, fault, &replace));
+        }
+    }
+    if let Some(key) = key {
+        let hint = format!(
+            "Put the key of {} into {}, or move {} away to have everything signed elsewhere.",
+            spec.certificate, spec.key, spec.key
+        );
+        match PrivateKey::load(key) {
+            Err(error) => findings.push(finding(&spec.key, Fault::Unreadable(error), &hint)),
+            Ok(key)
+                if !certificates.is_empty()
+                    && !certificates.iter().any(|one| key.belongs_to(one)) =>
+            {
+                let certificate = spec.certificate.clone();
+                findings.push(finding(
+                    &spec.key,
+                    Fault::KeyMismatch { certificate },
+                    &hint,
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+    findings
+}
+
+/// Judges a key pair without a certificate. `public_key` is none where the file is absent.
+pub fn judge_key_pair(
+    spec: &KeyPairSpec,
+    private_key: &[u8],
+    public_key: Option<&[u8]>,
+) -> Vec<Finding> {
+    let finding = |path: &LogicalPath, fault| Finding {
+        path: path.clone(),
+        fault,
+        hint: format!(
+            "Move {} and {} away, then run `rinit init phase certs sa`; tokens of service \
+             accounts that the old key signed end with it.",
+            spec.private_key, spec.public_key
+        ),
+    };
+    let key = match PrivateKey::load(private_key) {
+        Ok(key) => key,
+        Err(error) => return vec![finding(&spec.private_key, Fault::Unreadable(error))],
+    };
+    match public_key.map(|public_key| key.is_in_public_keys(public_key)) {
+        None | Some(Ok(true)) => Vec::new(),
+        Some(Ok(false)) => {
+            let private_key = spec.private_key.clone();
+            vec![finding(
+                &spec.public_key,
+                Fault::PublicKeyMismatch { private_key },
+            )]
+        }
+        Some(Err(error)) => vec![finding(&spec.public_key, Fault::Unreadable(error))],
+    }
+}
+
+/// What all findings about one leaf share.
+struct Judge<'a> {
+    certificate_path: &'a LogicalPath,
+    key_path: &'a LogicalPath,
+    authority_path: &'a LogicalPath,
+    hint: String,
+}
+
+impl Judge<'_> {
+    fn leaf(
+        &self,
+        expected: Leaf<'_>,
+        certificate: &[u8],
+        key: Option<&[u8]>,
+        authority: &[u8],
+        now: Timestamp,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
+            findings.push(self.finding(Fault::Unreadable(error)));
+            Vec::new()
+        });
+        let leaf = certificates.first();
+        if let Some(leaf) = leaf {
+            let weak = weakness(leaf);
+            // A weak signature is not checked at all, so it would be told twice.
+            if weak.is_none() {
+                findings.extend(
+                    self.chain_fault(&certificates, authority)
+                        .map(|fault| self.finding(fault)),
+                );
+            }
+            findings.extend(
+                weak.into_iter()
+                    .chain(subject_fault(expected.subject, leaf))
+                    .chain(usage_fault(expected.usages, leaf))
+                    .chain(name_fault(expected, leaf))
+                    .chain(timeliness(leaf, now))
+                    .map(|fault| self.finding(fault)),
+            );
+        }
+        let fault = match key.map(PrivateKey::load) {
+            None => Some(Fault::KeyMissing {
+                certificate: self.certificate_path.clone(),
+            }),
+            Some(Err(error)) => Some(Fault::Unreadable(error)),
+            Some(Ok(key)) => {
+                leaf.filter(|leaf| !key.belongs_to(leaf))
+                    .map(|_| Fault::KeyMismatch {
+                        certificate: self.certificate_path.clone(),
+                    })
+            }
+        };
+        findings.extend(fault.map(|fault| Finding {
+            path: self.key_path.clone(),
+            fault,
+            hint: self.hint.clone(),
+        }));
+        findings
+    }
+
+    fn finding(&self, fault: Fault) -> Finding {
+        Finding {
+            path: self.certificate_path.clone(),
+            fault,
+            hint: self.hint.clone(),
+        }
+    }
+
+    /// An authority that cannot be read is told once, by [`judge_authority`].
+    fn chain_fault(&self, leaf: &[Certificate], authority: &[u8]) -> Option<Fault> {
+        let authority = Certificate::read_all(authority).ok()?;
+        let reason = chain(leaf, &authority).err()?;
+        Some(Fault::Unchained {
+            issuer: leaf.first()?.issuer.to_string(),
+            authority: self.authority_path.clone(),
+            reason,
+        })
+    }
+}
+
+fn subject_fault(expected: &Subject, leaf: &Certificate) -> Option<Fault> {
+    let found: Vec<&str> = leaf.subject.organizations().collect();
+    let complete = expected
+        .organizations
+        .iter()
+        .all(|organization| found.contains(&organization.as_str()));
+    if leaf.subject.common_name() != Some(expected.common_name.as_str()) || !complete {
+        return Some(Fault::WrongSubject {
+            expected: expected.to_string(),
+            found: leaf.subject.to_string(),
+        });
+    }
+    let more: Vec<String> = found
+        .into_iter()
+        .filter(|organization| !expected.organizations.iter().any(|one| one == organization))
+        .map(printable)
+        .collect();
+    (!more.is_empty()).then_some(Fault::MoreOrganizations {
+        organizations: more,
+    })
+}
+
+fn usage_fault(expected: &[ExtendedKeyUsage], leaf: &Certificate) -> Option<Fault> {
+    let mut missing: Vec<&'static str> = expected
+        .iter()
+        .filter(|usage| !leaf.extended_key_usages.contains(&Usage::Known(**usage)))
+        .map(|usage| match usage {
+            ExtendedKeyUsage::ServerAuth => "serverAuth",
+            ExtendedKeyUsage::ClientAuth => "clientAuth",
+        })
+        .collect();
+    if leaf.key_usage.is_some_and(|usage| !usage.digital_signature) {
+        missing.push("digitalSignature");
+    }
+    (!missing.is_empty()).then_some(Fault::WrongUsages { missing })
+}
+
+fn name_fault(expected: Leaf<'_>, leaf: &Certificate) -> Option<Fault> {
+    let dns_names: Vec<String> = expected
+        .dns_names
+        .iter()
+        .filter(|name| {
+            !leaf
+                .dns_names()
+                .any(|found| found.eq_ignore_ascii_case(name))
+        })
+        .cloned()
+        .collect();
+    let ip_addresses: Vec<IpAddr> = expected
+        .ip_addresses
+        .iter()
+        .filter(|address| !leaf.ip_addresses().any(|found| found == **address))
+        .copied()
+        .collect();
+    (!dns_names.is_empty() || !ip_addresses.is_empty()).then_some(Fault::MissingNames {
+        dns_names,
+        ip_addresses,
+    })
+}
+
+fn timeliness(certificate: &Certificate, now: Timestamp) -> Option<Fault> {
+    let validity = certificate.validity;
+    let subject = || certificate.subject.to_string();
+    if now < validity.not_before {
+        Some(Fault::NotYetValid {
+            subject: subject(),
+            not_before: validity.not_before,
+        })
+    } else if now.as_second() > validity.not_after.as_second() {
+        // The last second is valid to its end (RFC 5280, section 4.1.2.5).
+        Some(Fault::Expired {
+            subject: subject(),
+            not_after: validity.not_after,
+        })
+    } else {
+        None
+    }
+}
+
+fn weakness(certificate: &Certificate) -> Option<Fault> {
+    let what = match &certificate.public_key {
+        PublicKey::Rsa { bits } if *bits < 2048 => format!("an RSA key of {bits} bits"),
+        // Nobody checks the signature of a certificate that is trusted by itself.
+        _ if certificate.signature.is_weak && !certificate.is_self_issued() => {
+            "a signature with a hash that can be forged".to_owned()
+        }
+        _ => return None,
+    };
+    Some(Fault::Weak {
+        subject: certificate.subject.to_string(),
+        what,
+    })
+}
