@@ -34,6 +34,8 @@ pub(crate) struct Components {
     pub(crate) folder: PathBuf,
     /// The Debian root that nodes share.
     pub(crate) rootfs: PathBuf,
+    /// Where the store of a container runtime with all images is kept, once there is one.
+    pub(crate) store: PathBuf,
 }
 
 impl Components {
@@ -56,16 +58,18 @@ impl Components {
         let packed =
             Stamp::read(&folder, "images").and_then(|stamp| stamp.check(&folder, &packing));
         if programs.is_err() || packed.is_err() {
-            pack(kubernetes, &folder, &rootfs, packing)?;
+            pack(kubernetes, &folder, &rootfs, packing.clone())?;
             println!(
                 "{}  components {kubernetes} in all",
                 shell::seconds(start.elapsed())
             );
         }
+        let store = folder.join(format!("store-{}", &packing[..16]));
         Ok(Self {
             kubernetes: kubernetes.to_owned(),
             folder,
             rootfs,
+            store,
         })
     }
 
@@ -78,6 +82,11 @@ impl Components {
         }
         files.sort();
         Ok(files)
+    }
+
+    /// A lock for those who make the store.
+    pub(crate) fn lock(&self) -> Result<fs::File> {
+        cache::lock(&self.folder.join(".lock"))
     }
 
     /// What lies over the Debian root in a node.
@@ -131,6 +140,15 @@ fn build(kubernetes: &str, folder: &Path, recipe: String) -> Result<()> {
 }
 
 fn pack(kubernetes: &str, folder: &Path, rootfs: &Path, recipe: String) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().contains("store-"))
+        {
+            cache::remove(&path)?;
+        }
+    }
     start_over(folder, "images")?;
     cache::remove(&folder.join("layer"))?;
     let images = recipe::image_names(&folder.join("bin"), kubernetes)?;

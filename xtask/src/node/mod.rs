@@ -9,6 +9,7 @@
 mod cgroup;
 pub(crate) mod inside;
 mod process;
+mod store;
 mod sysctl;
 
 use std::fs::{self, File};
@@ -158,6 +159,7 @@ impl Lan {
             // keep silent, a dial of a service address that kube-proxy does not know yet would
             // hang for half a minute.
             "sysctl -qw net.ipv4.ip_forward=1",
+            "sysctl -qw net.ipv4.icmp_ratelimit=0",
         ] {
             in_network(holder, words)?;
         }
@@ -189,7 +191,7 @@ impl Lan {
     }
 
     /// Starts a machine with the address `number` on this LAN, waits until its systemd and its
-    /// container runtime are up, and imports the images of `components`.
+    /// container runtime are up. The runtime then has all images of `components`.
     pub(crate) fn start(&self, components: &Components, name: &str, number: u8) -> Result<Node> {
         Node::start(self, components, name, number)
     }
@@ -248,7 +250,7 @@ impl Node {
             bail!("node `{}` has the address {ip} already", other.name);
         }
         let hierarchies = cgroup::hierarchies()?;
-        for part in ["upper/etc", "work", "root", "containerd"] {
+        for part in ["upper/etc", "work", "root"] {
             cache::make_folder(&folder.join(part))?;
         }
         let node = Self {
@@ -275,6 +277,12 @@ impl Node {
         }
         cgroup::create(&hierarchies, &record.cgroup)?;
         let machine_id = cache::read(Path::new("/proc/sys/kernel/random/uuid"))?.replace('-', "");
+        let has_images = components.store.is_dir();
+        if has_images {
+            store::duplicate(&components.store, &folder.join("containerd"))?;
+        } else {
+            cache::make_folder(&folder.join("containerd"))?;
+        }
         for (file, text) in [
             ("hostname", format!("{name}\n")),
             ("hosts", format!("127.0.0.1 localhost\n{ip} {name}\n")),
@@ -319,8 +327,8 @@ impl Node {
         record.write(&folder)?;
         node.connect(lan, init, number)?;
         node.wait_for_services()?;
-        for image in components.images()? {
-            node.run_with_stdin_from(&image, &["ctr", "-n", "k8s.io", "images", "import", "-"])?;
+        if !has_images {
+            node.import_images(components)?;
         }
         Ok(node)
     }
@@ -346,6 +354,24 @@ impl Node {
             "sysctl -qw net.bridge.bridge-nf-call-iptables=1",
         ] {
             in_network(init, words)?;
+        }
+        Ok(())
+    }
+
+    /// Imports the images, and keeps what the runtime made of them for the nodes to come.
+    fn import_images(&self, components: &Components) -> Result<()> {
+        let _lock = components.lock()?;
+        shell::step("import the images", || {
+            for image in components.images()? {
+                let words = ["ctr", "-n", "k8s.io", "images", "import", "-"];
+                self.run_with_stdin_from(&image, &words)?;
+            }
+            Ok(())
+        })?;
+        if !components.store.exists() {
+            self.run(&["systemctl", "stop", "containerd"])?;
+            store::duplicate(&self.folder.join("containerd"), &components.store)?;
+            self.run(&["systemctl", "start", "containerd"])?;
         }
         Ok(())
     }
