@@ -123,7 +123,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().task) {
         Ok(code) => code,
         Err(error) => {
-            println!("error: {error:?}");
+            println!("error: {}", shell::explain(&error));
             ExitCode::FAILURE
         }
     }

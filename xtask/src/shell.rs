@@ -145,6 +145,16 @@ pub(crate) fn until<T>(
     }
 }
 
+/// An error with all that led to it, without a backtrace.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut causes = error.chain().map(ToString::to_string);
+    let mut text = causes.next().unwrap_or_default();
+    for cause in causes {
+        text.extend(["\n  because: ", &cause]);
+    }
+    text
+}
+
 /// The last `lines` lines of `text`.
 pub(crate) fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();

@@ -90,7 +90,7 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
                 .and_then(|components| run(scenario, components, options.keep)),
         };
         if let Err(error) = &result {
-            println!("error: {error:?}");
+            println!("error: {}", shell::explain(error));
         }
         println!(
             "{}  {name}: {}",

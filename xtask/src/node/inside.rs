@@ -58,7 +58,7 @@ pub(crate) fn launch(folder: &Path) -> Result<ExitCode> {
         .arg(folder)
         .spawn()
         .context("cannot start the node's PID 1")?;
-    cache::write(&folder.join("init.pid"), init.id().to_string())?;
+    // PID 1 changes the root of this process too, so nothing can be read or written from here on.
     init.wait()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +67,9 @@ pub(crate) fn launch(folder: &Path) -> Result<ExitCode> {
 pub(crate) fn init(folder: &Path) -> Result<ExitCode> {
     set_pdeathsig(Signal::SIGKILL).context("prctl")?;
     let record = Record::read(folder)?;
+    // This is still the machine's /proc, which has the process id that the machine knows.
+    let own = fs::read_link("/proc/self").context("cannot read /proc/self")?;
+    cache::write(&folder.join("init.pid"), own.to_string_lossy().as_ref())?;
     let hierarchies = cgroup::hierarchies()?;
     sethostname(&record.name).context("sethostname")?;
     umask(Mode::empty());

@@ -230,8 +230,9 @@ impl Drop for Lan {
             && self.folder.exists()
             && let Err(error) = take_down(&self.folder)
         {
+            let error = shell::explain(&error);
             println!(
-                "error: the LAN {} was not taken down cleanly: {error:?}",
+                "error: the LAN {} was not taken down cleanly: {error}",
                 self.name()
             );
         }
@@ -630,7 +631,7 @@ pub(crate) fn take_own_down() {
             take_down(&folder)
         };
         if let Err(error) = result {
-            println!("error: {error:?}");
+            println!("error: {}", shell::explain(&error));
         }
     }
 }
