@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// The message is a fragment that starts in lower case and has no full stop; the hint is a
 /// sentence that names the way out, with a command in backticks where there is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// What is wrong, and where.
     pub message: String,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use rinit_diag::Problem;
 use rinit_plan::{
     ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret, Taint,
     Validity,
@@ -76,6 +77,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// What was decided without being told, and from what: said to the user at the start.
     pub detected: Vec<String>,
+    /// What was taken as it is but may not be meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// This node.
@@ -88,6 +91,10 @@ pub struct Node {
     pub hostname: String,
     /// The socket of the container runtime, with `unix://`.
     pub cri_socket: String,
+    /// Sockets of other container runtimes on this host, where the user named none. Phases that
+    /// use the socket refuse to guess; the others do not mind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_cri_sockets: Vec<String>,
     /// Taints of the node.
     pub taints: Vec<Taint>,
     /// Extra arguments of the kubelet, in the user's order.

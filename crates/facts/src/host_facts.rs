@@ -48,8 +48,6 @@ pub struct HostFacts {
 pub struct ExistingCluster {
     /// The image tag of the API server's manifest, such as `v1.37.2`.
     pub version: Option<String>,
-    /// The first second of the cluster authority's certificate.
-    pub ca_not_before: Option<Timestamp>,
 }
 
 /// One file of the patches folder.

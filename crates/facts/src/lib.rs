@@ -7,10 +7,12 @@
 //! This crate never reads a file, a clock or the environment: all of that is in [`HostFacts`],
 //! which the host crate's caller collects.
 
+mod component_configs;
 mod facts;
 mod host_facts;
 mod overrides;
 mod paths;
+mod resolve;
 
 pub use facts::{
     Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,
@@ -20,3 +22,4 @@ pub use facts::{
 pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
 pub use overrides::Overrides;
 pub use paths::Paths;
+pub use resolve::{ResolveError, resolve};

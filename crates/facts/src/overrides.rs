@@ -4,10 +4,6 @@ use rinit_plan::{LogicalPath, Secret};
 
 /// The flags of `init` and its phases that decide facts; `None` where a flag was not given.
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub struct Overrides {
     /// `--apiserver-advertise-address`
     pub apiserver_advertise_address: Option<String>,

@@ -1,1 +1,65 @@
-//! Fixtures, comparisons and temporary roots for tests.
+//! Fixtures for tests: configuration cases on one fixed host.
+//!
+//! Only tests depend on this crate. It never talks to a cluster and never writes.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "fixtures are read from the checkout"
+)]
+#![expect(clippy::panic, reason = "a broken fixture ends the test")]
+
+use std::path::{Path, PathBuf};
+
+use rinit_config::{Documents, ReadOptions};
+use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides};
+use rinit_plan::Secret;
+
+/// The folder `testdata` of the checkout.
+pub fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
+}
+
+/// The documents of `testdata/configs/<case>.yaml`.
+pub fn documents(case: &str) -> Documents {
+    let name = format!("{case}.yaml");
+    let path = testdata().join("configs").join(&name);
+    let text = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    rinit_config::parse(&name, &text, ReadOptions::default())
+        .unwrap_or_else(|findings| panic!("{findings}"))
+}
+
+/// A host that is the same in every test: name, address, clock, and what is drawn by chance.
+pub fn host_facts() -> HostFacts {
+    HostFacts {
+        hostname: "node-1".to_owned(),
+        default_address: Some([10, 123, 0, 2].into()),
+        default_interface: Some("eth0".to_owned()),
+        loopback_global_address: None,
+        cri_sockets: vec!["/var/run/containerd/containerd.sock".to_owned()],
+        ca_folders: Vec::new(),
+        proxy_environment: Vec::new(),
+        systemd_resolved: false,
+        cluster_ca_certificate: false,
+        cluster_ca_key: false,
+        existing: ExistingCluster::default(),
+        patch_files: Vec::new(),
+        now: "2026-11-22T01:00:00Z"
+            .parse()
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+        drawn_token: Secret::new("abcdef.0123456789abcdef".to_owned()),
+        drawn_ttl_token: Secret::new("fedcba.fedcba9876543210".to_owned()),
+        drawn_certificate_key: Secret::new("0123456789abcdef".repeat(4)),
+    }
+}
+
+/// The facts of `testdata/configs/<case>.yaml` on [`host_facts`], without any flag.
+pub fn facts(case: &str) -> Facts {
+    facts_with(case, &Overrides::default(), &host_facts())
+}
+
+/// The facts of a case with flags, on a host of the test's own.
+pub fn facts_with(case: &str, overrides: &Overrides, host: &HostFacts) -> Facts {
+    rinit_facts::resolve(&documents(case), overrides, host)
+        .unwrap_or_else(|error| panic!("{error}"))
+}

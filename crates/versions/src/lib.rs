@@ -19,15 +19,15 @@ impl fmt::Display for Minor {
     }
 }
 
-/// A Kubernetes version such as `v1.37.2`, by semantic versioning.
+/// A Kubernetes version such as `v1.37.1`, by semantic versioning.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KubernetesVersion(semver::Version);
 
 /// Why a text is no Kubernetes version that can be set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionError {
-    /// Not of the form `v1.37.2`.
-    #[error("\"{0}\" is not a version of the form v1.37.2")]
+    /// Not of the form `v1.37.1`.
+    #[error("\"{0}\" is not a version of the form v1.37.1")]
     Malformed(String),
     /// A version whose minor stands in no table.
     #[error("Kubernetes {0} cannot be set up by this rinit, which knows 1.{first} to 1.{last}",
@@ -242,7 +242,7 @@ pub static MINORS: &[MinorTable] = &[
     },
     MinorTable {
         minor: 37,
-        newest_patch: 2,
+        newest_patch: 1,
         etcd: "3.7.0-0",
         coredns: "v1.14.6",
         pause: "3.10.2",
@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn versions_are_read_and_written() {
-        let version: KubernetesVersion = "v1.37.2".parse().unwrap();
-        assert_eq!(version.to_string(), "v1.37.2");
+        let version: KubernetesVersion = "v1.37.1".parse().unwrap();
+        assert_eq!(version.to_string(), "v1.37.1");
         assert_eq!(version.minor(), Minor(37));
         assert_eq!(version, KubernetesVersion::newest());
         assert_eq!(

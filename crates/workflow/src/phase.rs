@@ -91,6 +91,7 @@ impl Phase {
     }
 }
 
+/// Shows the tree; a plan is a function and has nothing to show.
 impl fmt::Debug for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Phase");
@@ -99,6 +100,6 @@ impl fmt::Debug for Phase {
             Body::Group(phases) => debug.field("phases", phases),
             Body::Leaf { reach, .. } => debug.field("reach", reach),
         };
-        debug.finish()
+        debug.finish_non_exhaustive()
     }
 }

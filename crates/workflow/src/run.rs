@@ -276,9 +276,9 @@ async fn look<E: Executor>(
             .filter(|action| !planned.contains(action))
             .collect();
         planned.extend(&actions);
-        let states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
+        let seen_states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
         let mut tasks = Vec::new();
-        for (action, seen) in actions.into_iter().zip(states) {
+        for (action, seen) in actions.into_iter().zip(seen_states) {
             let seen = lenient(action, seen, mode);
             match &seen {
                 State::Holds { warnings } => warn(&phase, warnings, reporter),

@@ -1,0 +1,295 @@
+//! The configurations of the kubelet and of kube-proxy as kubeadm completes them.
+//!
+//! kubeadm reads them into Go structures and writes every field back, zeroes included; the
+//! skeletons here are those zeroes (checked against `kubeadm config print init-defaults
+//! --component-configs …` of 1.36 and 1.37). What the user wrote stands above the skeleton;
+//! where it differs from what kubeadm recommends it stays, with a warning.
+
+use std::net::IpAddr;
+
+use rinit_config::GoDuration;
+use rinit_diag::Problem;
+use rinit_plan::CaId;
+use rinit_versions::KubernetesVersion;
+use serde_json::{Map, Value, json};
+
+use crate::facts::Network;
+use crate::paths::Paths;
+
+/// Where kube-proxy's pod finds its kubeconfig.
+const KUBE_PROXY_KUBECONFIG: &str = "/var/lib/kube-proxy/kubeconfig.conf";
+
+/// The KubeletConfiguration of all nodes.
+pub(crate) fn kubelet(
+    written: Option<&Value>,
+    paths: &Paths,
+    network: &Network,
+    warnings: &mut Vec<Problem>,
+) -> Value {
+    let mut config = kubelet_skeleton();
+    overlay(&mut config, written);
+    let recommended = [
+        ("/staticPodPath", json!(paths.manifests)),
+        ("/clusterDNS", json!([network.dns_service_ip])),
+        ("/clusterDomain", json!(network.dns_domain)),
+        (
+            "/authentication/x509/clientCAFile",
+            json!(paths.ca_certificate(CaId::Cluster)),
+        ),
+        ("/authentication/anonymous/enabled", json!(false)),
+        ("/authentication/webhook/enabled", json!(true)),
+        ("/authorization/mode", json!("Webhook")),
+        ("/healthzBindAddress", json!("127.0.0.1")),
+        ("/healthzPort", json!(10248)),
+        ("/cgroupDriver", json!("systemd")),
+        ("/rotateCertificates", json!(true)),
+    ];
+    recommend(
+        "KubeletConfiguration",
+        &mut config,
+        written,
+        &recommended,
+        warnings,
+    );
+    config
+}
+
+/// The KubeProxyConfiguration.
+pub(crate) fn kube_proxy(
+    written: Option<&Value>,
+    version: &KubernetesVersion,
+    network: &Network,
+    advertise_address: IpAddr,
+    warnings: &mut Vec<Problem>,
+) -> Value {
+    let mut config = kube_proxy_skeleton();
+    overlay(&mut config, written);
+    let any_address = if advertise_address.is_ipv4() {
+        "0.0.0.0"
+    } else {
+        "::"
+    };
+    let mut recommended = vec![
+        ("/bindAddress", json!(any_address)),
+        ("/clientConnection/kubeconfig", json!(KUBE_PROXY_KUBECONFIG)),
+    ];
+    if !network.pod_subnet.is_empty() {
+        recommended.push(("/clusterCIDR", json!(network.pod_subnet)));
+    }
+    recommend(
+        "KubeProxyConfiguration",
+        &mut config,
+        written,
+        &recommended,
+        warnings,
+    );
+    if version.table().explicit_proxy_mode && config["mode"] == json!("") {
+        config["mode"] = json!("iptables");
+    }
+    if config["mode"] == json!("ipvs") {
+        warnings.push(
+            Problem::new("kube-proxy's mode \"ipvs\" is deprecated since Kubernetes 1.35")
+                .with_hint(
+                    "use `mode: nftables` or `mode: iptables` in the KubeProxyConfiguration",
+                ),
+        );
+    }
+    config
+}
+
+/// Puts the written fields over the skeleton.
+fn overlay(config: &mut Value, written: Option<&Value>) {
+    if let Some(written) = written {
+        merge(config, written);
+    }
+}
+
+fn merge(base: &mut Value, written: &Value) {
+    match (base, written) {
+        (Value::Object(base), Value::Object(written)) => {
+            for (name, value) in written {
+                match base.get_mut(name) {
+                    Some(field) => merge(field, value),
+                    None => {
+                        base.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        // `null` means the zero value, which the skeleton has.
+        (_, Value::Null) => {}
+        (base, written) => {
+            let duration = |value: &Value| {
+                value
+                    .as_str()
+                    .and_then(|text| text.parse::<GoDuration>().ok())
+            };
+            *base = match (duration(base), duration(written)) {
+                // Durations come back in Go's own form.
+                (Some(_), Some(written)) => json!(written.to_string()),
+                _ => written.clone(),
+            };
+        }
+    }
+}
+
+/// Sets what kubeadm recommends where the user is silent, and warns where the user differs.
+fn recommend(
+    kind: &str,
+    config: &mut Value,
+    written: Option<&Value>,
+    recommended: &[(&str, Value)],
+    warnings: &mut Vec<Problem>,
+) {
+    for (pointer, value) in recommended {
+        match written
+            .and_then(|written| written.pointer(pointer))
+            .filter(|value| !is_zero(value))
+        {
+            Some(own) if own != value => {
+                let field = pointer[1..].replace('/', ".");
+                warnings.push(Problem::new(format!(
+                    "{kind}: {field} is {own}; kubeadm recommends {value}"
+                )));
+            }
+            Some(_) => {}
+            None => set(config, pointer, value.clone()),
+        }
+    }
+}
+
+/// Whether Go would take the value for one that was not written. `false` is one that was.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Sets a field by its JSON pointer, making the objects on the way.
+fn set(config: &mut Value, pointer: &str, value: Value) {
+    let mut target = config;
+    for name in pointer[1..].split('/') {
+        if !target.is_object() {
+            *target = Value::Object(Map::new());
+        }
+        target = &mut target[name];
+    }
+    *target = value;
+}
+
+fn logging_skeleton() -> Value {
+    json!({
+        "flushFrequency": 0,
+        "options": {
+            "json": { "infoBufferSize": "0" },
+            "text": { "infoBufferSize": "0" },
+        },
+        "verbosity": 0,
+    })
+}
+
+fn kubelet_skeleton() -> Value {
+    json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {},
+            "webhook": { "cacheTTL": "0s" },
+            "x509": {},
+        },
+        "authorization": {
+            "webhook": { "cacheAuthorizedTTL": "0s", "cacheUnauthorizedTTL": "0s" },
+        },
+        "containerRuntimeEndpoint": "",
+        "cpuManagerReconcilePeriod": "0s",
+        "crashLoopBackOff": {},
+        "evictionPressureTransitionPeriod": "0s",
+        "fileCheckFrequency": "0s",
+        "httpCheckFrequency": "0s",
+        "imageMaximumGCAge": "0s",
+        "imageMinimumGCAge": "0s",
+        "logging": logging_skeleton(),
+        "memorySwap": {},
+        "nodeStatusReportFrequency": "0s",
+        "nodeStatusUpdateFrequency": "0s",
+        "runtimeRequestTimeout": "0s",
+        "shutdownGracePeriod": "0s",
+        "shutdownGracePeriodCriticalPods": "0s",
+        "streamingConnectionIdleTimeout": "0s",
+        "syncFrequency": "0s",
+        "volumeStatsAggPeriod": "0s",
+    })
+}
+
+fn kube_proxy_skeleton() -> Value {
+    json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "bindAddress": "",
+        "bindAddressHardFail": false,
+        "clientConnection": {
+            "acceptContentTypes": "",
+            "burst": 0,
+            "contentType": "",
+            "kubeconfig": "",
+            "qps": 0,
+        },
+        "clusterCIDR": "",
+        "configSyncPeriod": "0s",
+        "conntrack": {
+            "maxPerCore": null,
+            "min": null,
+            "tcpBeLiberal": false,
+            "tcpCloseWaitTimeout": null,
+            "tcpEstablishedTimeout": null,
+            "udpStreamTimeout": "0s",
+            "udpTimeout": "0s",
+        },
+        "detectLocal": { "bridgeInterface": "", "interfaceNamePrefix": "" },
+        "detectLocalMode": "",
+        "enableProfiling": false,
+        "healthzBindAddress": "",
+        "hostnameOverride": "",
+        "iptables": {
+            "localhostNodePorts": null,
+            "masqueradeAll": false,
+            "masqueradeBit": null,
+            "minSyncPeriod": "0s",
+            "syncPeriod": "0s",
+        },
+        "ipvs": {
+            "excludeCIDRs": null,
+            "minSyncPeriod": "0s",
+            "scheduler": "",
+            "strictARP": false,
+            "syncPeriod": "0s",
+            "tcpFinTimeout": "0s",
+            "tcpTimeout": "0s",
+            "udpTimeout": "0s",
+        },
+        "logging": logging_skeleton(),
+        "metricsBindAddress": "",
+        "mode": "",
+        "nftables": {
+            "masqueradeAll": false,
+            "masqueradeBit": null,
+            "minSyncPeriod": "0s",
+            "syncPeriod": "0s",
+        },
+        "nodePortAddresses": null,
+        "oomScoreAdj": null,
+        "portRange": "",
+        "showHiddenMetricsForVersion": "",
+        "winkernel": {
+            "enableDSR": false,
+            "forwardHealthCheckVip": false,
+            "networkName": "",
+            "rootHnsEndpointName": "",
+            "sourceVip": "",
+        },
+    })
+}
