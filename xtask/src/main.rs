@@ -105,7 +105,9 @@ enum With {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    Hold,
+    Hold {
+        folder: PathBuf,
+    },
     Launch {
         folder: PathBuf,
     },
@@ -120,7 +122,12 @@ enum Role {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().task) {
+    let result = run(Arguments::parse().task);
+    while node::is_interrupted() {
+        // What failed did so for that reason; the clean-up ends the process.
+        std::thread::park();
+    }
+    match result {
         Ok(code) => code,
         Err(error) => {
             println!("error: {}", shell::explain(&error));
@@ -133,7 +140,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Inside { role } => {
             return match role {
-                Role::Hold => node::inside::hold(),
+                Role::Hold { folder } => node::inside::hold(&folder),
                 Role::Launch { folder } => node::inside::launch(&folder),
                 Role::Init { folder } => node::inside::init(&folder),
                 Role::Exec { folder, command } => node::inside::exec(&folder, &command),

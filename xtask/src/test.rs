@@ -89,6 +89,9 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
             Work::Nodes(scenario) => obtain(&components, options.kubernetes)
                 .and_then(|components| run(scenario, components, options.keep)),
         };
+        if node::is_interrupted() {
+            bail!("interrupted");
+        }
         if let Err(error) = &result {
             println!("error: {}", shell::explain(error));
         }
@@ -122,6 +125,9 @@ fn run(scenario: &Scenario, components: &Components, keep: bool) -> Result<()> {
     // A panic is a failure like another: it shows the nodes' logs, and they are taken down.
     let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&context)))
         .unwrap_or_else(|_| Err(anyhow!("the scenario panicked")));
+    if node::is_interrupted() {
+        return result;
+    }
     if result.is_err() {
         for node in context.lan.nodes()? {
             println!("{}", node.diagnose());

@@ -21,9 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::{cache, shell};
 pub(crate) use recipe::PROBE_IMAGE;
 
-/// The Kubernetes version of tests that name none: the newest one that the Go module proxy has
-/// whole.
-pub(crate) const DEFAULT_KUBERNETES: &str = "v1.36.3";
+/// The Kubernetes version of tests that name none: the newest that can be had as a Go module.
+pub(crate) const DEFAULT_KUBERNETES: &str = "v1.37.1";
 
 /// A finished set of components.
 #[derive(Debug, Clone)]

@@ -205,19 +205,17 @@ pub(super) fn image_names(bin: &Path, kubernetes: &str) -> Result<ImageNames> {
     Ok(ImageNames { names })
 }
 
-/// `wanted` if it is listed, else the next patch of the same minor that is.
+/// `wanted` if it can be had, else the next listed patch of the same minor.
 ///
-/// Not every version of every module can be had from a module proxy. A later patch under the
-/// tag that was asked for serves tests as well; the stamp records what is in the image.
+/// A module proxy need not have every version of every module. A later patch under the tag that
+/// was asked for serves tests as well; the stamp records what is in the image.
 fn served(module: &str, wanted: &str) -> Result<String> {
-    let listed = go::versions(module)?;
-    if listed.iter().any(|version| version == wanted) {
+    let Err(error) = go::download(module, wanted) else {
         return Ok(wanted.to_owned());
-    }
-    let Some(next) = next_patch(wanted, &listed) else {
-        bail!("the Go module {module} {wanted} is not listed, nor a later patch of it");
     };
-    println!("{module} {wanted} is not listed: {next} stands in for it");
+    let next = next_patch(wanted, &go::versions(module)?).ok_or(error)?;
+    go::download(module, &next)?;
+    println!("the Go module {module} {wanted} cannot be had: {next} stands in for it");
     Ok(next)
 }
 

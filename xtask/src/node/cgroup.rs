@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::process::Process;
 use crate::{cache, shell};
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -133,13 +134,14 @@ pub(crate) fn enter(hierarchies: &[Hierarchy], name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes the folder `name` from each hierarchy, with all that was made in it.
+/// Removes the folder `name` from each hierarchy, with all that was made in it, ending what
+/// still runs there.
 pub(crate) fn remove(hierarchies: &[Hierarchy], name: &str) -> Result<()> {
     for hierarchy in hierarchies {
         let folder = hierarchy.mount.join(name);
         let what = format!("{} is removed", folder.display());
         shell::until(&what, Duration::from_secs(10), || {
-            remove_tree(&folder);
+            remove_tree(&folder)?;
             Ok(if folder.exists() {
                 Err("it is busy".to_owned())
             } else {
@@ -151,18 +153,29 @@ pub(crate) fn remove(hierarchies: &[Hierarchy], name: &str) -> Result<()> {
 }
 
 /// Folders of a cgroup file system go one by one, the deepest first; their files go with them.
-fn remove_tree(folder: &Path) {
-    if let Ok(entries) = fs::read_dir(folder) {
-        for path in entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
-        {
-            remove_tree(&path);
-        }
-        // What is still busy shows by being there afterwards.
-        let _ = fs::remove_dir(folder);
+fn remove_tree(folder: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+    {
+        remove_tree(&path)?;
     }
+    for pid in fs::read_to_string(folder.join("cgroup.procs"))
+        .unwrap_or_default()
+        .lines()
+    {
+        // Nothing but the node is ever put into its cgroups.
+        if let Some(process) = pid.parse().ok().and_then(Process::of) {
+            process.end()?;
+        }
+    }
+    // What is still busy shows by being there afterwards.
+    let _ = fs::remove_dir(folder);
+    Ok(())
 }
 
 fn put(path: &Path, text: &str) -> Result<()> {

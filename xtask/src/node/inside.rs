@@ -16,17 +16,19 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{chdir, pivot_root, sethostname, setsid};
 
 use super::cgroup::{self, Hierarchy};
-use super::{Record, SELF};
+use super::process::Process;
+use super::{HOLDER, INIT, LAUNCHER, Record, SELF, up};
 use crate::cache;
 
 /// The search path in a node.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Holds a network namespace open until it is killed.
-pub(crate) fn hold() -> Result<ExitCode> {
+/// Holds a LAN's network namespace open until it is killed.
+pub(crate) fn hold(folder: &Path) -> Result<ExitCode> {
     setsid().context("setsid")?;
     unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
-    println!("ready");
+    // Without its folder, which whoever takes the LAN down removes, it ends here.
+    Process::own()?.write(&folder.join(HOLDER))?;
     loop {
         std::thread::park();
     }
@@ -35,6 +37,7 @@ pub(crate) fn hold() -> Result<ExitCode> {
 /// Makes a node's namespaces, starts its PID 1 and waits for that to end.
 pub(crate) fn launch(folder: &Path) -> Result<ExitCode> {
     setsid().context("setsid")?;
+    Process::own()?.write(&folder.join(LAUNCHER))?;
     cgroup::enter(&cgroup::hierarchies()?, &Record::read(folder)?.cgroup)?;
     unshare(
         CloneFlags::CLONE_NEWNS
@@ -67,9 +70,7 @@ pub(crate) fn launch(folder: &Path) -> Result<ExitCode> {
 pub(crate) fn init(folder: &Path) -> Result<ExitCode> {
     set_pdeathsig(Signal::SIGKILL).context("prctl")?;
     let record = Record::read(folder)?;
-    // This is still the machine's /proc, which has the process id that the machine knows.
-    let own = fs::read_link("/proc/self").context("cannot read /proc/self")?;
-    cache::write(&folder.join("init.pid"), own.to_string_lossy().as_ref())?;
+    Process::own()?.write(&folder.join(INIT))?;
     let hierarchies = cgroup::hierarchies()?;
     sethostname(&record.name).context("sethostname")?;
     umask(Mode::empty());
@@ -125,7 +126,7 @@ pub(crate) fn init(folder: &Path) -> Result<ExitCode> {
 /// Runs a command in a node and gives its exit code.
 pub(crate) fn exec(folder: &Path, words: &[String]) -> Result<ExitCode> {
     let record = Record::read(folder)?;
-    let init = record.init()?;
+    let init = up(folder)?;
     cgroup::enter(&cgroup::hierarchies()?, &record.cgroup)?;
     let kinds = [
         ("cgroup", CloneFlags::CLONE_NEWCGROUP),

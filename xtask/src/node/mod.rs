@@ -15,6 +15,7 @@ mod sysctl;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,17 @@ use process::Process;
 /// This program, also if its file was replaced since it started.
 const SELF: &str = "/proc/self/exe";
 
+/// Set when this task is being interrupted.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Held while something is taken down, so that it is done once.
+static TAKING_DOWN: Mutex<()> = Mutex::new(());
+
+/// Where the processes that keep a LAN or node up write down which they are.
+const HOLDER: &str = "holder.json";
+const LAUNCHER: &str = "launcher.json";
+const INIT: &str = "init.json";
+
 /// The first three numbers of the addresses on a LAN. `.1` is the LAN itself.
 const SUBNET: &str = "10.123.0";
 
@@ -42,14 +54,6 @@ static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub(crate) struct Lan {
     folder: PathBuf,
     keep: bool,
-}
-
-/// What is recorded of a LAN.
-#[derive(Debug, Serialize, Deserialize)]
-struct LanRecord {
-    /// The process that holds the network namespace open.
-    holder: Process,
-    namespace: String,
 }
 
 /// A machine on a LAN. This is a handle; the machine lives until its LAN is taken down or
@@ -71,10 +75,7 @@ struct Record {
     cgroup: String,
     /// The read-only layers of its root, as overlayfs wants them.
     lower: String,
-    /// The process on the machine's side that made the namespaces, once it runs.
-    launcher: Option<Process>,
-    /// PID 1 of the node, once it runs.
-    init: Option<Process>,
+    /// What identifies its namespaces, once they are made.
     namespaces: Vec<String>,
 }
 
@@ -91,12 +92,17 @@ impl Record {
             serde_json::to_string_pretty(self)?,
         )
     }
+}
 
-    fn init(&self) -> Result<Process> {
-        self.init
-            .filter(|init| init.is_alive())
-            .with_context(|| format!("node {} is not up", self.name))
-    }
+/// PID 1 of the node in `folder`, which must be up.
+fn up(folder: &Path) -> Result<Process> {
+    let init = Process::read(&folder.join(INIT))?.filter(|init| init.is_alive());
+    init.with_context(|| {
+        format!(
+            "node {} is not up",
+            folder.file_name().unwrap_or_default().to_string_lossy()
+        )
+    })
 }
 
 impl Lan {
@@ -118,48 +124,35 @@ impl Lan {
             folder,
             keep: false,
         };
-        let mut holder = Command::new(SELF)
+        let mut child = Command::new(SELF)
             .args(["inside", "hold"])
+            .arg(&lan.folder)
             .stdin(Stdio::null())
-            .stdout(File::create(lan.folder.join("holder.log"))?)
-            .stderr(Stdio::null())
+            .stdout(Stdio::null())
             .spawn()
             .context("cannot start the holder of the LAN's namespace")?;
-        let pid = i32::try_from(holder.id())?;
-        shell::until("the LAN has its namespace", Duration::from_secs(10), || {
-            if let Some(status) = holder.try_wait()? {
+        let holder = shell::until("the LAN has its namespace", Duration::from_secs(10), || {
+            if let Some(status) = child.try_wait()? {
                 bail!("its holder ended: {status}; test nodes need root");
             }
-            let log = cache::read(&lan.folder.join("holder.log"))?;
-            Ok(if log.is_empty() {
-                Err("not yet".to_owned())
-            } else {
-                Ok(())
-            })
+            let holder = Process::read(&lan.folder.join(HOLDER))?;
+            Ok(holder.ok_or_else(|| "not yet".to_owned()))
         })?;
-        let holder = Process::of(pid).context("the holder of the LAN's namespace has ended")?;
-        let record = LanRecord {
-            holder,
-            namespace: holder.namespace("net")?,
-        };
-        if record.namespace
-            == Process::of(std::process::id().cast_signed())
-                .context("no /proc")?
-                .namespace("net")?
-        {
+        if holder.namespace("net")? == Process::own()?.namespace("net")? {
             bail!("the LAN's namespace is the machine's own");
         }
-        cache::write(&lan.record_file(), serde_json::to_string_pretty(&record)?)?;
         for words in [
             "ip link set lo up",
             "ip link add br0 type bridge",
             &format!("ip addr add {SUBNET}.1/24 dev br0"),
             "ip link set br0 up",
-            // A router without routes says at once that nothing else can be reached. Were it to
-            // keep silent, a dial of a service address that kube-proxy does not know yet would
-            // hang for half a minute.
-            "sysctl -qw net.ipv4.ip_forward=1",
+            // Every other address is answered by the LAN itself, with a refusal. A dial of a
+            // service address that kube-proxy does not know yet would hang for half a minute
+            // if nothing answered.
+            "ip route add local default dev lo table main",
+            "sysctl -qw net.ipv4.icmp_echo_ignore_all=1",
             "sysctl -qw net.ipv4.icmp_ratelimit=0",
+            "sysctl -qw net.ipv4.ip_forward=0",
         ] {
             in_network(holder, words)?;
         }
@@ -169,7 +162,7 @@ impl Lan {
     /// The LAN `name`, made if it is not there. It outlives this value.
     pub(crate) fn open_or_create(name: &str) -> Result<Self> {
         let folder = nodes_folder()?.join(name);
-        if folder.join("lan.json").exists() {
+        if folder.join(HOLDER).exists() {
             return Ok(Self { folder, keep: true });
         }
         Self::create(name)
@@ -214,13 +207,10 @@ impl Lan {
         take_down(&self.folder)
     }
 
-    fn record_file(&self) -> PathBuf {
-        self.folder.join("lan.json")
-    }
-
-    fn record(&self) -> Result<LanRecord> {
-        serde_json::from_str(&cache::read(&self.record_file())?)
-            .with_context(|| format!("{} cannot be read", self.record_file().display()))
+    fn holder(&self) -> Result<Process> {
+        Process::read(&self.folder.join(HOLDER))?
+            .filter(|holder| holder.is_alive())
+            .with_context(|| format!("the LAN `{}` is not up", self.name()))
     }
 }
 
@@ -268,8 +258,6 @@ impl Node {
                 components.layer().display(),
                 components.rootfs.display()
             ),
-            launcher: None,
-            init: None,
             namespaces: Vec::new(),
         };
         record.write(&folder)?;
@@ -303,25 +291,24 @@ impl Node {
             .stderr(log)
             .spawn()
             .context("cannot start the node's launcher")?;
-        record.launcher = Process::of(i32::try_from(launcher.id())?);
-        record.write(&folder)?;
         let what = format!("node {name} has a PID 1");
-        record.init = Some(shell::until(&what, Duration::from_secs(20), || {
+        let init = shell::until(&what, Duration::from_secs(20), || {
             if let Some(status) = launcher.try_wait()? {
                 let log = cache::read(&folder.join("console.log")).unwrap_or_default();
                 bail!("its launcher ended: {status}\n{}", shell::tail(&log, 20));
             }
-            let pid = fs::read_to_string(folder.join("init.pid")).unwrap_or_default();
-            let init = pid.parse().ok().and_then(Process::of);
+            let Some(init) = Process::read(&folder.join(INIT))? else {
+                return Ok(Err("not yet".to_owned()));
+            };
             // It is another program once it has become systemd.
-            let program =
-                init.and_then(|init| fs::read_link(format!("/proc/{}/exe", init.pid)).ok());
-            Ok(match (init, program) {
-                (Some(init), Some(program)) if program.ends_with("systemd") => Ok(init),
-                _ => Err("it has not become systemd".to_owned()),
+            let program = fs::read_link(format!("/proc/{}/exe", init.pid));
+            let is_systemd = program.is_ok_and(|program| program.ends_with("systemd"));
+            Ok(if is_systemd {
+                Ok(init)
+            } else {
+                Err("it is not systemd yet".to_owned())
             })
-        })?);
-        let init = record.init()?;
+        })?;
         for kind in ["mnt", "uts", "ipc", "net", "pid", "cgroup"] {
             record.namespaces.push(init.namespace(kind)?);
         }
@@ -336,7 +323,7 @@ impl Node {
 
     /// Gives the node its link to the LAN.
     fn connect(&self, lan: &Lan, init: Process, number: u8) -> Result<()> {
-        let holder = lan.record()?.holder;
+        let holder = lan.holder()?;
         let pid = init.pid;
         in_network(
             holder,
@@ -490,7 +477,7 @@ impl Node {
     /// Pulls the plug: ends the node's PID 1 and with it everything that runs in the node. Its
     /// files stay until `down`.
     pub(crate) fn kill(&self) -> Result<()> {
-        Record::read(&self.folder)?.init()?.end()
+        up(&self.folder)?.end()
     }
 
     /// Takes the node down; fails if anything of it is left.
@@ -619,8 +606,9 @@ pub(crate) fn take_lan_down(name: &str) -> Result<()> {
     take_down(&folder)
 }
 
-/// Takes down what this task has made so far, for the case that it is interrupted.
+/// Takes down what this task has made so far, since it is interrupted.
 pub(crate) fn take_own_down() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
     let folders = std::mem::take(&mut *own());
     for folder in folders.into_iter().filter(|folder| folder.exists()) {
         println!("taking down {}", folder.display());
@@ -636,18 +624,29 @@ pub(crate) fn take_own_down() {
     }
 }
 
+/// True from when this task is interrupted; it will then end without more ado.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 fn take_down(folder: &Path) -> Result<()> {
+    let _once = TAKING_DOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !folder.exists() {
+        return Ok(());
+    }
     let mut problems = Vec::new();
     for node in nodes_of(folder)? {
         if let Err(error) = take_node_down(&node.folder) {
             problems.push(format!("{error:#}"));
         }
     }
-    let record = folder.join("lan.json");
-    if record.exists() {
-        let record: LanRecord = serde_json::from_str(&cache::read(&record)?)?;
-        record.holder.end()?;
-        let left = process::in_namespaces(&[record.namespace])?;
+    if let Some(holder) = Process::read(&folder.join(HOLDER))? {
+        let namespace = holder
+            .is_alive()
+            .then(|| holder.namespace("net"))
+            .transpose()?;
+        holder.end()?;
+        let left = process::in_namespaces(namespace.as_slice())?;
         if !left.is_empty() {
             problems.push(format!(
                 "processes {left:?} are still in the LAN's namespace"
@@ -673,14 +672,10 @@ fn take_down(folder: &Path) -> Result<()> {
 
 fn take_node_down(folder: &Path) -> Result<()> {
     let record = Record::read(folder)?;
-    let pid = fs::read_to_string(folder.join("init.pid")).unwrap_or_default();
-    // A launcher that was stopped early may not have its PID 1 in the record.
-    let early = record
-        .launcher
-        .filter(|launcher| launcher.is_alive() && record.init.is_none());
-    let early = early.and_then(|_| pid.parse().ok().and_then(Process::of));
-    for process in [record.init, early, record.launcher].into_iter().flatten() {
-        process.end()?;
+    for file in [LAUNCHER, INIT] {
+        if let Some(process) = Process::read(&folder.join(file))? {
+            process.end()?;
+        }
     }
     let limit = Duration::from_secs(30);
     shell::until(

@@ -2,6 +2,7 @@
 //! nothing else is ever ended in their place.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +11,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::shell;
+use crate::{cache, shell};
 
 /// One process of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,32 @@ impl Process {
             pid,
             start: fields.get(19)?.parse().ok()?,
         })
+    }
+
+    /// The calling process, by the machine's `/proc`, whatever its PID namespace is.
+    pub(crate) fn own() -> Result<Self> {
+        let link = fs::read_link("/proc/self").context("cannot read /proc/self")?;
+        let pid = link
+            .to_string_lossy()
+            .parse()
+            .context("/proc/self is no number")?;
+        Self::of(pid).context("/proc has no entry for this process")
+    }
+
+    /// Writes down which process this is.
+    pub(crate) fn write(self, file: &Path) -> Result<()> {
+        cache::write(file, serde_json::to_string(&self)?)
+    }
+
+    /// The process that was written down in `file`; none if there is no such file.
+    pub(crate) fn read(file: &Path) -> Result<Option<Self>> {
+        if !file.exists() {
+            return Ok(None);
+        }
+        let process = serde_json::from_str(&cache::read(file)?);
+        process
+            .with_context(|| format!("{} cannot be read", file.display()))
+            .map(Some)
     }
 
     /// True while it runs.
