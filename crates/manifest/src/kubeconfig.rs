@@ -1,0 +1,228 @@
+//! Kubeconfigs: kubeadm's layout out, and the few fields in that tell how a server is reached.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rinit_plan::Secret;
+use serde_json::{Value, json};
+
+use crate::yaml::{self, YamlError};
+
+/// What a kubeconfig with one user by client certificate holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Kubeconfig<'a> {
+    /// The URL of the API server.
+    pub server: &'a str,
+    /// The name of the cluster entry.
+    pub cluster_name: &'a str,
+    /// The name of the user entry.
+    pub user: &'a str,
+    /// The certificates of the cluster's authority, PEM.
+    pub ca_certificates: &'a str,
+    /// The client certificate, PEM.
+    pub client_certificate: &'a str,
+    /// The key of the client certificate, PEM.
+    pub client_key: &'a Secret<String>,
+}
+
+impl Kubeconfig<'_> {
+    /// The text of the file. `preferences: {}` is written up to Kubernetes 1.33
+    /// (`writes_zero_values` of the version tables).
+    ///
+    /// The text holds the key.
+    pub fn to_yaml(&self, writes_preferences: bool) -> Secret<String> {
+        let context = format!("{}@{}", self.user, self.cluster_name);
+        let mut document = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{
+                "name": self.cluster_name,
+                "cluster": {
+                    "certificate-authority-data": STANDARD.encode(self.ca_certificates),
+                    "server": self.server,
+                },
+            }],
+            "contexts": [{
+                "name": context,
+                "context": { "cluster": self.cluster_name, "user": self.user },
+            }],
+            "current-context": context,
+            "users": [{
+                "name": self.user,
+                "user": {
+                    "client-certificate-data": STANDARD.encode(self.client_certificate),
+                    "client-key-data": STANDARD.encode(self.client_key.expose()),
+                },
+            }],
+        });
+        if writes_preferences {
+            document["preferences"] = json!({});
+        }
+        Secret::new(yaml::to_string(&document))
+    }
+}
+
+/// The current context of a kubeconfig.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CurrentContext {
+    /// The URL of the API server.
+    pub server: String,
+    /// The name of the cluster entry.
+    pub cluster_name: String,
+    /// The certificates of the server's authority.
+    pub ca: Option<Source>,
+    /// The name of the user entry.
+    pub user: String,
+    /// The client certificate.
+    pub client_certificate: Option<Source>,
+    /// The key of the client certificate.
+    pub client_key: Option<Source>,
+    /// A bearer token.
+    pub token: Option<Secret<String>>,
+}
+
+/// Bytes in the kubeconfig itself, or the file that has them.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The bytes, which may be those of a key.
+    Data(Secret<Vec<u8>>),
+    /// The file, as it is named there: it may be relative to the kubeconfig.
+    File(String),
+}
+
+/// Only names are shown, never bytes.
+impl fmt::Debug for CurrentContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CurrentContext")
+            .field("server", &self.server)
+            .field("cluster_name", &self.cluster_name)
+            .field("user", &self.user)
+            .field("ca", &self.ca)
+            .field("client_certificate", &self.client_certificate)
+            .field("client_key", &self.client_key)
+            .field("token", &self.token)
+            .finish()
+    }
+}
+
+/// Only the file is shown, never bytes.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(_) => f.write_str("<embedded>"),
+            Self::File(file) => f.write_str(file),
+        }
+    }
+}
+
+/// Why a text is no kubeconfig that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeconfigError {
+    /// It is no YAML.
+    #[error("the kubeconfig cannot be read")]
+    Yaml(#[from] YamlError),
+    /// It is not one mapping.
+    #[error("the kubeconfig is not one YAML mapping")]
+    NotAMapping,
+    /// A field is absent or empty.
+    #[error("the kubeconfig has no {0}")]
+    Missing(String),
+    /// An entry that another one names is absent.
+    #[error("the kubeconfig names the {kind} \"{name}\" but does not have it")]
+    Dangling {
+        /// `context`, `cluster` or `user`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A field is no base64.
+    #[error("the field {0} of the kubeconfig is not base64")]
+    NotBase64(&'static str),
+}
+
+impl CurrentContext {
+    /// Reads the current context of a kubeconfig. Embedded data wins over a file, as for all
+    /// clients of Kubernetes.
+    pub fn parse(text: &str) -> Result<Self, KubeconfigError> {
+        let mut documents = yaml::parse_documents(text)?;
+        let document = match (documents.pop(), documents.is_empty()) {
+            (Some(document @ Value::Object(_)), true) => document,
+            _ => return Err(KubeconfigError::NotAMapping),
+        };
+        let context_name = string(&document, "current-context")
+            .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;
+        let context = entry(&document, "contexts", "context", &context_name)?;
+        let name_in_context = |field: &str| {
+            string(context, field).ok_or_else(|| {
+                KubeconfigError::Missing(format!("{field} in the context \"{context_name}\""))
+            })
+        };
+        let cluster_name = name_in_context("cluster")?;
+        let user_name = name_in_context("user")?;
+        let cluster = entry(&document, "clusters", "cluster", &cluster_name)?;
+        let user = entry(&document, "users", "user", &user_name)?;
+        Ok(Self {
+            server: string(cluster, "server").ok_or_else(|| {
+                KubeconfigError::Missing(format!("server in the cluster \"{cluster_name}\""))
+            })?,
+            ca: source(
+                cluster,
+                "certificate-authority-data",
+                "certificate-authority",
+            )?,
+            client_certificate: source(user, "client-certificate-data", "client-certificate")?,
+            client_key: source(user, "client-key-data", "client-key")?,
+            token: string(user, "token").map(Secret::new),
+            cluster_name,
+            user: user_name,
+        })
+    }
+}
+
+/// The body of the named entry of a list.
+fn entry<'a>(
+    document: &'a Value,
+    list: &str,
+    kind: &'static str,
+    name: &str,
+) -> Result<&'a Value, KubeconfigError> {
+    document
+        .get(list)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .find(|entry| string(entry, "name").unwrap_or_default() == name)
+        .and_then(|entry| entry.get(kind))
+        .ok_or_else(|| KubeconfigError::Dangling {
+            kind,
+            name: name.to_owned(),
+        })
+}
+
+fn string(value: &Value, field: &str) -> Option<String> {
+    value
+        .get(field)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+fn source(
+    value: &Value,
+    data_field: &'static str,
+    file_field: &str,
+) -> Result<Option<Source>, KubeconfigError> {
+    match string(value, data_field) {
+        Some(data) => {
+            let bytes = STANDARD
+                .decode(data.trim())
+                .map_err(|_| KubeconfigError::NotBase64(data_field))?;
+            Ok(Some(Source::Data(Secret::new(bytes))))
+        }
+        None => Ok(string(value, file_field).map(Source::File)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
