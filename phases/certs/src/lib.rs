@@ -1,1 +1,80 @@
-//! The certs phase of init.
+//! The certs phase of init: three certificate authorities, the seven certificates that they sign,
+//! and the key pair of service account tokens.
+//!
+//! Every leaf is a row of a table. This crate never makes a key and never reads a certificate; it
+//! says which should exist.
+
+mod table;
+
+use rinit_facts::{Etcd, Facts};
+use rinit_plan::{
+    Action, CaId, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, Plan, Subject,
+};
+use rinit_workflow::{Phase, Reach};
+
+use table::{ENTRIES, Entry, Kind, Leaf};
+
+/// The phase, with a leaf for each certificate in the order of their making.
+pub fn phase() -> Phase {
+    Phase::group(
+        "certs",
+        "Generate the certificates and keys",
+        ENTRIES.iter().map(|entry| {
+            Phase::leaf(entry.name, entry.about, Reach::Files, |facts: &Facts| {
+                plan(entry, facts)
+            })
+        }),
+    )
+}
+
+fn plan(entry: &Entry, facts: &Facts) -> Plan {
+    if entry.of_local_etcd && matches!(facts.etcd, Etcd::External(_)) {
+        return Plan::nothing(format!("external etcd: {} is not made here", entry.name));
+    }
+    Plan::of([match &entry.kind {
+        Kind::Authority { id, common_name } => authority(*id, common_name, facts),
+        Kind::Leaf(leaf) => certificate(entry.name, leaf, facts),
+        Kind::ServiceAccountKeys => Action::KeyPair(KeyPairSpec {
+            private_key: facts.paths.certificate_file("sa.key"),
+            public_key: facts.paths.certificate_file("sa.pub"),
+            algorithm: facts.certificates.algorithm,
+        }),
+    }])
+}
+
+fn authority(id: CaId, common_name: &str, facts: &Facts) -> Action {
+    Action::CertificateAuthority(CertificateAuthoritySpec {
+        id,
+        certificate: facts.paths.ca_certificate(id),
+        key: facts.paths.ca_key(id),
+        common_name: common_name.to_owned(),
+        algorithm: facts.certificates.algorithm,
+        validity: facts.certificates.ca_validity,
+    })
+}
+
+fn certificate(name: &str, leaf: &Leaf, facts: &Facts) -> Action {
+    let alternatives = (leaf.alternative_names)(facts);
+    Action::Certificate(CertificateSpec {
+        name: name.to_owned(),
+        certificate: facts
+            .paths
+            .certificate_file(&format!("{}.crt", leaf.base_name)),
+        key: facts
+            .paths
+            .certificate_file(&format!("{}.key", leaf.base_name)),
+        signer: facts.paths.signer(leaf.signer),
+        subject: Subject {
+            common_name: (leaf.common_name)(facts).to_owned(),
+            organizations: (leaf.organizations)(facts)
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+        },
+        usages: leaf.usages.to_vec(),
+        dns_names: alternatives.dns_names.to_vec(),
+        ip_addresses: alternatives.ip_addresses.to_vec(),
+        algorithm: facts.certificates.algorithm,
+        validity: facts.certificates.leaf_validity,
+    })
+}

@@ -1,1 +1,185 @@
-//! The etcd phase of init.
+//! The etcd phase of init: the folder and the static pod of this node's etcd.
+//!
+//! With an external etcd it has nothing to do. It never speaks to etcd.
+
+use std::net::IpAddr;
+
+use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget};
+use rinit_manifest::arguments::{command_line, last_value};
+use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
+use rinit_plan::{Action, CaId, DirectorySpec, FileMode, FileSpec, Plan};
+use rinit_versions::{Minor, MinorTable};
+use rinit_workflow::{Phase, Reach};
+
+mod metrics;
+
+/// The phase with its one leaf.
+pub fn phase() -> Phase {
+    Phase::group(
+        "etcd",
+        "Generate the static pod of a local etcd",
+        [Phase::leaf(
+            "local",
+            "Generate the static pod of a local, single-node etcd",
+            Reach::Files,
+            plan,
+        )],
+    )
+}
+
+const COMPONENT: &str = "etcd";
+const CLIENT_PORT: u16 = 2379;
+const PEER_PORT: u16 = 2380;
+
+fn plan(facts: &Facts) -> Plan {
+    let etcd = match &facts.etcd {
+        Etcd::Local(etcd) => etcd,
+        Etcd::External(_) => {
+            return Plan::nothing("external etcd: this node runs none");
+        }
+    };
+    match manifest(facts, etcd) {
+        Ok(text) => Plan::of([
+            Action::Directory(DirectorySpec {
+                path: etcd.data_dir.clone(),
+                mode: FileMode::PRIVATE_DIRECTORY,
+            }),
+            Action::Directory(DirectorySpec {
+                path: facts.paths.manifests.clone(),
+                mode: FileMode::PRIVATE_DIRECTORY,
+            }),
+            Action::File(FileSpec {
+                path: facts.paths.manifest(COMPONENT),
+                mode: Facts::MANIFEST_MODE,
+                text,
+            }),
+        ]),
+        Err(error) => Plan::of([error.refusal()]),
+    }
+}
+
+fn manifest(facts: &Facts, etcd: &LocalEtcd) -> Result<String, PodError> {
+    let table = facts.version.table();
+    let loopback = loopback(facts.api.advertise_address);
+    let metrics = metrics::endpoint(
+        last_value(&etcd.extra_args, "listen-metrics-urls"),
+        loopback,
+    );
+    let certificates = facts.paths.certificate_file("etcd").to_string();
+    StaticPod {
+        component: COMPONENT,
+        image: &facts.images.etcd,
+        arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args, table),
+        // The address under which other nodes join, even where the user announces another.
+        annotations: vec![(
+            "kubeadm.kubernetes.io/etcd.advertise-client-urls",
+            url(facts.api.advertise_address, CLIENT_PORT),
+        )],
+        environment: merge_environment(&[], &etcd.extra_envs),
+        volumes: vec![
+            writable("etcd-data", etcd.data_dir.as_str()),
+            writable("etcd-certs", &certificates),
+        ],
+        requests: &[("cpu", "100m"), ("memory", "100Mi")],
+        health: Health {
+            host: Some(metrics.host),
+            port: metrics.port,
+            scheme: metrics.scheme,
+            liveness: "/livez",
+            readiness: Some("/readyz"),
+            startup: "/readyz",
+            startup_seconds: facts.timeouts.control_plane_component_health_check,
+        },
+    }
+    .manifest(table, facts.patches_of(PatchTarget::Etcd))
+}
+
+fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'static str, String)> {
+    let address = facts.api.advertise_address;
+    let client_url = url(address, CLIENT_PORT);
+    let peer_url = url(address, PEER_PORT);
+    let loopback = loopback(address);
+    let file = |name: &str| facts.paths.certificate_file(name).to_string();
+    let ca = facts.paths.ca_certificate(CaId::Etcd).to_string();
+    let mut arguments = vec![
+        ("advertise-client-urls", client_url.clone()),
+        ("cert-file", file("etcd/server.crt")),
+        ("client-cert-auth", "true".to_owned()),
+        ("data-dir", etcd.data_dir.to_string()),
+        ("initial-advertise-peer-urls", peer_url.clone()),
+        ("initial-cluster", format!("{}={peer_url}", facts.node.name)),
+        ("key-file", file("etcd/server.key")),
+        (
+            "listen-client-urls",
+            format!("{},{client_url}", url(loopback, CLIENT_PORT)),
+        ),
+        (
+            "listen-metrics-urls",
+            format!("http://{}:{}", host(loopback), metrics::PORT),
+        ),
+        ("listen-peer-urls", peer_url),
+        ("name", facts.node.name.clone()),
+        ("peer-cert-file", file("etcd/peer.crt")),
+        ("peer-client-cert-auth", "true".to_owned()),
+        ("peer-key-file", file("etcd/peer.key")),
+        ("peer-trusted-ca-file", ca.clone()),
+        ("snapshot-count", "10000".to_owned()),
+        ("trusted-ca-file", ca),
+    ];
+    if takes_new_flags(facts, table) {
+        arguments.push(("feature-gates", "InitialCorruptCheck=true".to_owned()));
+        arguments.push(("watch-progress-notify-interval", "5s".to_owned()));
+    } else {
+        arguments.push(("experimental-initial-corrupt-check", "true".to_owned()));
+        arguments.push((
+            "experimental-watch-progress-notify-interval",
+            "5s".to_owned(),
+        ));
+    }
+    arguments
+}
+
+/// Whether etcd is one of 3.6 or later. 1.34 and 1.35 look at the tag of an image that the user
+/// names, and take what is no version for an older one; later minors no longer do.
+fn takes_new_flags(facts: &Facts, table: &MinorTable) -> bool {
+    if facts.minor() >= Minor(36) || !table.etcd_3_6_flags {
+        return table.etcd_3_6_flags;
+    }
+    let tag = facts.images.etcd.rsplit(':').next().unwrap_or_default();
+    let mut parts = tag.trim_start_matches('v').split(['.', '-']);
+    let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
+    match (number(), number()) {
+        (Some(major), Some(minor)) => (major, minor) >= (3, 6),
+        _ => false,
+    }
+}
+
+fn url(address: IpAddr, port: u16) -> String {
+    format!("https://{}:{port}", host(address))
+}
+
+/// An address as the host of a URL.
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// The loopback address of the family that etcd is announced in.
+fn loopback(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+    }
+}
+
+fn writable(name: &str, path: &str) -> HostPathVolume {
+    HostPathVolume {
+        name: name.to_owned(),
+        host_path: path.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: false,
+        path_type: "DirectoryOrCreate".to_owned(),
+    }
+}

@@ -1,1 +1,132 @@
-//! The kubeconfig phase of init.
+//! The kubeconfig phase of init: the files by which the administrators and the components of this
+//! node reach the API server.
+//!
+//! Every file is a row of a table. This crate never makes a key; it says which file should exist,
+//! for whom and where it points.
+
+use rinit_facts::Facts;
+use rinit_plan::{Action, CaId, KubeconfigSpec, LogicalPath, Plan, Subject, groups, users};
+use rinit_versions::Minor;
+use rinit_workflow::{Phase, Reach};
+
+/// The phase, with a leaf for each file in the order of their making.
+pub fn phase() -> Phase {
+    Phase::group(
+        "kubeconfig",
+        "Generate the kubeconfig files of the administrators and the control plane",
+        FILES.iter().map(|file| {
+            Phase::leaf(file.name, file.about, Reach::Files, |facts: &Facts| {
+                Plan::of([Action::Kubeconfig(spec(file, facts))])
+            })
+        }),
+    )
+}
+
+/// One kubeconfig file.
+struct File {
+    /// kubeadm's name of the leaf.
+    name: &'static str,
+    /// The file below the kubeconfigs folder.
+    file_name: &'static str,
+    /// What it is for, for the help.
+    about: &'static str,
+    /// The user.
+    user: fn(&Facts) -> String,
+    /// The user's groups.
+    organizations: &'static [&'static str],
+    /// The URL of the API server that it points at.
+    server: fn(&Facts) -> String,
+    /// What tells that the user of the file renews its certificate on its own.
+    rotated: fn(&Facts) -> Option<LogicalPath>,
+}
+
+static FILES: &[File] = &[
+    File {
+        name: "admin",
+        file_name: "admin.conf",
+        about: "Generate a kubeconfig for the administrator and for init itself",
+        user: |_| users::ADMINISTRATOR.to_owned(),
+        organizations: &[groups::CLUSTER_ADMINS],
+        server: control_plane,
+        rotated: never,
+    },
+    File {
+        name: "super-admin",
+        file_name: "super-admin.conf",
+        about: "Generate a kubeconfig for the administrator whom no rule of RBAC holds back",
+        user: |_| users::SUPER_ADMINISTRATOR.to_owned(),
+        organizations: &[groups::MASTERS],
+        server: control_plane,
+        rotated: never,
+    },
+    File {
+        name: "kubelet",
+        file_name: "kubelet.conf",
+        about: "Generate a kubeconfig for the kubelet, for its start only",
+        user: |facts| format!("{}{}", users::NODE_PREFIX, facts.node.name),
+        organizations: &[groups::NODES],
+        server: |facts| {
+            // A kubelet of a newer minor than its API server is not supported, so from 1.33 on it
+            // asks the one that is upgraded along with it.
+            if facts.minor() < Minor(33) {
+                control_plane(facts)
+            } else {
+                this_node(facts)
+            }
+        },
+        rotated: |facts| Some(facts.paths.kubelet_client_certificate()),
+    },
+    File {
+        name: "controller-manager",
+        file_name: "controller-manager.conf",
+        about: "Generate a kubeconfig for the controller manager",
+        user: |_| users::CONTROLLER_MANAGER.to_owned(),
+        organizations: &[],
+        server: this_node,
+        rotated: never,
+    },
+    File {
+        name: "scheduler",
+        file_name: "scheduler.conf",
+        about: "Generate a kubeconfig for the scheduler",
+        user: |_| users::SCHEDULER.to_owned(),
+        organizations: &[],
+        server: this_node,
+        rotated: never,
+    },
+];
+
+fn spec(file: &File, facts: &Facts) -> KubeconfigSpec {
+    KubeconfigSpec {
+        name: file.file_name.to_owned(),
+        path: facts.paths.kubeconfig(file.file_name),
+        server: (file.server)(facts),
+        cluster_name: facts.cluster_name.clone(),
+        signer: facts.paths.signer(CaId::Cluster),
+        subject: Subject {
+            common_name: (file.user)(facts),
+            organizations: file
+                .organizations
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+        },
+        algorithm: facts.certificates.algorithm,
+        validity: facts.certificates.leaf_validity,
+        rotated: (file.rotated)(facts),
+    }
+}
+
+/// The endpoint in front of all control planes, or this node's API server where there is none.
+fn control_plane(facts: &Facts) -> String {
+    facts.api.url()
+}
+
+/// This node's own API server.
+fn this_node(facts: &Facts) -> String {
+    facts.api.local_url()
+}
+
+fn never(_: &Facts) -> Option<LogicalPath> {
+    None
+}

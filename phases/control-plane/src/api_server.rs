@@ -1,0 +1,128 @@
+//! The API server.
+
+use std::net::IpAddr;
+
+use rinit_facts::{Etcd, Facts};
+use rinit_manifest::arguments::{command_line, last_value};
+use rinit_manifest::pod::{Health, StaticPod, merge_environment, merge_volumes};
+use rinit_plan::CaId;
+
+use crate::{authorization, volumes};
+
+/// Its pod.
+pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
+    let configured = &facts.api_server;
+    let table = facts.version.table();
+    StaticPod {
+        component: "kube-apiserver",
+        image: &facts.images.api_server,
+        arguments: command_line(arguments(facts), &configured.extra_args, table),
+        // By which a second node and other tools find this API server; the user's own
+        // `advertise-address` argument does not change it.
+        annotations: vec![(
+            "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint",
+            facts.api.local_endpoint(),
+        )],
+        environment: merge_environment(&facts.proxy_environment, &configured.extra_envs),
+        volumes: merge_volumes(volumes::of_api_server(facts), &configured.extra_volumes),
+        requests: &[("cpu", "250m")],
+        health: Health {
+            host: Some(facts.api.advertise_address.to_string()),
+            port: facts.api.bind_port,
+            scheme: "HTTPS",
+            liveness: "/livez",
+            readiness: Some("/readyz"),
+            startup: "/livez",
+            startup_seconds: facts.timeouts.control_plane_component_health_check,
+        },
+    }
+}
+
+fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
+    let file = |name: &str| facts.paths.certificate_file(name).to_string();
+    let fixed = |text: &str| text.to_owned();
+    let mut arguments = vec![
+        ("advertise-address", facts.api.advertise_address.to_string()),
+        ("allow-privileged", fixed("true")),
+        (
+            "client-ca-file",
+            facts.paths.ca_certificate(CaId::Cluster).to_string(),
+        ),
+        ("enable-admission-plugins", fixed("NodeRestriction")),
+        ("enable-bootstrap-token-auth", fixed("true")),
+        (
+            "kubelet-client-certificate",
+            file("apiserver-kubelet-client.crt"),
+        ),
+        ("kubelet-client-key", file("apiserver-kubelet-client.key")),
+        (
+            "kubelet-preferred-address-types",
+            fixed("InternalIP,ExternalIP,Hostname"),
+        ),
+        ("proxy-client-cert-file", file("front-proxy-client.crt")),
+        ("proxy-client-key-file", file("front-proxy-client.key")),
+        ("requestheader-allowed-names", fixed("front-proxy-client")),
+        (
+            "requestheader-client-ca-file",
+            facts.paths.ca_certificate(CaId::FrontProxy).to_string(),
+        ),
+        (
+            "requestheader-extra-headers-prefix",
+            fixed("X-Remote-Extra-"),
+        ),
+        ("requestheader-group-headers", fixed("X-Remote-Group")),
+        ("requestheader-username-headers", fixed("X-Remote-User")),
+        ("secure-port", facts.api.bind_port.to_string()),
+        (
+            "service-account-issuer",
+            format!(
+                "https://kubernetes.default.svc.{}",
+                facts.network.dns_domain
+            ),
+        ),
+        ("service-account-key-file", file("sa.pub")),
+        ("service-account-signing-key-file", file("sa.key")),
+        (
+            "service-cluster-ip-range",
+            facts.network.service_subnet.clone(),
+        ),
+        ("tls-cert-file", file("apiserver.crt")),
+        ("tls-private-key-file", file("apiserver.key")),
+    ];
+    arguments.extend(etcd_arguments(facts));
+    arguments.extend(authorization::mode(facts).map(|mode| ("authorization-mode", mode)));
+    arguments
+}
+
+fn etcd_arguments(facts: &Facts) -> Vec<(&'static str, String)> {
+    match &facts.etcd {
+        Etcd::Local(etcd) => {
+            let loopback = match facts.api.advertise_address {
+                IpAddr::V4(_) => "https://127.0.0.1:2379",
+                IpAddr::V6(_) => "https://[::1]:2379",
+            };
+            let servers = last_value(&etcd.extra_args, "advertise-client-urls").unwrap_or(loopback);
+            let file = |name: &str| facts.paths.certificate_file(name).to_string();
+            vec![
+                ("etcd-servers", servers.to_owned()),
+                (
+                    "etcd-cafile",
+                    facts.paths.ca_certificate(CaId::Etcd).to_string(),
+                ),
+                ("etcd-certfile", file("apiserver-etcd-client.crt")),
+                ("etcd-keyfile", file("apiserver-etcd-client.key")),
+            ]
+        }
+        Etcd::External(etcd) => std::iter::once(("etcd-servers", etcd.endpoints.join(",")))
+            .chain(
+                [
+                    ("etcd-cafile", &etcd.ca_file),
+                    ("etcd-certfile", &etcd.cert_file),
+                    ("etcd-keyfile", &etcd.key_file),
+                ]
+                .into_iter()
+                .filter_map(|(name, file)| Some((name, file.as_ref()?.to_string()))),
+            )
+            .collect(),
+    }
+}

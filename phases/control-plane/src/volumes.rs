@@ -1,0 +1,101 @@
+//! What of the node the pods can see.
+
+use rinit_facts::{Component, Etcd, Facts, HostPathVolume};
+use rinit_manifest::arguments::last_value;
+use rinit_manifest::pod::Volumes;
+use rinit_plan::LogicalPath;
+
+const FOLDER: &str = "DirectoryOrCreate";
+const FILE: &str = "FileOrCreate";
+/// The certificate authorities of the operating system on every host.
+const CA_FOLDER: &str = "/etc/ssl/certs";
+/// Where Kubernetes looked for flex volume plugins, up to 1.35.
+const FLEX_VOLUME_FOLDER: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
+
+/// The certificates, and those of an external etcd.
+pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
+    let mut volumes = certificates(facts, &facts.api_server);
+    if let Etcd::External(etcd) = &facts.etcd {
+        let files = [&etcd.ca_file, &etcd.cert_file, &etcd.key_file];
+        let seen: Vec<LogicalPath> = std::iter::once(facts.paths.certificates.clone())
+            .chain(ca_folders(&facts.api_server))
+            .collect();
+        let mut folders: Vec<LogicalPath> = files
+            .into_iter()
+            .flatten()
+            .map(LogicalPath::parent)
+            .filter(|folder| !seen.iter().any(|seen| folder.is_within(seen)))
+            .collect();
+        folders.sort();
+        folders.dedup();
+        let all = folders.clone();
+        folders.retain(|folder| {
+            !all.iter()
+                .any(|other| other != folder && folder.is_within(other))
+        });
+        volumes.extend(folders.iter().enumerate().map(|(index, folder)| {
+            readable(&format!("etcd-certs-{index}"), folder.as_str(), FOLDER)
+        }));
+    }
+    volumes
+}
+
+/// The certificates and its kubeconfig; up to 1.35 the folder of flex volume plugins.
+pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
+    let mut volumes = certificates(facts, &facts.controller_manager);
+    volumes.push(readable(
+        "kubeconfig",
+        facts.paths.kubeconfig("controller-manager.conf").as_str(),
+        FILE,
+    ));
+    if facts.version.table().flex_volume_mount {
+        let folder = last_value(
+            &facts.controller_manager.extra_args,
+            "flex-volume-plugin-dir",
+        )
+        .unwrap_or(FLEX_VOLUME_FOLDER);
+        volumes.push(HostPathVolume {
+            read_only: false,
+            ..readable("flexvolume-dir", folder, FOLDER)
+        });
+    }
+    volumes
+}
+
+/// Its kubeconfig.
+pub(crate) fn of_scheduler(facts: &Facts) -> Volumes {
+    vec![readable(
+        "kubeconfig",
+        facts.paths.kubeconfig("scheduler.conf").as_str(),
+        FILE,
+    )]
+}
+
+/// Our certificates and those of the operating system.
+fn certificates(facts: &Facts, component: &Component) -> Volumes {
+    let mut volumes = vec![
+        readable("ca-certs", CA_FOLDER, FOLDER),
+        readable("k8s-certs", facts.paths.certificates.as_str(), FOLDER),
+    ];
+    volumes.extend(component.host_ca_folders.iter().map(|folder| {
+        let name = folder.as_str().trim_start_matches('/').replace('/', "-");
+        readable(&name, folder.as_str(), FOLDER)
+    }));
+    volumes
+}
+
+fn ca_folders(component: &Component) -> impl Iterator<Item = LogicalPath> {
+    LogicalPath::parse(CA_FOLDER)
+        .into_iter()
+        .chain(component.host_ca_folders.iter().cloned())
+}
+
+fn readable(name: &str, path: &str, path_type: &str) -> HostPathVolume {
+    HostPathVolume {
+        name: name.to_owned(),
+        host_path: path.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: true,
+        path_type: path_type.to_owned(),
+    }
+}
