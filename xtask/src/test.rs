@@ -86,8 +86,12 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
                     .args(words)
                     .current_dir(checkout()),
             ),
-            Work::Nodes(scenario) => obtain(&components, options.kubernetes)
-                .and_then(|components| run(scenario, components, options.keep)),
+            Work::Nodes(scenario) => {
+                obtain(&components, options.kubernetes).and_then(|components| {
+                    let lan = format!("test-{}-{}", std::process::id(), results.len());
+                    run(scenario, components, &lan, options.keep)
+                })
+            }
         };
         if node::is_interrupted() {
             bail!("interrupted");
@@ -119,9 +123,8 @@ fn obtain<'a>(known: &'a OnceCell<Components>, kubernetes: &str) -> Result<&'a C
 }
 
 /// Runs one scenario on a LAN of its own.
-fn run(scenario: &Scenario, components: &Components, keep: bool) -> Result<()> {
-    let lan = Lan::create(&format!("test-{}", std::process::id()))?;
-    let mut context = Context::new(components.clone(), lan);
+fn run(scenario: &Scenario, components: &Components, lan: &str, keep: bool) -> Result<()> {
+    let mut context = Context::new(components.clone(), Lan::create(lan)?);
     // A panic is a failure like another: it shows the nodes' logs, and they are taken down.
     let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&context)))
         .unwrap_or_else(|_| Err(anyhow!("the scenario panicked")));

@@ -31,8 +31,8 @@ pub(crate) fn up(
         Some(path) => cache::read(path)?,
         None => minimal_config(&context, &node)?,
     };
-    prepare(&context, &node, who, &config)?;
-    if let Err(error) = init(&context, &node, who, &config) {
+    prepare(&node, who, &config)?;
+    if let Err(error) = init(&node, who, &config) {
         println!("{}", node.diagnose());
         println!("the node is left up, with the configuration in {CONFIG}");
         print_ways_on(&node);
@@ -42,8 +42,8 @@ pub(crate) fn up(
     Ok(())
 }
 
-fn init(context: &Context, node: &Node, who: Initiator, config: &str) -> Result<()> {
-    let cluster = Cluster::init(context, node, who, config)?;
+fn init(node: &Node, who: Initiator, config: &str) -> Result<()> {
+    let cluster = Cluster::init(node, who, config)?;
     cluster.connect_pods(&[node])?;
     cluster.wait_for_ready_nodes(&[node])?;
     cluster.wait_for_system_pods()?;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{Context, checkout};
+use super::{Context, checkout, rinit};
 use crate::cache;
 use crate::components::PROBE_IMAGE;
 use crate::node::Node;
@@ -54,13 +54,8 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Initialises a cluster on `node` from `config`.
-    pub(crate) fn init(
-        context: &Context,
-        node: &Node,
-        who: Initiator,
-        config: &str,
-    ) -> Result<Self> {
-        prepare(context, node, who, config)?;
+    pub(crate) fn init(node: &Node, who: Initiator, config: &str) -> Result<Self> {
+        prepare(node, who, config)?;
         let output = shell::step(&format!("{} init", who.program()), || {
             node.run(&who.command())
         })?;
@@ -317,10 +312,10 @@ impl Cluster {
 }
 
 /// Puts into a node what `who` needs to initialise it.
-pub(crate) fn prepare(context: &Context, node: &Node, who: Initiator, config: &str) -> Result<()> {
+pub(crate) fn prepare(node: &Node, who: Initiator, config: &str) -> Result<()> {
     node.write_file(CONFIG, config, 0o600)?;
     if who == Initiator::Rinit {
-        node.copy_file(context.rinit()?, "/usr/local/bin/rinit", 0o755)?;
+        node.copy_file(rinit()?, "/usr/local/bin/rinit", 0o755)?;
     }
     Ok(())
 }

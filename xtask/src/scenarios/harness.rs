@@ -48,7 +48,7 @@ pub(super) fn kubeadm_init_join(context: &Context) -> Result<()> {
 /// `who` initialises a node; system pods run, pods reach DNS and the API, a worker joins.
 fn init_join(context: &Context, who: Initiator) -> Result<()> {
     let first = context.start("cp", 2)?;
-    let cluster = Cluster::init(context, &first, who, &minimal_config(context, &first)?)?;
+    let cluster = Cluster::init(&first, who, &minimal_config(context, &first)?)?;
     cluster.connect_pods(&[&first])?;
     cluster.wait_for_ready_nodes(&[&first])?;
     cluster.wait_for_system_pods()?;

@@ -7,9 +7,9 @@
 pub(crate) mod cluster;
 mod harness;
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 
@@ -43,17 +43,12 @@ pub(crate) struct Context {
     pub(crate) components: Components,
     /// The LAN of its nodes.
     pub(crate) lan: Lan,
-    rinit: OnceCell<PathBuf>,
 }
 
 impl Context {
     /// A context with a new LAN.
     pub(crate) fn new(components: Components, lan: Lan) -> Self {
-        Self {
-            components,
-            lan,
-            rinit: OnceCell::new(),
-        }
+        Self { components, lan }
     }
 
     /// Starts a node with the address `number` on the LAN.
@@ -62,15 +57,16 @@ impl Context {
             self.lan.start(&self.components, name, number)
         })
     }
+}
 
-    /// The rinit program, built from this checkout.
-    pub(crate) fn rinit(&self) -> Result<&Path> {
-        if self.rinit.get().is_none() {
-            let built = shell::step("cargo build --profile node -p rinit", build_rinit)?;
-            self.rinit.get_or_init(|| built);
-        }
-        Ok(self.rinit.get().map_or(Path::new(""), PathBuf::as_path))
+/// The rinit program, built from this checkout once in a task.
+pub(crate) fn rinit() -> Result<&'static Path> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(built) = BUILT.get() {
+        return Ok(built);
     }
+    let built = shell::step("cargo build --profile node -p rinit", build_rinit)?;
+    Ok(BUILT.get_or_init(|| built))
 }
 
 /// Builds rinit; the path of its program.
