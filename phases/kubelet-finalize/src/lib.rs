@@ -1,1 +1,65 @@
-//! The kubelet-finalize phase of init.
+//! The kubelet-finalize phase of init: once the kubelet has its own client certificate,
+//! `kubelet.conf` points at it.
+//!
+//! It never issues a certificate; before the kubelet has one, nothing changes.
+
+use rinit_facts::Facts;
+use rinit_plan::{Action, ClientRotation, LogicalPath, PathError, Plan, UnitSpec, users};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase: a group of one leaf.
+pub fn phase() -> Phase {
+    Phase::group(
+        "kubelet-finalize",
+        "Updates settings relevant to the kubelet after TLS bootstrap",
+        [Phase::leaf(
+            "enable-client-cert-rotation",
+            "Enable kubelet client certificate rotation",
+            Reach::Host,
+            plan,
+        )],
+    )
+}
+
+fn plan(facts: &Facts) -> Plan {
+    let certificate = match certificate(facts) {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            return Plan::of([Action::Refuse {
+                message: format!("argument cert-dir of the kubelet: {error}"),
+                hint: Some(
+                    "give an absolute path in `nodeRegistration.kubeletExtraArgs`".to_owned(),
+                ),
+            }]);
+        }
+    };
+    let kubeconfig = facts.paths.kubeconfig("kubelet.conf");
+    Plan::of([
+        Action::ClientRotation(ClientRotation {
+            kubeconfig: kubeconfig.clone(),
+            user: format!("{}{}", users::NODE_PREFIX, facts.node.name),
+            certificate,
+        }),
+        Action::Unit(UnitSpec {
+            name: "kubelet",
+            files: vec![kubeconfig],
+            only_if_running: true,
+        }),
+    ])
+}
+
+/// The link that the kubelet keeps pointing at its newest certificate, in the folder that its
+/// extra arguments name; of several the last counts, as it does for the kubelet.
+fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
+    let folder = facts
+        .node
+        .kubelet_extra_args
+        .iter()
+        .rfind(|argument| argument.name == "cert-dir");
+    match folder {
+        Some(argument) => {
+            Ok(LogicalPath::parse(&argument.value)?.join("kubelet-client-current.pem"))
+        }
+        None => Ok(facts.paths.kubelet_client_certificate()),
+    }
+}

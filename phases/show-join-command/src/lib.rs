@@ -1,1 +1,33 @@
-//! The show-join-command phase of init.
+//! The show-join-command phase of init: the user learns how other nodes join.
+//!
+//! It never makes a token and changes nothing; the token and the certificate key that it shows are
+//! withheld where the user wants that.
+
+use rinit_facts::Facts;
+use rinit_plan::{Action, CaId, JoinCommandSpec, Plan};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase. A leaf.
+pub fn phase() -> Phase {
+    Phase::leaf(
+        "show-join-command",
+        "Show the join command for control-plane and worker node",
+        // A token that init draws is looked for in the cluster: an earlier run may have left one.
+        Reach::Cluster,
+        plan,
+    )
+}
+
+fn plan(facts: &Facts) -> Plan {
+    let upload = &facts.upload_certs;
+    Plan::of([Action::JoinCommand(JoinCommandSpec {
+        access: facts.access.clone(),
+        endpoint: facts.api.endpoint(),
+        ca_certificate: facts.paths.ca_certificate(CaId::Cluster),
+        tokens: facts.bootstrap_tokens.clone(),
+        control_plane: facts.api.control_plane_host.is_some(),
+        certificate_key: upload.enabled.then(|| upload.certificate_key.clone()),
+        withhold_token: facts.join_options.withhold_token,
+        withhold_certificate_key: facts.join_options.withhold_certificate_key,
+    })])
+}

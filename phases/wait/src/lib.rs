@@ -1,1 +1,111 @@
-//! The wait phase of init.
+//! The wait phase of init, `wait-control-plane`: the kubelet and the components of the control
+//! plane answer, and `admin.conf` has its rights.
+//!
+//! It never restarts or mends anything; what does not answer in time is reported.
+
+use rinit_facts::Facts;
+use rinit_plan::{Action, LogicalPath, Plan, WaitSpec, WaitTarget};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase. A leaf.
+pub fn phase() -> Phase {
+    Phase::leaf(
+        "wait-control-plane",
+        "Wait for the control plane to start",
+        Reach::Cluster,
+        plan,
+    )
+    .with_aliases(&["wait"])
+}
+
+/// A component of the control plane and where it says how it is.
+struct Component {
+    name: &'static str,
+    endpoint: &'static str,
+    /// The argument of its command line with the address it listens at.
+    address_argument: &'static str,
+    /// The port it listens at where its command line names none.
+    default_port: u16,
+}
+
+/// The components (endpoints as in kubeadm 1.33, addresses and ports by the components' own
+/// defaults).
+static COMPONENTS: &[Component] = &[
+    Component {
+        name: "kube-apiserver",
+        endpoint: "/livez",
+        address_argument: "advertise-address",
+        default_port: 6443,
+    },
+    Component {
+        name: "kube-controller-manager",
+        endpoint: "/healthz",
+        address_argument: "bind-address",
+        default_port: 10257,
+    },
+    Component {
+        name: "kube-scheduler",
+        endpoint: "/livez",
+        address_argument: "bind-address",
+        default_port: 10259,
+    },
+];
+
+fn plan(facts: &Facts) -> Plan {
+    let mut plan = Plan::default();
+    match kubelet_url(facts) {
+        Some(url) => plan.actions.push(Action::Wait(WaitSpec {
+            target: WaitTarget::Kubelet { url },
+            limit_seconds: facts.timeouts.kubelet_health_check,
+        })),
+        None => plan
+            .notes
+            .push("the kubelet is not waited for: its `healthzPort` is 0".to_owned()),
+    }
+    for component in COMPONENTS {
+        let is_api_server = component.name == "kube-apiserver";
+        // The API server may refuse anonymous requests; the others let them read their health.
+        let credentials: Option<LogicalPath> =
+            is_api_server.then(|| facts.access.kubeconfig.clone());
+        plan.actions.push(Action::Wait(WaitSpec {
+            target: WaitTarget::StaticPod {
+                component: component.name,
+                manifest: facts.paths.manifest(component.name),
+                endpoint: component.endpoint,
+                address_argument: component.address_argument,
+                default_address: if is_api_server {
+                    facts.api.advertise_address.to_string()
+                } else {
+                    "127.0.0.1".to_owned()
+                },
+                default_port: component.default_port,
+                credentials,
+            },
+            limit_seconds: facts.timeouts.control_plane_component_health_check,
+        }));
+    }
+    plan.actions
+        .push(Action::ClusterAdmins(facts.access.clone()));
+    plan
+}
+
+/// Where the kubelet says how it is, unless the user turned that off by port 0. The defaults are
+/// the kubelet's own (Kubernetes KubeletConfiguration v1beta1).
+fn kubelet_url(facts: &Facts) -> Option<String> {
+    let configuration = &facts.kubelet_configuration;
+    let address = configuration
+        .get("healthzBindAddress")
+        .and_then(|address| address.as_str())
+        .filter(|address| !address.is_empty())
+        .unwrap_or("127.0.0.1");
+    let port = configuration
+        .get("healthzPort")
+        .and_then(|port| port.as_u64())
+        .unwrap_or(10248);
+    let host = if address.contains(':') {
+        format!("[{address}]")
+    } else {
+        address.to_owned()
+    };
+    (port != 0).then(|| format!("http://{host}:{port}/healthz"))
+}
