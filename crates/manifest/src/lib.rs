@@ -8,6 +8,7 @@
 //! that is in the facts.
 
 pub mod arguments;
+pub mod cluster;
 pub mod kubeconfig;
 pub mod patch;
 pub mod pod;
