@@ -1,1 +1,92 @@
-//! The upload-certs phase of init.
+//! The upload-certs phase of init: the certificates and keys that all control planes share go into
+//! the cluster, encrypted, for two hours.
+//!
+//! It never shows or writes the certificate key that they are encrypted under, and uploads nothing
+//! unless the user asks for it.
+
+use rinit_facts::{Etcd, Facts};
+use rinit_manifest::cluster;
+use rinit_manifest::cluster::certificates::sealed;
+use rinit_manifest::cluster::rbac::{Readers, Who};
+use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CERTS};
+use rinit_plan::{Action, BootstrapTokenSpec, CaId, LogicalPath, Plan, groups};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase. A leaf.
+pub fn phase() -> Phase {
+    Phase::leaf(
+        "upload-certs",
+        "Upload control plane certificates to the kubeadm-certs Secret",
+        Reach::Cluster,
+        plan,
+    )
+}
+
+/// Control planes that join read the Secret.
+static READERS: Readers = Readers {
+    name: "kubeadm:kubeadm-certs",
+    namespace: KUBE_SYSTEM,
+    resource: "secrets",
+    resource_name: KUBEADM_CERTS,
+    subjects: &[Who::Group(groups::BOOTSTRAPPERS)],
+};
+
+fn plan(facts: &Facts) -> Plan {
+    let upload = &facts.upload_certs;
+    if !upload.enabled {
+        return Plan::nothing("certificates are not uploaded: ask for it by `--upload-certs`");
+    }
+    let token = BootstrapTokenSpec {
+        // Another token that init drew must not stand in for this one: the Secret ends with it.
+        drawn: false,
+        ..upload.ttl_token.clone()
+    };
+    let secret = sealed(
+        &token.object_id(),
+        shared_files(facts),
+        &upload.certificate_key,
+    );
+    let mut actions = vec![
+        Action::ClusterAdmins(facts.access.clone()),
+        Action::BootstrapToken {
+            access: facts.access.clone(),
+            token,
+        },
+        cluster::apply(&facts.access, secret),
+    ];
+    actions.extend(
+        READERS
+            .objects()
+            .map(|object| cluster::apply(&facts.access, object)),
+    );
+    Plan::of(actions)
+}
+
+/// What all control planes share, by kubeadm's keys in the Secret.
+fn shared_files(facts: &Facts) -> Vec<(&'static str, LogicalPath)> {
+    let paths = &facts.paths;
+    let mut files = vec![
+        ("ca.crt", paths.ca_certificate(CaId::Cluster)),
+        ("ca.key", paths.ca_key(CaId::Cluster)),
+        ("front-proxy-ca.crt", paths.ca_certificate(CaId::FrontProxy)),
+        ("front-proxy-ca.key", paths.ca_key(CaId::FrontProxy)),
+        ("sa.pub", paths.certificate_file("sa.pub")),
+        ("sa.key", paths.certificate_file("sa.key")),
+    ];
+    match &facts.etcd {
+        Etcd::Local(_) => files.extend([
+            ("etcd-ca.crt", paths.ca_certificate(CaId::Etcd)),
+            ("etcd-ca.key", paths.ca_key(CaId::Etcd)),
+        ]),
+        Etcd::External(etcd) => files.extend(
+            [
+                ("external-etcd-ca.crt", &etcd.ca_file),
+                ("external-etcd.crt", &etcd.cert_file),
+                ("external-etcd.key", &etcd.key_file),
+            ]
+            .into_iter()
+            .filter_map(|(key, path)| Some((key, path.clone()?))),
+        ),
+    }
+    files
+}

@@ -1,1 +1,103 @@
-//! The upload-config phase of init.
+//! The upload-config phase of init: the cluster keeps the ClusterConfiguration and the kubelets'
+//! configuration, and nodes that join may read them.
+//!
+//! It never changes a ClusterConfiguration that stands: init is no reconfiguration.
+
+use rinit_facts::Facts;
+use rinit_manifest::cluster;
+use rinit_manifest::cluster::config_map::{component_config, config_map};
+use rinit_manifest::cluster::rbac::{Readers, Who};
+use rinit_manifest::yaml;
+use rinit_plan::constants::{CRI_SOCKET_ANNOTATION, KUBE_SYSTEM, KUBEADM_CONFIG, KUBELET_CONFIG};
+use rinit_plan::{Action, NodeMark, ObjectSpec, Plan, WriteStyle, groups};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase: a group of two leaves.
+pub fn phase() -> Phase {
+    Phase::group(
+        "upload-config",
+        "Upload the kubeadm and kubelet configuration to a ConfigMap",
+        [
+            Phase::leaf(
+                "kubeadm",
+                "Upload the ClusterConfiguration to a ConfigMap",
+                Reach::Cluster,
+                kubeadm,
+            ),
+            Phase::leaf(
+                "kubelet",
+                "Upload the kubelet configuration to a ConfigMap",
+                Reach::Cluster,
+                kubelet,
+            ),
+        ],
+    )
+    .with_aliases(&["uploadconfig"])
+}
+
+/// Nodes that join read the ClusterConfiguration, nodes that stand read it on upgrades.
+static CLUSTER_CONFIGURATION_READERS: Readers = Readers {
+    name: "kubeadm:nodes-kubeadm-config",
+    namespace: KUBE_SYSTEM,
+    resource: "configmaps",
+    resource_name: KUBEADM_CONFIG,
+    subjects: &[Who::Group(groups::BOOTSTRAPPERS), Who::Group(groups::NODES)],
+};
+
+/// The same nodes read the kubelets' configuration.
+static KUBELET_CONFIGURATION_READERS: Readers = Readers {
+    name: "kubeadm:kubelet-config",
+    namespace: KUBE_SYSTEM,
+    resource: "configmaps",
+    resource_name: KUBELET_CONFIG,
+    subjects: &[Who::Group(groups::NODES), Who::Group(groups::BOOTSTRAPPERS)],
+};
+
+fn kubeadm(facts: &Facts) -> Plan {
+    let text = yaml::to_string(&facts.cluster_configuration);
+    let configuration = ObjectSpec {
+        write: WriteStyle::Verify,
+        ..config_map(KUBEADM_CONFIG, [("ClusterConfiguration", text)])
+    };
+    let mut actions = vec![
+        Action::ClusterAdmins(facts.access.clone()),
+        cluster::apply(&facts.access, configuration),
+    ];
+    actions.extend(
+        CLUSTER_CONFIGURATION_READERS
+            .objects()
+            .map(|object| cluster::apply(&facts.access, object)),
+    );
+    Plan::of(actions)
+}
+
+fn kubelet(facts: &Facts) -> Plan {
+    let configuration = component_config(
+        KUBELET_CONFIG,
+        &[],
+        [("kubelet", yaml::to_string(&facts.kubelet_configuration))],
+        facts.kubelet_configuration_written,
+    );
+    let mut actions = vec![
+        Action::ClusterAdmins(facts.access.clone()),
+        cluster::apply(&facts.access, configuration),
+    ];
+    actions.extend(
+        KUBELET_CONFIGURATION_READERS
+            .objects()
+            .map(|object| cluster::apply(&facts.access, object)),
+    );
+    if !facts.version.table().instance_config {
+        actions.push(Action::NodeMark {
+            access: facts.access.clone(),
+            mark: NodeMark {
+                node: facts.node.name.clone(),
+                labels: Vec::new(),
+                taints: Vec::new(),
+                annotations: vec![(CRI_SOCKET_ANNOTATION, facts.node.cri_socket.clone())],
+                limit_seconds: facts.timeouts.kubernetes_api_call,
+            },
+        });
+    }
+    Plan::of(actions)
+}
