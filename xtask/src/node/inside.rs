@@ -161,7 +161,7 @@ pub(crate) fn exec(folder: &Path, words: &[String]) -> Result<ExitCode> {
             std::env::var_os("TERM").unwrap_or_else(|| "dumb".into()),
         )
         .env("KUBECONFIG", "/etc/kubernetes/admin.conf")
-        .current_dir("/root")
+        .current_dir("/")
         .status()
         .with_context(|| format!("cannot start `{program}` in node {}", record.name))?;
     Ok(match status.code() {

@@ -17,7 +17,7 @@ use crate::node::Node;
 use crate::shell::{self, Output};
 
 /// Where the configuration lies in a node.
-pub(crate) const CONFIG: &str = "/root/config.yaml";
+pub(crate) const CONFIG: &str = "/etc/rinit/config.yaml";
 
 /// Who turns a node into a control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -104,7 +104,7 @@ impl Cluster {
 
     /// Creates or changes objects.
     pub(crate) fn apply(&self, objects: &Value) -> Result<()> {
-        let path = "/root/apply.json";
+        let path = "/run/apply.json";
         self.first.write_file(path, objects.to_string(), 0o600)?;
         self.kubectl(&["apply", "-f", path])?;
         Ok(())

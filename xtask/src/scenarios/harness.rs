@@ -8,10 +8,10 @@ use super::cluster::{Cluster, Initiator, minimal_config};
 /// A command can be killed in its tracks, and so can a node.
 pub(super) fn kill(context: &Context) -> Result<()> {
     let node = context.start("cp", 2)?;
-    node.write_file("/root/some/file", "text", 0o640)?;
-    ensure!(node.read_file("/root/some/file")? == "text");
+    node.write_file("/srv/some/file", "text", 0o640)?;
+    ensure!(node.read_file("/srv/some/file")? == "text");
     ensure!(
-        node.run(&["stat", "-c", "%a", "/root/some/file"])?
+        node.run(&["stat", "-c", "%a", "/srv/some/file"])?
             .stdout
             .trim()
             == "640"
