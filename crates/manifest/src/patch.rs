@@ -3,6 +3,7 @@
 
 use rinit_diag::Hint;
 use rinit_facts::{Patch, PatchType};
+use rinit_plan::Action;
 use serde_json::Value;
 
 mod strategic;
@@ -49,6 +50,14 @@ impl PatchError {
             Self::Malformed { file, .. }
             | Self::Operation { file, .. }
             | Self::Strategic { file, .. } => file,
+        }
+    }
+
+    /// The action that stops a run before its first write and says why.
+    pub fn refusal(&self) -> Action {
+        Action::Refuse {
+            message: rinit_diag::chain(self),
+            hint: self.hint(),
         }
     }
 }

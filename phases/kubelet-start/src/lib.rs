@@ -1,1 +1,118 @@
-//! The kubelet-start phase of init.
+//! The kubelet-start phase of init: the kubelet's configuration on this node, and its start.
+//!
+//! It writes what is the cluster's and what is this node's alone, and asks for a kubelet that
+//! read both. It never waits for the kubelet: that is the next phase.
+
+mod flags;
+
+use rinit_facts::{Facts, Patch, PatchTarget, PatchType};
+use rinit_manifest::patch::{self, MergeKeys, PatchError};
+use rinit_manifest::yaml;
+use rinit_plan::{Action, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, UnitSpec};
+use rinit_workflow::{Phase, Reach};
+use serde_json::{Value, json};
+
+/// The phase.
+pub fn phase() -> Phase {
+    Phase::leaf(
+        "kubelet-start",
+        "Write the settings of the kubelet and start it",
+        Reach::Host,
+        plan,
+    )
+}
+
+fn plan(facts: &Facts) -> Plan {
+    let paths = &facts.paths;
+    if let Some(refusal) = ambiguous_runtime(facts) {
+        return Plan::of([refusal]);
+    }
+    let configuration = match configuration(facts) {
+        Ok(configuration) => configuration,
+        Err(error) => return Plan::of([error.refusal()]),
+    };
+    let mut files = vec![file(paths.kubelet_flags(), flags::environment_file(facts))];
+    if let Some(instance) = instance_configuration(facts) {
+        files.push(file(paths.kubelet_instance_config(), instance));
+    }
+    files.push(file(
+        paths.kubelet_config(),
+        yaml::to_string(&configuration),
+    ));
+    let unit = Action::Unit(UnitSpec {
+        name: "kubelet",
+        files: files
+            .iter()
+            .map(|file| file.path.clone())
+            .chain([paths.kubeconfig("kubelet.conf")])
+            .collect(),
+        only_if_running: false,
+    });
+    let folder = Action::Directory(DirectorySpec {
+        path: paths.kubelet.clone(),
+        mode: FileMode::PRIVATE_DIRECTORY,
+    });
+    Plan::of(
+        std::iter::once(folder)
+            .chain(files.into_iter().map(Action::File))
+            .chain([unit]),
+    )
+}
+
+fn file(path: LogicalPath, text: String) -> FileSpec {
+    FileSpec {
+        path,
+        mode: FileMode::PUBLIC,
+        text,
+    }
+}
+
+/// The cluster's configuration, what this host needs, the user's patches, and last what this node
+/// alone has: the runtime's socket, which no patch may move.
+fn configuration(facts: &Facts) -> Result<Value, PatchError> {
+    let mut configuration = facts.kubelet_configuration.clone();
+    if let (Some(resolv_conf), None) = (&facts.node.resolv_conf, configuration.get("resolvConf")) {
+        configuration["resolvConf"] = json!(resolv_conf.as_str());
+    }
+    let instance = facts.version.table().instance_config.then(|| Patch {
+        target: PatchTarget::KubeletConfiguration,
+        patch_type: PatchType::Strategic,
+        document: json!({ "containerRuntimeEndpoint": facts.node.cri_socket }),
+        file: facts.paths.kubelet_instance_config().to_string(),
+    });
+    patch::apply(
+        configuration,
+        facts
+            .patches_of(PatchTarget::KubeletConfiguration)
+            .chain(&instance),
+        MergeKeys::None,
+    )
+}
+
+/// What is this node's alone, in the one line that kubeadm reads back (Kubernetes 1.34).
+fn instance_configuration(facts: &Facts) -> Option<String> {
+    facts.version.table().instance_config.then(|| {
+        format!(
+            "containerRuntimeEndpoint: {}\n",
+            flags::quote(&facts.node.cri_socket)
+        )
+    })
+}
+
+/// With several container runtimes, only the user knows which one the kubelet should use.
+fn ambiguous_runtime(facts: &Facts) -> Option<Action> {
+    if facts.node.other_cri_sockets.is_empty() {
+        return None;
+    }
+    Some(Action::Refuse {
+        message: format!(
+            "there are several container runtimes on this host: {}, {}",
+            facts.node.cri_socket,
+            facts.node.other_cri_sockets.join(", ")
+        ),
+        hint: Some(format!(
+            "name one with `--cri-socket {}` or `nodeRegistration.criSocket`",
+            facts.node.cri_socket
+        )),
+    })
+}

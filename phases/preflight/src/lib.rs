@@ -1,1 +1,101 @@
-//! The preflight phase of init.
+//! The preflight phase of init: what of the host must be as it should before anything is written,
+//! and the images that the node will run.
+//!
+//! The checks are a table under kubeadm's names. This crate never looks at the host; it says what
+//! is to be looked at.
+
+mod network;
+mod proxy;
+mod table;
+
+use rinit_facts::{Etcd, Facts};
+use rinit_plan::{Action, Check, CheckKind, ImagePull, Plan, Severity};
+use rinit_workflow::{Phase, Reach};
+
+/// The phase.
+pub fn phase() -> Phase {
+    Phase::leaf(
+        "preflight",
+        "Check that this host can become a control-plane node, and pull the images",
+        Reach::Host,
+        plan,
+    )
+}
+
+fn plan(facts: &Facts) -> Plan {
+    let checks = table::CHECKS
+        .iter()
+        .flat_map(|row| (row)(facts))
+        .map(|look| {
+            Action::Check(Check {
+                ignored: is_ignored(&look.name, facts),
+                name: look.name,
+                severity: look.severity,
+                kind: look.kind,
+            })
+        });
+    Plan::of(
+        ambiguous_runtime(facts)
+            .into_iter()
+            .chain(checks)
+            .chain(images(facts).map(|image| {
+                Action::Image(ImagePull {
+                    image: image.clone(),
+                    policy: facts.node.image_pull_policy,
+                    socket: facts.node.cri_socket.clone(),
+                    serial: facts.node.image_pull_serial,
+                    ignored: is_ignored("ImagePull", facts),
+                })
+            })),
+    )
+}
+
+/// One row of the table, filled with facts.
+struct Look {
+    name: String,
+    severity: Severity,
+    kind: CheckKind,
+}
+
+/// Whether the user asked for a failure to count as a warning.
+fn is_ignored(name: &str, facts: &Facts) -> bool {
+    let name = name.to_lowercase();
+    facts
+        .ignored_checks
+        .iter()
+        .any(|ignored| *ignored == name || ignored == "all")
+}
+
+/// The images of everything that will run, in kubeadm's order.
+fn images(facts: &Facts) -> impl Iterator<Item = &String> {
+    let images = &facts.images;
+    [
+        (true, &images.api_server),
+        (true, &images.controller_manager),
+        (true, &images.scheduler),
+        (!facts.proxy.disabled, &images.proxy),
+        (!facts.dns.disabled, &images.dns),
+        (true, &images.pause),
+        (matches!(facts.etcd, Etcd::Local(_)), &images.etcd),
+    ]
+    .into_iter()
+    .filter_map(|(runs, image)| runs.then_some(image))
+}
+
+/// With several container runtimes, only the user knows which one the kubelet should use.
+fn ambiguous_runtime(facts: &Facts) -> Option<Action> {
+    if facts.node.other_cri_sockets.is_empty() {
+        return None;
+    }
+    Some(Action::Refuse {
+        message: format!(
+            "there are several container runtimes on this host: {}, {}",
+            facts.node.cri_socket,
+            facts.node.other_cri_sockets.join(", ")
+        ),
+        hint: Some(format!(
+            "name one with `--cri-socket {}` or `nodeRegistration.criSocket`",
+            facts.node.cri_socket
+        )),
+    })
+}
