@@ -9,6 +9,7 @@
 
 pub mod arguments;
 pub mod cluster;
+pub mod discovery;
 pub mod kubeconfig;
 pub mod patch;
 pub mod pod;

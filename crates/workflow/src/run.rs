@@ -306,7 +306,10 @@ async fn look<E: Executor>(
                     }
                 }
             }
-            given.extend(action.gives());
+            // What holds already gives nothing new: an external authority never has its key.
+            if !seen.holds() {
+                given.extend(action.gives());
+            }
             tasks.push(Task {
                 action: action.clone(),
                 seen,
@@ -379,11 +382,12 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
         for task in &stage.tasks {
             let (outcome, detail) = match &task.seen {
                 State::Holds { .. } | State::Blocked { .. } => (Outcome::Held, None),
+                _ if is_reading(&task.action) => (Outcome::Unknown, None),
                 State::Absent => (Outcome::WouldCreate, None),
                 State::Differs { diff } => (Outcome::WouldChange, Some(diff.clone())),
                 State::Unknown { reason } => (Outcome::Unknown, Some(reason.clone())),
             };
-            changed += usize::from(outcome.changes());
+            changed += usize::from(outcome.changes() && !is_reading(&task.action));
             reporter.report(Event::Action {
                 phase: stage.phase.clone(),
                 action: task.action.to_string(),

@@ -1,0 +1,170 @@
+//! One `match` over all actions for looking, and one for acting.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rinit_diag::Problem;
+use rinit_facts::Facts;
+use rinit_host::{Host, HostError};
+use rinit_pki::KeyPool;
+use rinit_plan::{Action, ApiAccess, Artefact};
+use rinit_workflow::{Ensured, Executor, Presence, State};
+
+use crate::api::Clients;
+use crate::error::{ApplyError, problem};
+
+/// The executor over one host and the API servers that its kubeconfigs lead to.
+pub struct Apply {
+    pub(crate) host: Host,
+    /// When this run began: what certificates and tokens are judged by.
+    pub(crate) now: Timestamp,
+    /// How the API server is reached, to tell whether it answers.
+    pub(crate) access: ApiAccess,
+    /// How long one write to the API server may take with its retries.
+    pub(crate) api_limit: Duration,
+    /// Whether kubeconfigs have `preferences: {}` (Kubernetes 1.33 and earlier).
+    pub(crate) writes_preferences: bool,
+    /// The socket of the container runtime, for evidence of what went wrong.
+    pub(crate) cri_socket: String,
+    /// Keys that are made in the background.
+    pub(crate) keys: Mutex<Option<std::sync::Arc<KeyPool>>>,
+    pub(crate) clients: Clients,
+    /// Whether the first write is still to come. Until then nobody waits for anything.
+    pub(crate) looking: AtomicBool,
+}
+
+impl Apply {
+    /// An executor for a run.
+    pub fn new(host: Host, facts: &Facts) -> Self {
+        Self {
+            host,
+            now: facts.now,
+            access: facts.access.clone(),
+            api_limit: Duration::from_secs(facts.timeouts.kubernetes_api_call),
+            writes_preferences: facts.version.table().writes_zero_values,
+            cri_socket: facts.node.cri_socket.clone(),
+            keys: Mutex::new(None),
+            clients: Clients::default(),
+            looking: AtomicBool::new(true),
+        }
+    }
+
+    async fn look(&self, action: &Action) -> Result<State, ApplyError> {
+        match action {
+            Action::Check(check) => Ok(self.inspect_check(check).await),
+            Action::Image(pull) => self.inspect_image(pull).await,
+            Action::CertificateAuthority(spec) => self.inspect_authority(spec),
+            Action::Certificate(spec) => self.inspect_certificate(spec),
+            Action::KeyPair(spec) => self.inspect_key_pair(spec),
+            Action::Kubeconfig(spec) => self.inspect_kubeconfig(spec),
+            Action::Directory(spec) => self.inspect_directory(spec),
+            Action::File(spec) => self.inspect_file(spec),
+            Action::Unit(spec) => self.inspect_unit(spec).await,
+            Action::Wait(spec) => Ok(self.inspect_wait(spec).await),
+            Action::ClusterAdmins(access) => self.inspect_cluster_admins(access).await,
+            Action::Object { access, object } => self.inspect_object(access, object).await,
+            Action::NodeMark { access, mark } => self.inspect_node_mark(access, mark).await,
+            Action::BootstrapToken { access, token } => self.inspect_token(access, token).await,
+            Action::ClientRotation(spec) => self.inspect_rotation(spec),
+            Action::JoinCommand(_) => Ok(State::Absent),
+            Action::Refuse { message, hint } => Ok(State::Blocked {
+                problems: vec![Problem {
+                    message: message.clone(),
+                    hint: hint.clone(),
+                }],
+                conflict: false,
+            }),
+        }
+    }
+
+    async fn act(
+        &self,
+        action: &Action,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<Ensured, ApplyError> {
+        match action {
+            Action::Check(check) => Ok(self.ensure_check(check).await),
+            Action::Image(pull) => self.ensure_image(pull, progress).await,
+            Action::CertificateAuthority(spec) => self.ensure_authority(spec).await,
+            Action::Certificate(spec) => self.ensure_certificate(spec).await,
+            Action::KeyPair(spec) => self.ensure_key_pair(spec).await,
+            Action::Kubeconfig(spec) => self.ensure_kubeconfig(spec).await,
+            Action::Directory(spec) => self.ensure_directory(spec),
+            Action::File(spec) => self.ensure_file(spec),
+            Action::Unit(spec) => self.ensure_unit(spec).await,
+            Action::Wait(spec) => self.ensure_wait(spec, progress).await,
+            Action::ClusterAdmins(access) => self.ensure_cluster_admins(access).await,
+            Action::Object { access, object } => self.ensure_object(access, object).await,
+            Action::NodeMark { access, mark } => self.ensure_node_mark(access, mark).await,
+            Action::BootstrapToken { access, token } => self.ensure_token(access, token).await,
+            Action::ClientRotation(spec) => self.ensure_rotation(spec),
+            Action::JoinCommand(spec) => self.ensure_join_command(spec).await,
+            Action::Refuse { message, .. } => Err(ApplyError::Impossible(message.clone())),
+        }
+    }
+}
+
+/// An error of looking as a state: what this user may not see is unknown, all else is in the way.
+fn unseen(error: &ApplyError) -> State {
+    match error {
+        ApplyError::Host(host) if host.is_permission_denied() => State::Unknown {
+            reason: "only root may look".to_owned(),
+        },
+        _ => State::Blocked {
+            problems: vec![problem(error)],
+            conflict: false,
+        },
+    }
+}
+
+impl Executor for Apply {
+    type Error = ApplyError;
+
+    async fn holds(&self, artefact: &Artefact) -> Presence {
+        let found = match artefact {
+            Artefact::File(path) => match self.host.exists(path) {
+                Ok(found) => found,
+                Err(error) if HostError::is_permission_denied(&error) => return Presence::Unknown,
+                Err(_) => false,
+            },
+            Artefact::Kubelet => self.kubelet_runs().await,
+            Artefact::ApiServer => return self.api_server_answers(&self.access).await,
+            Artefact::Object(id) => return self.object_exists(&self.access, id).await,
+        };
+        if found {
+            Presence::Present
+        } else {
+            Presence::Missing
+        }
+    }
+
+    async fn inspect(&self, action: &Action) -> State {
+        self.look(action)
+            .await
+            .unwrap_or_else(|error| unseen(&error))
+    }
+
+    fn prepare(&self, actions: &[&Action]) {
+        self.looking.store(false, Ordering::Relaxed);
+        self.clients.forget_unreachable();
+        let algorithms: Vec<_> = actions
+            .iter()
+            .filter_map(|action| self.new_key(action))
+            .collect();
+        if let Ok(mut keys) = self.keys.lock()
+            && !algorithms.is_empty()
+        {
+            *keys = Some(std::sync::Arc::new(KeyPool::new(algorithms)));
+        }
+    }
+
+    async fn ensure(
+        &self,
+        action: &Action,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<Ensured, ApplyError> {
+        self.act(action, progress).await
+    }
+}

@@ -1,0 +1,224 @@
+//! Waiting for the kubelet and the static pods, and saying why one does not come up.
+
+use std::time::Duration;
+
+use rinit_host::{HostError, Identity, Trust, probe};
+use rinit_manifest::kubeconfig::CurrentContext;
+use rinit_manifest::yaml;
+use rinit_plan::{LogicalPath, WaitSpec, WaitTarget};
+use rinit_workflow::{Ensured, State};
+use tokio::time::Instant;
+
+use crate::{Apply, ApplyError};
+
+/// How long one question to a health endpoint may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(100);
+/// After how long the user hears what is waited for, and how often after that.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+impl Apply {
+    pub(crate) async fn inspect_wait(&self, spec: &WaitSpec) -> State {
+        match self.ask(&spec.target).await {
+            Ok(Answer::Healthy) => State::HOLDS,
+            Ok(Answer::Not(reason)) => State::Unknown { reason },
+            Err(error) => State::Unknown {
+                reason: rinit_diag::chain(&error),
+            },
+        }
+    }
+
+    pub(crate) async fn ensure_wait(
+        &self,
+        spec: &WaitSpec,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<Ensured, ApplyError> {
+        let started = Instant::now();
+        let limit = Duration::from_secs(spec.limit_seconds);
+        let component = spec.target.component();
+        let mut told = started;
+        loop {
+            let last = match self.ask(&spec.target).await? {
+                Answer::Healthy => return Ok(Ensured::default()),
+                Answer::Not(reason) => reason,
+            };
+            if started.elapsed() >= limit {
+                return Err(self.unhealthy(component, last, started).await);
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                let seconds = started.elapsed().as_secs();
+                progress(format!("waiting for {component} since {seconds} s: {last}"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask(&self, target: &WaitTarget) -> Result<Answer, ApplyError> {
+        let (url, identity) = match target {
+            WaitTarget::Kubelet { url } => (url.clone(), None),
+            WaitTarget::StaticPod {
+                manifest,
+                credentials,
+                ..
+            } => {
+                let text = self
+                    .host
+                    .read_text(manifest)?
+                    .ok_or_else(|| ApplyError::Missing {
+                        path: manifest.clone(),
+                    })?;
+                let url = health_url(target, &text).ok_or_else(|| ApplyError::Malformed {
+                    path: manifest.clone(),
+                    reason: "it is no static pod with a command line".to_owned(),
+                })?;
+                (url, self.identity(credentials.as_ref())?)
+            }
+        };
+        match probe(&url, &Trust::Anyone, identity.as_ref(), PROBE_LIMIT).await {
+            Ok(answer) if answer.status == 200 => Ok(Answer::Healthy),
+            Ok(answer) => Ok(Answer::Not(format!(
+                "{url} answers {} {}",
+                answer.status,
+                first_complaint(&answer.body)
+            ))),
+            Err(error @ (HostError::Probe { .. } | HostError::ProbeConnection { .. })) => {
+                Ok(Answer::Not(rinit_diag::chain(&error)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The client certificate of a kubeconfig.
+    fn identity(&self, kubeconfig: Option<&LogicalPath>) -> Result<Option<Identity>, ApplyError> {
+        let Some(path) = kubeconfig else {
+            return Ok(None);
+        };
+        let Some(text) = self.host.read_text(path)? else {
+            return Ok(None);
+        };
+        let context = CurrentContext::parse(&text).map_err(|source| ApplyError::Kubeconfig {
+            path: path.clone(),
+            source,
+        })?;
+        let certificate = self.bytes(path, context.client_certificate.as_ref())?;
+        let key = self.bytes(path, context.client_key.as_ref())?;
+        Ok(match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(Identity {
+                certificate: certificate.expose().clone(),
+                key,
+            }),
+            _ => None,
+        })
+    }
+
+    async fn unhealthy(&self, component: &str, last: String, started: Instant) -> ApplyError {
+        let last = format!("{last}, after {} s", started.elapsed().as_secs());
+        ApplyError::Unhealthy {
+            component: component.to_owned(),
+            last,
+            evidence: Vec::new(),
+            hint: Some(format!(
+                "look at `journalctl -xeu kubelet` and `crictl --runtime-endpoint {} ps -a`, then run the same command again: what is done stays done",
+                self.cri_socket
+            )),
+        }
+    }
+}
+
+enum Answer {
+    Healthy,
+    Not(String),
+}
+
+/// The first failing check in the answer of a verbose health endpoint, or its first line.
+fn first_complaint(body: &str) -> &str {
+    body.lines()
+        .find(|line| line.starts_with("[-]"))
+        .or_else(|| body.lines().next())
+        .unwrap_or_default()
+        .trim()
+}
+
+/// The URL of a static pod's health endpoint, from the command line in its manifest.
+fn health_url(target: &WaitTarget, manifest: &str) -> Option<String> {
+    let WaitTarget::StaticPod {
+        endpoint,
+        address_argument,
+        default_address,
+        default_port,
+        ..
+    } = target
+    else {
+        return None;
+    };
+    let pod = yaml::parse_documents(manifest).ok()?.into_iter().next()?;
+    let command = pod.pointer("/spec/containers/0/command")?.as_array()?;
+    // The last one counts, as for the component itself.
+    let argument = |name: &str| {
+        command.iter().rev().find_map(|word| {
+            word.as_str()?
+                .strip_prefix("--")?
+                .strip_prefix(name)?
+                .strip_prefix('=')
+        })
+    };
+    let address = match argument(address_argument).unwrap_or(default_address) {
+        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" => "[::1]".to_owned(),
+        address if address.contains(':') => format!("[{address}]"),
+        address => address.to_owned(),
+    };
+    let port = argument("secure-port")
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(*default_port);
+    Some(format!("https://{address}:{port}{endpoint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> WaitTarget {
+        WaitTarget::StaticPod {
+            component: "kube-scheduler",
+            manifest: LogicalPath::parse("/m.yaml").unwrap(),
+            endpoint: "/livez",
+            address_argument: "bind-address",
+            default_address: "127.0.0.1".to_owned(),
+            default_port: 10259,
+            credentials: None,
+        }
+    }
+
+    fn url(arguments: &str) -> Option<String> {
+        let manifest =
+            format!("spec:\n  containers:\n  - command:\n    - kube-scheduler\n{arguments}");
+        health_url(&target(), &manifest)
+    }
+
+    #[test]
+    fn the_health_endpoint_follows_the_command_line() {
+        assert_eq!(url("").unwrap(), "https://127.0.0.1:10259/livez");
+        assert_eq!(
+            url("    - --bind-address=fd00::1\n    - --secure-port=1\n").unwrap(),
+            "https://[fd00::1]:1/livez"
+        );
+        assert_eq!(
+            url("    - --bind-address=10.0.0.1\n    - --bind-address=0.0.0.0\n").unwrap(),
+            "https://127.0.0.1:10259/livez"
+        );
+        assert_eq!(health_url(&target(), "spec: {}"), None);
+    }
+
+    #[test]
+    fn the_failing_check_is_what_is_told() {
+        assert_eq!(
+            first_complaint("[+]ping ok\n[-]etcd failed: reason withheld\n"),
+            "[-]etcd failed: reason withheld"
+        );
+        assert_eq!(first_complaint("Unauthorized"), "Unauthorized");
+        assert_eq!(first_complaint(""), "");
+    }
+}

@@ -1,0 +1,64 @@
+//! The join commands.
+
+use rinit_plan::JoinCommandSpec;
+use rinit_workflow::{Ensured, JoinCommands};
+
+use crate::{Apply, ApplyError};
+
+/// What stands in place of a value that the user does not want to see (kubeadm's words).
+const WITHHELD: &str = "<value withheld>";
+
+impl Apply {
+    pub(crate) async fn ensure_join_command(
+        &self,
+        spec: &JoinCommandSpec,
+    ) -> Result<Ensured, ApplyError> {
+        let ca = self
+            .host
+            .read(&spec.ca_certificate)?
+            .ok_or_else(|| ApplyError::Missing {
+                path: spec.ca_certificate.clone(),
+            })?;
+        let pins = rinit_pki::public_key_pins(&ca).map_err(|source| ApplyError::Material {
+            path: spec.ca_certificate.clone(),
+            source,
+        })?;
+        let token = match spec.tokens.first() {
+            None => "<no token>".to_owned(),
+            Some(_) if spec.withhold_token => WITHHELD.to_owned(),
+            Some(token) => {
+                let token = self.told_token(&spec.access, token).await?;
+                format!("{}.{}", token.id, token.secret.expose())
+            }
+        };
+        let mut worker = format!("kubeadm join {} --token {token}", spec.endpoint);
+        for pin in &pins {
+            worker.push_str(" --discovery-token-ca-cert-hash ");
+            worker.push_str(pin);
+        }
+        let control_plane = spec.control_plane.then(|| {
+            let mut command = format!("{worker} --control-plane");
+            if let Some(key) = &spec.certificate_key {
+                command.push_str(" --certificate-key ");
+                command.push_str(if spec.withhold_certificate_key {
+                    WITHHELD
+                } else {
+                    key.expose()
+                });
+            }
+            command
+        });
+        let join = JoinCommands {
+            worker,
+            control_plane,
+            endpoint: spec.endpoint.clone(),
+            ca_certificate_hashes: pins,
+            certificates_uploaded: spec.certificate_key.is_some(),
+            kubeconfig: spec.access.kubeconfig.to_string(),
+        };
+        Ok(Ensured {
+            warnings: Vec::new(),
+            join: Some(join),
+        })
+    }
+}

@@ -1,0 +1,283 @@
+//! Authorities, leaf certificates and the key pair of service accounts.
+//!
+//! The key is written before the certificate, so that the certificate marks the pair as complete.
+//! A key that stands alone is what a run that was killed has left, or the user's own: it is never
+//! overwritten, and the certificate is made for it.
+
+use std::sync::Arc;
+
+use rinit_diag::Problem;
+use rinit_pki::{Authority, Finding, PkiError, PrivateKey};
+use rinit_plan::{
+    Action, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
+    LogicalPath, Severity, Signer,
+};
+use rinit_workflow::{Ensured, State};
+
+use crate::{Apply, ApplyError};
+
+impl Apply {
+    pub(crate) fn inspect_authority(
+        &self,
+        spec: &CertificateAuthoritySpec,
+    ) -> Result<State, ApplyError> {
+        let Some(certificate) = self.host.read(&spec.certificate)? else {
+            return Ok(self.lone_key(&spec.key)?.unwrap_or(State::Absent));
+        };
+        // The key may be readable by root alone; the certificate tells enough.
+        let key = match self.host.read(&spec.key) {
+            Ok(key) => key,
+            Err(error) if error.is_permission_denied() => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(verdict(rinit_pki::judge_authority(
+            spec,
+            &certificate,
+            key.as_deref(),
+            self.now,
+        )))
+    }
+
+    pub(crate) async fn ensure_authority(
+        &self,
+        spec: &CertificateAuthoritySpec,
+    ) -> Result<Ensured, ApplyError> {
+        let key = self.key_for(&spec.key, spec.algorithm).await?;
+        let certificate =
+            rinit_pki::issue_authority(spec, &key).map_err(|source| ApplyError::Issue {
+                path: spec.certificate.clone(),
+                source,
+            })?;
+        self.host
+            .write(&spec.certificate, FileMode::PUBLIC, certificate.as_bytes())?;
+        Ok(Ensured::default())
+    }
+
+    pub(crate) fn inspect_certificate(&self, spec: &CertificateSpec) -> Result<State, ApplyError> {
+        let authority = self.host.read(&spec.signer.certificate)?;
+        let Some(certificate) = self.host.read(&spec.certificate)? else {
+            if authority.is_some() && !self.host.exists(&spec.signer.key)? {
+                return Ok(unsigned(&spec.signer, &spec.certificate, Some(&spec.key)));
+            }
+            return Ok(self.lone_key(&spec.key)?.unwrap_or(State::Absent));
+        };
+        let Some(authority) = authority else {
+            return Ok(State::Blocked {
+                problems: vec![orphan(&spec.certificate, &spec.signer)],
+                conflict: false,
+            });
+        };
+        let key = match self.host.read(&spec.key) {
+            Err(error) if error.is_permission_denied() => {
+                return Ok(State::Unknown {
+                    reason: format!("only root may read {}", spec.key),
+                });
+            }
+            other => other?,
+        };
+        Ok(verdict(rinit_pki::judge_leaf(
+            spec,
+            &certificate,
+            key.as_deref(),
+            &authority,
+            self.now,
+        )))
+    }
+
+    pub(crate) async fn ensure_certificate(
+        &self,
+        spec: &CertificateSpec,
+    ) -> Result<Ensured, ApplyError> {
+        let authority = self.authority(&spec.signer)?;
+        let key = self.key_for(&spec.key, spec.algorithm).await?;
+        let certificate = authority
+            .issue(spec, &key)
+            .map_err(|source| ApplyError::Issue {
+                path: spec.certificate.clone(),
+                source,
+            })?;
+        self.host
+            .write(&spec.certificate, FileMode::PUBLIC, certificate.as_bytes())?;
+        Ok(Ensured::default())
+    }
+
+    pub(crate) fn inspect_key_pair(&self, spec: &KeyPairSpec) -> Result<State, ApplyError> {
+        let Some(private_key) = self.host.read(&spec.private_key)? else {
+            return Ok(match self.host.exists(&spec.public_key)? {
+                false => State::Absent,
+                true => State::Blocked {
+                    problems: vec![
+                        Problem::new(format!(
+                            "{} is there without its private key {}",
+                            spec.public_key, spec.private_key
+                        ))
+                        .with_hint(format!(
+                            "Put the private key there, or move {} away to have a new pair made.",
+                            spec.public_key
+                        )),
+                    ],
+                    conflict: false,
+                },
+            });
+        };
+        let Some(public_key) = self.host.read(&spec.public_key)? else {
+            return Ok(match PrivateKey::load(&private_key) {
+                Ok(_) => State::Absent,
+                Err(_) => verdict(rinit_pki::judge_key_pair(spec, &private_key, None)),
+            });
+        };
+        Ok(verdict(rinit_pki::judge_key_pair(
+            spec,
+            &private_key,
+            Some(&public_key),
+        )))
+    }
+
+    pub(crate) async fn ensure_key_pair(&self, spec: &KeyPairSpec) -> Result<Ensured, ApplyError> {
+        let key = self.key_for(&spec.private_key, spec.algorithm).await?;
+        self.host.write(
+            &spec.public_key,
+            FileMode::PRIVATE,
+            key.public_key_pem().as_bytes(),
+        )?;
+        Ok(Ensured::default())
+    }
+
+    /// The key in that file; a new one, written there, if there is none.
+    async fn key_for(
+        &self,
+        path: &LogicalPath,
+        algorithm: KeyAlgorithm,
+    ) -> Result<PrivateKey, ApplyError> {
+        if let Some(pem) = self.host.read(path)? {
+            return PrivateKey::load(&pem).map_err(|source| ApplyError::Material {
+                path: path.clone(),
+                source,
+            });
+        }
+        let key = self.draw_key(path, algorithm).await?;
+        self.host
+            .write(path, FileMode::PRIVATE, key.pem().expose().as_bytes())?;
+        Ok(key)
+    }
+
+    /// A new key, from those made in the background if there are any.
+    pub(crate) async fn draw_key(
+        &self,
+        path: &LogicalPath,
+        algorithm: KeyAlgorithm,
+    ) -> Result<PrivateKey, ApplyError> {
+        let pool = self
+            .keys
+            .lock()
+            .ok()
+            .and_then(|keys| keys.as_ref().map(Arc::clone));
+        let made = tokio::task::spawn_blocking(move || match pool {
+            Some(pool) => pool.take(algorithm),
+            None => PrivateKey::generate(algorithm),
+        })
+        .await;
+        match made {
+            Ok(key) => key.map_err(|source| ApplyError::Issue {
+                path: path.clone(),
+                source,
+            }),
+            Err(_) => Err(ApplyError::Impossible(format!(
+                "the generation of a key for {path} ended unexpectedly"
+            ))),
+        }
+    }
+
+    /// The algorithm of the key that an action will have to make.
+    pub(crate) fn new_key(&self, action: &Action) -> Option<KeyAlgorithm> {
+        let (path, algorithm) = match action {
+            Action::CertificateAuthority(spec) => (&spec.key, spec.algorithm),
+            Action::Certificate(spec) => (&spec.key, spec.algorithm),
+            Action::KeyPair(spec) => (&spec.private_key, spec.algorithm),
+            Action::Kubeconfig(spec) => (&spec.path, spec.algorithm),
+            _ => return None,
+        };
+        (!self.host.exists(path).unwrap_or(true)).then_some(algorithm)
+    }
+
+    /// A signer from its files.
+    pub(crate) fn authority(&self, signer: &Signer) -> Result<Authority, ApplyError> {
+        let read = |path: &LogicalPath| {
+            self.host
+                .read(path)?
+                .ok_or_else(|| ApplyError::Missing { path: path.clone() })
+        };
+        Authority::load(&read(&signer.certificate)?, &read(&signer.key)?).map_err(|source| {
+            ApplyError::Material {
+                path: signer.certificate.clone(),
+                source,
+            }
+        })
+    }
+
+    /// What to say of a key without its certificate: nothing if it can be used.
+    fn lone_key(&self, path: &LogicalPath) -> Result<Option<State>, ApplyError> {
+        let Some(pem) = self.host.read(path)? else {
+            return Ok(None);
+        };
+        Ok(PrivateKey::load(&pem)
+            .err()
+            .map(|error: PkiError| State::Blocked {
+                problems: vec![
+                    Problem::new(format!("{path}: {error}"))
+                        .with_hint(format!("Move {path} away to have a new key made.")),
+                ],
+                conflict: false,
+            }))
+    }
+}
+
+/// What findings mean: errors stand in the way, the rest is told.
+pub(crate) fn verdict(findings: Vec<Finding>) -> State {
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings
+        .into_iter()
+        .partition(|finding| finding.severity() == Severity::Error);
+    if errors.is_empty() {
+        State::Holds {
+            warnings: warnings.into_iter().map(Problem::from).collect(),
+        }
+    } else {
+        State::Blocked {
+            problems: errors.into_iter().map(Problem::from).collect(),
+            conflict: false,
+        }
+    }
+}
+
+/// A certificate is missing, and its authority signs elsewhere.
+pub(crate) fn unsigned(
+    signer: &Signer,
+    certificate: &LogicalPath,
+    key: Option<&LogicalPath>,
+) -> State {
+    let what = match key {
+        Some(key) => format!("{certificate} and {key}"),
+        None => certificate.to_string(),
+    };
+    State::Blocked {
+        problems: vec![
+            Problem::new(format!(
+                "{certificate} is missing, and {} has no key here to sign it with",
+                signer.certificate
+            ))
+            .with_hint(format!(
+                "Have it signed by that authority and put it into {what}, or put the authority's key into {}.",
+                signer.key
+            )),
+        ],
+        conflict: false,
+    }
+}
+
+/// A certificate stands there without its authority.
+fn orphan(certificate: &LogicalPath, signer: &Signer) -> Problem {
+    Problem::new(format!("{certificate} is there, but not its authority {}", signer.certificate))
+        .with_hint(format!(
+            "Put the authority's certificate there, or move {certificate} away to have everything made anew."
+        ))
+}
