@@ -4,6 +4,7 @@ use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
 use crate::nearest::nearest;
+use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
 use crate::timestamp::Timestamp;
 use crate::tree::{Node, NodeKind};
@@ -11,6 +12,21 @@ use crate::{ReadOptions, UnknownFields};
 
 /// Fields that every document has beside its own.
 const TYPE_META: [&str; 2] = ["apiVersion", "kind"];
+
+/// Fields of older versions that have gone, by object, and where their meaning went.
+const GONE: [(&str, &str, &str); 3] = [
+    (
+        "ApiServer",
+        "timeoutForControlPlane",
+        "since v1beta4 it is `timeouts.controlPlaneComponentHealthCheck` of the InitConfiguration",
+    ),
+    (
+        "Discovery",
+        "timeout",
+        "since v1beta4 it is `timeouts.discovery` of the JoinConfiguration",
+    ),
+    ("Dns", "type", "remove it; CoreDNS is the only one"),
+];
 
 /// Checks a whole document.
 pub(crate) fn document(
@@ -68,22 +84,39 @@ impl Walk<'_> {
             UnknownFields::Error => Severity::Error,
             UnknownFields::Warn => Severity::Warning,
         };
+        if self.findings.is_full_of(severity) {
+            self.findings.leave_out();
+            return;
+        }
         // The name may be a misspelt secret, and what it holds then is one.
         self.findings
             .source_mut()
             .secrets
             .extend(secret_span(entry));
         let message = format!("{} has no field `{}`", schema.name, entry.key);
-        let finding = Finding::new(severity, entry.key_span, message).with_path(path);
-        self.findings
-            .push(match nearest(&entry.key, known.iter().copied()) {
-                Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
-                None => finding.with_hint(format!("the fields here are: {}", known.join(", "))),
-            });
+        let finding = Finding::new(severity, entry.key_span, &message).with_path(path);
+        let hint = match GONE
+            .iter()
+            .find(|(object, field, _)| *object == schema.name && *field == entry.key)
+        {
+            Some((_, _, hint)) => (*hint).to_owned(),
+            None if path == "metadata" => {
+                "remove it; kubeadm's documents have no metadata".to_owned()
+            }
+            None => match nearest(&entry.key, known.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("the fields here are: {}", known.join(", ")),
+            },
+        };
+        self.findings.push(finding.with_hint(hint));
     }
 
     fn value(&mut self, node: &Node, shape: &'static Shape, format: Format, path: &str) {
         if matches!(node.kind, NodeKind::Null) {
+            return;
+        }
+        if self.findings.is_full_of(Severity::Error) {
+            self.findings.leave_out();
             return;
         }
         match (shape, &node.kind) {
@@ -95,7 +128,7 @@ impl Walk<'_> {
             }
             (Shape::Choice(words), NodeKind::Text(text)) => self.choice(node, words, text, path),
             (Shape::Integer, NodeKind::Integer(_) | NodeKind::Float(_)) => {
-                self.integer(node, format, path)
+                self.integer(node, format, path);
             }
             (Shape::Duration, NodeKind::Text(text)) => {
                 if text.parse::<GoDuration>().is_err() {
@@ -119,11 +152,11 @@ impl Walk<'_> {
             (Shape::List(item_shape), NodeKind::List(items)) => {
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}[{index}]");
-                    if matches!(item.kind, NodeKind::Null)
-                        && !matches!(item_shape, Shape::Object(_) | Shape::Any)
-                    {
-                        self.error(item, &path, "an item of this list must not be empty");
-                    } else if item.text() == Some("") {
+                    let empty = match item.kind {
+                        NodeKind::Null => !matches!(item_shape, Shape::Object(_) | Shape::Any),
+                        _ => item.text() == Some(""),
+                    };
+                    if empty {
                         self.error(item, &path, "an item of this list must not be empty");
                     } else {
                         self.value(item, item_shape, format, &path);
@@ -157,7 +190,16 @@ impl Walk<'_> {
                 Some("put it in quotes".to_owned())
             }
             (Shape::Duration, NodeKind::Integer(number)) => Some(format!("add the unit, such as `{number}s`")),
-            (Shape::Bool | Shape::Integer, NodeKind::Text(_)) => Some("write it without quotes".to_owned()),
+            (Shape::Bool, NodeKind::Text(text)) if matches!(resolve_plain(text), NodeKind::Bool(_)) => {
+                Some("write it without quotes".to_owned())
+            }
+            (Shape::Integer, NodeKind::Text(text)) if matches!(resolve_plain(text), NodeKind::Integer(_)) => {
+                Some("write it without quotes".to_owned())
+            }
+            (Shape::Text, NodeKind::List(_)) if path.ends_with("Subnet") => {
+                Some("write the two networks as one text with a comma: `10.96.0.0/16,fd00::/112`".to_owned())
+            }
+
             (Shape::List(Shape::Object(schema)), NodeKind::Map(_))
                 if schema.fields.first().is_some_and(|field| field.name == "name") && schema.fields.len() == 2 =>
             {

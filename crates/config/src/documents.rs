@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::check;
 use crate::finding::{Finding, Findings, Severity};
 use crate::nearest::nearest;
+use crate::rules;
 use crate::schema::{ObjectSchema, Typed};
 use crate::source::{Place, Source, SourceDocument, Span};
 use crate::tree::{self, Node};
@@ -214,6 +215,7 @@ fn identify(
         && let Some((_, schema)) = KINDS.iter().find(|(name, _)| *name == kind)
     {
         check::document(root, schema, options, findings);
+        rules::document(root, &kind, findings);
         return Some(document);
     }
     foreign(root, &api_version, &kind, findings);
@@ -291,8 +293,18 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
             return;
         }
     }
+    if !api_version.contains('/') {
+        // kubeadm does not read past a document whose version names no group.
+        let message = format!("`{kind}` of `{api_version}` is not for kubeadm");
+        findings.push(
+            Finding::error(version_span, message)
+                .with_path("apiVersion")
+                .with_hint("keep objects of the cluster in a file of their own"),
+        );
+        return;
+    }
     let message = format!("`{kind}` of `{api_version}` is not for kubeadm and is left out");
-    findings.push(Finding::new(Severity::Warning, span_of("kind"), message).with_path("kind"));
+    findings.push(Finding::new(Severity::Warning, span_of("kind"), &message).with_path("kind"));
 }
 
 /// Makes the typed documents of trees that were found good.

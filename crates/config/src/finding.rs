@@ -5,8 +5,8 @@ use std::fmt;
 use crate::mask;
 use crate::source::{Place, Source, Span};
 
-/// After this many findings the rest is only counted.
-const SHOWN: usize = 500;
+/// After this many errors, and after this many warnings, the rest is left out.
+const SHOWN: u32 = 500;
 /// The columns of a line that a snippet shows.
 const SNIPPET_WIDTH: usize = 110;
 
@@ -47,19 +47,19 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, span: Span, message: String) -> Self {
+    pub(crate) fn new(severity: Severity, span: Span, message: &str) -> Self {
         Self {
             severity,
             place: span.start,
             path: String::new(),
-            message: mask::text(&message),
+            message: mask::text(message),
             hint: None,
             end: span.end,
         }
     }
 
     pub(crate) fn error(span: Span, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, span, message.into())
+        Self::new(Severity::Error, span, &message.into())
     }
 
     pub(crate) fn with_path(mut self, path: &str) -> Self {
@@ -81,8 +81,10 @@ impl Finding {
 #[derive(Debug, Clone)]
 pub struct Findings {
     source: Source,
-    findings: Vec<Finding>,
-    left_out: usize,
+    list: Vec<Finding>,
+    /// Errors and warnings in the list.
+    counts: [u32; 2],
+    left_out: bool,
 }
 
 impl Findings {
@@ -90,15 +92,17 @@ impl Findings {
     pub fn new(source: Source) -> Self {
         Self {
             source,
-            findings: Vec::new(),
-            left_out: 0,
+            list: Vec::new(),
+            counts: [0, 0],
+            left_out: false,
         }
     }
 
     pub(crate) fn with_source(&self, source: Source) -> Self {
         Self {
             source,
-            findings: self.findings.clone(),
+            list: self.list.clone(),
+            counts: self.counts,
             left_out: self.left_out,
         }
     }
@@ -109,36 +113,47 @@ impl Findings {
 
     /// Adds a finding at its place.
     pub fn push(&mut self, finding: Finding) {
-        if self.findings.len() >= SHOWN {
-            self.left_out += 1;
+        if self.is_full_of(finding.severity) {
+            self.leave_out();
             return;
         }
+        self.counts[usize::from(finding.severity == Severity::Warning)] += 1;
         let position = self
-            .findings
+            .list
             .partition_point(|other| other.place <= finding.place);
-        self.findings.insert(position, finding);
+        self.list.insert(position, finding);
+    }
+
+    /// Whether looking for more of them is of no use, for no more are kept.
+    pub(crate) fn is_full_of(&self, severity: Severity) -> bool {
+        self.counts[usize::from(severity == Severity::Warning)] >= SHOWN
+    }
+
+    /// Says that there is more than the findings that are kept.
+    pub(crate) fn leave_out(&mut self) {
+        self.left_out = true;
     }
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.findings.is_empty()
+        self.list.is_empty()
     }
 
-    /// How many there are.
+    /// How many of them are kept.
     pub fn len(&self) -> usize {
-        self.findings.len() + self.left_out
+        self.list.len()
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.findings
+        self.list
             .iter()
             .any(|finding| finding.severity == Severity::Error)
     }
 
     /// Each of them in the order of their places.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
-        self.findings.iter()
+        self.list.iter()
     }
 
     /// The file that they are about.
@@ -146,7 +161,13 @@ impl Findings {
         &self.source
     }
 
-    fn write(&self, finding: &Finding, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes one finding. The line of the one before is at hand, for a file may be one long line.
+    fn write(
+        &self,
+        finding: &Finding,
+        shown: &mut ShownLine,
+        formatter: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
         write!(
             formatter,
             "{}:{}: {}: ",
@@ -158,8 +179,16 @@ impl Findings {
             write!(formatter, "{}: ", finding.path)?;
         }
         writeln!(formatter, "{}", finding.message)?;
-        if let Some(line) = self.source.masked_line(finding.place.line) {
-            write_snippet(formatter, finding, &line)?;
+        if shown.number != finding.place.line {
+            shown.number = finding.place.line;
+            shown.characters = self.source.masked_line(shown.number).map(|line| {
+                line.chars()
+                    .map(|next| if next.is_control() { ' ' } else { next })
+                    .collect()
+            });
+        }
+        if let Some(characters) = &shown.characters {
+            write_snippet(formatter, finding, characters)?;
         }
         match &finding.hint {
             Some(hint) => writeln!(formatter, "  hint: {hint}"),
@@ -168,17 +197,18 @@ impl Findings {
     }
 }
 
-fn write_snippet(formatter: &mut fmt::Formatter<'_>, finding: &Finding, line: &str) -> fmt::Result {
-    let characters: Vec<char> = line
-        .chars()
-        .map(|character| {
-            if character.is_control() {
-                ' '
-            } else {
-                character
-            }
-        })
-        .collect();
+/// A line that is ready to be shown; line zero is none.
+#[derive(Default)]
+struct ShownLine {
+    number: usize,
+    characters: Option<Vec<char>>,
+}
+
+fn write_snippet(
+    formatter: &mut fmt::Formatter<'_>,
+    finding: &Finding,
+    characters: &[char],
+) -> fmt::Result {
     let column = (finding.place.column - 1).min(characters.len());
     let end = if finding.end.line == finding.place.line {
         finding.end.column - 1
@@ -210,11 +240,12 @@ fn write_snippet(formatter: &mut fmt::Formatter<'_>, finding: &Finding, line: &s
 
 impl fmt::Display for Findings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
-            self.write(finding, formatter)?;
+        let mut shown = ShownLine::default();
+        for finding in &self.list {
+            self.write(finding, &mut shown, formatter)?;
         }
-        if self.left_out > 0 {
-            writeln!(formatter, "{} more findings are not shown", self.left_out)?;
+        if self.left_out {
+            writeln!(formatter, "more findings are not shown")?;
         }
         Ok(())
     }
@@ -227,7 +258,7 @@ impl IntoIterator for Findings {
     type IntoIter = std::vec::IntoIter<Finding>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.findings.into_iter()
+        self.list.into_iter()
     }
 }
 

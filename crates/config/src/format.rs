@@ -36,8 +36,12 @@ pub enum Format {
     HostAndPort,
     /// A DNS name in lower case (RFC 1123 subdomain).
     DnsSubdomain,
-    /// An address, a DNS name or a wildcard name.
+    /// The name of a node, which kubeadm turns to lower case and trims.
+    NodeName,
+    /// An address, a DNS name or a wildcard name, which kubeadm turns to lower case.
     SubjectAlternativeName,
+    /// The same where kubeadm takes it as it is.
+    LowerCaseSubjectAlternativeName,
     /// One service network, or two of different families.
     ServiceSubnet,
     /// One pod network, or two of different families.
@@ -92,9 +96,8 @@ impl Format {
     /// Whether a text keeps the rule. Empty text is not given to it: it stands for no value.
     pub(crate) fn check(self, text: &str) -> Result<(), Breach> {
         match self {
-            Self::Free | Self::Number(_) => Ok(()),
             Self::Required if text.is_empty() => Err(Breach::new("must not be empty")),
-            Self::Required => Ok(()),
+            Self::Free | Self::Number(_) | Self::Required => Ok(()),
             Self::AbsolutePath if text.starts_with('/') => Ok(()),
             Self::AbsolutePath => Err(Breach::new(format!("`{text}` is not an absolute path"))
                 .hint("write the path from `/` on")),
@@ -105,7 +108,11 @@ impl Format {
             Self::HostPort => host_port(text).map(drop),
             Self::HostAndPort => host_and_port(text),
             Self::DnsSubdomain => dns_subdomain(text),
-            Self::SubjectAlternativeName => subject_alternative_name(text),
+            Self::NodeName => dns_subdomain(&text.trim().to_ascii_lowercase()),
+            Self::SubjectAlternativeName => {
+                subject_alternative_name(&text.to_ascii_lowercase(), text)
+            }
+            Self::LowerCaseSubjectAlternativeName => subject_alternative_name(text, text),
             Self::ServiceSubnet => networks(text).and_then(|networks| service_networks(&networks)),
             Self::PodSubnet => networks(text).and_then(|networks| pod_networks(&networks)),
             Self::ImageRepository => image_repository(text),
@@ -117,6 +124,16 @@ impl Format {
             Self::BootstrapToken => bootstrap_token(text),
             Self::CertificateKey => certificate_key(text),
         }
+    }
+}
+
+impl Format {
+    /// What is wrong with a text that did not come from a file, such as the value of a flag.
+    pub fn refuse(self, text: &str) -> Option<rinit_diag::Problem> {
+        self.check(text).err().map(|breach| rinit_diag::Problem {
+            message: breach.message,
+            hint: breach.hint,
+        })
     }
 }
 
@@ -294,16 +311,15 @@ fn dns_subdomain(text: &str) -> Result<(), Breach> {
     })
 }
 
-fn subject_alternative_name(text: &str) -> Result<(), Breach> {
-    // kubeadm lower-cases these names before it judges them.
-    let lower = text.to_ascii_lowercase();
-    let name = lower.strip_prefix("*.").unwrap_or(&lower);
-    if is_dns_subdomain(name) || parse_ip(text).is_some() {
+fn subject_alternative_name(name: &str, text: &str) -> Result<(), Breach> {
+    if is_dns_subdomain(name.strip_prefix("*.").unwrap_or(name)) || parse_ip(text).is_some() {
         return Ok(());
     }
     let breach = Breach::new(format!("`{text}` is neither an IP address nor a DNS name"));
-    Err(if text.contains('/') || text.contains(':') {
+    Err(if text.contains(['/', ':']) {
         breach.hint("leave scheme, port and prefix length out")
+    } else if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        breach.hint("write it in lower case")
     } else {
         breach.hint("write it as `192.0.2.1`, `api.example.com` or `*.example.com`")
     })
@@ -381,30 +397,48 @@ fn kubernetes_version(text: &str) -> Result<(), Breach> {
         .strip_prefix("ci/")
         .or_else(|| text.strip_prefix("release/"))
         .unwrap_or(text);
-    let named = ["stable", "latest", "k8s-"]
-        .iter()
-        .any(|name| label.starts_with(name));
-    let number = label.strip_prefix('v').unwrap_or(label);
-    let mut parts = number.splitn(3, '.');
-    let mut whole = || parts.next().is_some_and(is_number);
-    let versioned = whole()
-        && whole()
-        && parts.next().is_some_and(|patch| {
-            let digits = patch.bytes().take_while(u8::is_ascii_digit).count();
-            digits > 0 && (digits == patch.len() || patch[digits..].starts_with(['-', '+']))
-        });
-    if (named
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
-        || versioned
-    {
+    if is_version(label) || is_version_label(label) {
         return Ok(());
     }
     Err(
         Breach::new(format!("`{text}` is neither a version nor a label of one"))
             .hint("write all three numbers, such as `v1.37.2`, or a label such as `stable-1.37`"),
     )
+}
+
+fn is_version(text: &str) -> bool {
+    let canonical = |number: &str| is_number(number) && (number == "0" || !number.starts_with('0'));
+    let mut parts = text.strip_prefix('v').unwrap_or(text).splitn(3, '.');
+    let (Some(major), Some(minor), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let patch = &rest[..rest.bytes().take_while(u8::is_ascii_digit).count()];
+    let tail = &rest[patch.len()..];
+    canonical(major)
+        && canonical(minor)
+        && canonical(patch)
+        && tail
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
+}
+
+fn is_version_label(text: &str) -> bool {
+    let Some(of) = text
+        .strip_prefix("stable")
+        .or_else(|| text.strip_prefix("latest"))
+    else {
+        return false;
+    };
+    let Some(number) = of.strip_prefix('-') else {
+        return of.is_empty();
+    };
+    let (major, minor) = number
+        .split_once('.')
+        .map_or((number, None), |(major, minor)| (major, Some(minor)));
+    let positive = |number: &str| is_number(number) && !number.starts_with('0');
+    major.len() == 1
+        && positive(major)
+        && minor.is_none_or(|minor| minor.len() <= 2 && positive(minor))
 }
 
 fn cri_socket(text: &str) -> Result<(), Breach> {

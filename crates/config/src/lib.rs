@@ -20,6 +20,7 @@ mod finding;
 mod format;
 mod mask;
 mod nearest;
+mod rules;
 mod scalar;
 pub mod schema;
 mod secret;

@@ -2,7 +2,8 @@
 
 /// The nearest of the names, unless none is near enough to be meant.
 ///
-/// Near is: the same but for case, or no more than a third of the characters to change.
+/// Near is: the same but for case, no more than a third of the characters to change, or a
+/// beginning of at least four characters.
 pub(crate) fn nearest<'names>(
     name: &str,
     names: impl Iterator<Item = &'names str>,
@@ -14,7 +15,10 @@ pub(crate) fn nearest<'names>(
     let lower = name.to_lowercase();
     names
         .map(|known| (distance(&lower, &known.to_lowercase()), known))
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
+        .filter(|(distance, known)| {
+            let begins = lower.len() >= 4 && known.to_lowercase().starts_with(&lower);
+            begins || *distance <= known.len().max(3) / 3
+        })
         .min()
         .map(|(_, known)| known)
 }
@@ -56,6 +60,7 @@ mod tests {
             ("servicesubnet", Some("serviceSubnet")),
             ("podSubent", Some("podSubnet")),
             ("dnsdomian", Some("dnsDomain")),
+            ("dnsD", Some("dnsDomain")),
             ("bogus", None),
             ("", None),
         ] {

@@ -1,9 +1,10 @@
 //! Tokens and keys, which no output of rinit may show by accident.
 //!
-//! They print as a placeholder, in `Debug` and when written; only `reveal` gives the text.
+//! They print as a placeholder, in `Debug` and when written; only `expose` gives the text.
 
 use std::fmt;
 
+use rinit_plan::Secret;
 use serde_json::Value;
 
 use crate::format::Format;
@@ -17,18 +18,23 @@ macro_rules! secrets {
     ($( $(#[doc = $about:literal])+ $name:ident, $format:expr; )+) => {$(
         $(#[doc = $about])+
         #[derive(Clone, PartialEq, Eq)]
-        pub struct $name(String);
+        pub struct $name(Secret<String>);
 
         impl $name {
             /// The secret, unless the text does not have its form.
             pub fn new(text: impl Into<String>) -> Option<Self> {
                 let text = text.into();
-                $format.check(&text).is_ok().then_some(Self(text))
+                $format.check(&text).is_ok().then(|| Self(Secret::new(text)))
             }
 
-            /// The text itself, for the one place that needs it.
-            pub fn reveal(&self) -> &str {
-                &self.0
+            /// The text itself. Callers answer for where it goes.
+            pub fn expose(&self) -> &str {
+                self.0.expose()
+            }
+
+            /// The same as a secret without a form.
+            pub fn into_secret(self) -> Secret<String> {
+                self.0
             }
         }
 
@@ -66,6 +72,6 @@ secrets! {
 impl BootstrapToken {
     /// The part before the point, which is no secret: it names the token's Secret object.
     pub fn id(&self) -> &str {
-        self.0.split_once('.').map_or("", |(id, _)| id)
+        self.expose().split_once('.').map_or("", |(id, _)| id)
     }
 }

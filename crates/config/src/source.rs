@@ -58,20 +58,31 @@ impl Span {
 }
 
 /// One document of the file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SourceDocument {
     pub(crate) kind: String,
     pub(crate) root: Arc<Node>,
 }
 
 /// The file that a configuration was read from.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows its name only, for the text may hold tokens.
+#[derive(Clone)]
 pub struct Source {
     file_name: Arc<str>,
     text: Arc<str>,
     /// What must not be shown, in file order.
     pub(crate) secrets: Vec<Span>,
     pub(crate) documents: Vec<SourceDocument>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("Source")
+            .field(&self.file_name)
+            .finish()
+    }
 }
 
 impl Source {
@@ -131,7 +142,7 @@ impl Source {
                 }
             }
         };
-        Finding::new(severity, span, message.into()).with_path(path)
+        Finding::new(severity, span, &message.into()).with_path(path)
     }
 
     fn span_in(&self, kind: &str, path: &str) -> Option<Span> {
@@ -167,7 +178,7 @@ impl Source {
         Some(node.span)
     }
 
-    /// A line without its secrets, and whether it has one.
+    /// A line without its secrets.
     pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
         let line = self.text.lines().nth(number.checked_sub(1)?)?;
         let mut line = mask::line(line);

@@ -273,7 +273,7 @@ impl Builder {
                 );
             }
             Event::SequenceStart(_, anchor, _) => {
-                self.push(span, anchor, OpenKind::List(Vec::new()))
+                self.push(span, anchor, OpenKind::List(Vec::new()));
             }
             Event::MappingStart(_, anchor, _) => self.push(
                 span,

@@ -196,7 +196,7 @@ objects! {
     /// How a node registers with the cluster.
     pub struct NodeRegistrationOptions {
         /// The name of the Node object.
-        name: Option<String> = "name", IfSet, Format::DnsSubdomain;
+        name: Option<String> = "name", IfSet, Format::NodeName;
         /// The socket of the container runtime.
         cri_socket: Option<String> = "criSocket", IfSet, Format::CriSocket;
         /// The taints of the Node; none in the file is not the same as an empty list.
@@ -240,9 +240,9 @@ objects! {
         /// More environment variables for etcd.
         extra_envs: Vec<EnvironmentVariable> = "extraEnvs", IfSet;
         /// More names and addresses for its serving certificate.
-        server_cert_sans: Vec<String> = "serverCertSANs", IfSet, Format::SubjectAlternativeName;
+        server_cert_sans: Vec<String> = "serverCertSANs", IfSet, Format::LowerCaseSubjectAlternativeName;
         /// More names and addresses for its peer certificate.
-        peer_cert_sans: Vec<String> = "peerCertSANs", IfSet, Format::SubjectAlternativeName;
+        peer_cert_sans: Vec<String> = "peerCertSANs", IfSet, Format::LowerCaseSubjectAlternativeName;
     }
 
     /// An etcd that somebody else runs.
