@@ -359,7 +359,7 @@ fn hostile_files_are_cheap() {
     let mut laughs = format!("{head}a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..40 {
         let before = format!("*a{}, ", level - 1).repeat(9);
-        laughs += &format!("a{level}: &a{level} [{before}]\n");
+        laughs.extend([format!("a{level}: &a{level} [{before}]\n")]);
     }
     let hostile = [
         laughs,
