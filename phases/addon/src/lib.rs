@@ -35,17 +35,17 @@ fn coredns_plan(facts: &Facts) -> Plan {
         return Plan::nothing("CoreDNS is not installed: the configuration has `dns.disabled`");
     }
     let access = &facts.access;
-    let deployment = coredns::deployment(&facts.images.dns, facts.version.table().named_probe_port);
+    let deployment = coredns::deployment(
+        &facts.images.dns,
+        facts.version.table().named_probe_port,
+        facts.patches_of(PatchTarget::CoreDnsDeployment),
+    );
     let mut actions = vec![Action::ClusterAdmins(access.clone())];
     actions.extend(
         coredns::prerequisites(&facts.network.dns_domain)
             .map(|object| cluster::apply(access, object)),
     );
-    actions.push(cluster::apply_patched(
-        access,
-        deployment,
-        facts.patches_of(PatchTarget::CoreDnsDeployment),
-    ));
+    actions.push(cluster::apply_patched(access, deployment));
     actions.push(cluster::apply(
         access,
         coredns::service(facts.network.dns_service_ip),
@@ -65,15 +65,15 @@ fn kube_proxy_plan(facts: &Facts) -> Plan {
         facts.kube_proxy_configuration_written,
         &facts.api.url(),
     );
-    let daemon_set = kube_proxy::daemon_set(&facts.images.proxy, &facts.proxy_environment);
+    let daemon_set = kube_proxy::daemon_set(
+        &facts.images.proxy,
+        &facts.proxy_environment,
+        facts.patches_of(PatchTarget::KubeProxyDaemonSet),
+    );
     let mut actions = vec![
         Action::ClusterAdmins(access.clone()),
         cluster::apply(access, configuration),
-        cluster::apply_patched(
-            access,
-            daemon_set,
-            facts.patches_of(PatchTarget::KubeProxyDaemonSet),
-        ),
+        cluster::apply_patched(access, daemon_set),
     ];
     actions.extend(kube_proxy::rights().map(|object| cluster::apply(access, object)));
     Plan::of(actions)

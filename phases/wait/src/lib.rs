@@ -93,15 +93,11 @@ fn plan(facts: &Facts) -> Plan {
 /// the kubelet's own (Kubernetes KubeletConfiguration v1beta1).
 fn kubelet_url(facts: &Facts) -> Option<String> {
     let configuration = &facts.kubelet_configuration;
-    let address = configuration
-        .get("healthzBindAddress")
-        .and_then(|address| address.as_str())
+    let address = configuration["healthzBindAddress"]
+        .as_str()
         .filter(|address| !address.is_empty())
         .unwrap_or("127.0.0.1");
-    let port = configuration
-        .get("healthzPort")
-        .and_then(|port| port.as_u64())
-        .unwrap_or(10248);
+    let port = configuration["healthzPort"].as_u64().unwrap_or(10248);
     let host = if address.contains(':') {
         format!("[{address}]")
     } else {

@@ -19,13 +19,13 @@ pub fn sealed<'a>(
     certificate_key: &Hidden<String>,
 ) -> ObjectSpec {
     let mut data = BTreeMap::new();
-    let mut fills = vec![Fill {
+    let mut gaps = vec![Fill {
         pointer: "/metadata/ownerReferences/0/uid".to_owned(),
         reference: Reference::ObjectUid(owner.clone()),
     }];
     for (key, path) in files {
         data.insert(key.to_owned(), ByteString::default());
-        fills.push(Fill {
+        gaps.push(Fill {
             pointer: format!("/data/{key}"),
             reference: Reference::SealedFile {
                 path,
@@ -45,7 +45,7 @@ pub fn sealed<'a>(
         ..in_kube_system(KUBEADM_CERTS)
     };
     ObjectSpec {
-        fills,
+        fills: gaps,
         ..object(&Secret {
             metadata,
             data: Some(data),

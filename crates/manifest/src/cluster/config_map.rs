@@ -33,10 +33,10 @@ pub fn component_config<'a>(
     let data = owned(data);
     let mut metadata = in_kube_system(name);
     if !labels.is_empty() {
-        metadata.labels = string_map(labels);
+        metadata.labels = Some(string_map(labels));
     }
     if !written {
-        metadata.annotations = string_map(&[(COMPONENT_CONFIG_HASH, &hash(&data))]);
+        metadata.annotations = Some(string_map(&[(COMPONENT_CONFIG_HASH, &hash(&data))]));
     }
     object(&ConfigMap {
         metadata,

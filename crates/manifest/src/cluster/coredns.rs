@@ -17,8 +17,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     LabelSelector, LabelSelectorRequirement, ObjectMeta,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use rinit_facts::Patch;
 use rinit_plan::constants::CONTROL_PLANE;
 use rinit_plan::{ObjectSpec, WriteStyle};
+
+use crate::patch::{self, MergeKeys, PatchError};
 
 use super::config_map::config_map;
 use super::rbac::{ClusterBinding, ClusterRights, Rule, Who, service_account};
@@ -83,12 +86,22 @@ pub fn prerequisites(dns_domain: &str) -> [ObjectSpec; 4] {
     ]
 }
 
-/// The Deployment. The number of its replicas is the user's once it stands.
+/// The Deployment with the user's patches. The number of its replicas is the user's once it stands.
 ///
 /// `named_probe_ports` says whether the probes go by named ports (Kubernetes 1.34).
-pub fn deployment(image: &str, named_probe_ports: bool) -> ObjectSpec {
+pub fn deployment<'a>(
+    image: &str,
+    named_probe_ports: bool,
+    patches: impl IntoIterator<Item = &'a Patch>,
+) -> Result<ObjectSpec, PatchError> {
+    let mut object = unpatched(image, named_probe_ports);
+    object.body = patch::apply(object.body, patches, MergeKeys::Workload)?;
+    Ok(object)
+}
+
+fn unpatched(image: &str, named_probe_ports: bool) -> ObjectSpec {
     let metadata = ObjectMeta {
-        labels: string_map(APP),
+        labels: Some(string_map(APP)),
         ..in_kube_system(NAME)
     };
     let spec = DeploymentSpec {
@@ -101,12 +114,12 @@ pub fn deployment(image: &str, named_probe_ports: bool) -> ObjectSpec {
             }),
         }),
         selector: LabelSelector {
-            match_labels: string_map(APP),
+            match_labels: Some(string_map(APP)),
             ..LabelSelector::default()
         },
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta {
-                labels: string_map(APP),
+                labels: Some(string_map(APP)),
                 ..ObjectMeta::default()
             }),
             spec: Some(pod(container(image, named_probe_ports))),
@@ -126,15 +139,15 @@ pub fn deployment(image: &str, named_probe_ports: bool) -> ObjectSpec {
 /// The Service `kube-dns`, at the address that kubelets give to their pods.
 pub fn service(cluster_ip: IpAddr) -> ObjectSpec {
     let metadata = ObjectMeta {
-        labels: string_map(&[
+        labels: Some(string_map(&[
             ("k8s-app", "kube-dns"),
             ("kubernetes.io/cluster-service", "true"),
             ("kubernetes.io/name", "CoreDNS"),
-        ]),
-        annotations: string_map(&[
+        ])),
+        annotations: Some(string_map(&[
             ("prometheus.io/port", "9153"),
             ("prometheus.io/scrape", "true"),
-        ]),
+        ])),
         ..in_kube_system("kube-dns")
     };
     let ports = PORTS.iter().map(|&(name, port, protocol)| ServicePort {
@@ -149,7 +162,7 @@ pub fn service(cluster_ip: IpAddr) -> ObjectSpec {
         spec: Some(ServiceSpec {
             cluster_ip: Some(cluster_ip.to_string()),
             ports: Some(ports.collect()),
-            selector: string_map(APP),
+            selector: Some(string_map(APP)),
             ..ServiceSpec::default()
         }),
         ..Service::default()
@@ -292,7 +305,7 @@ fn pod(container: Container) -> PodSpec {
                 ..Toleration::default()
             },
         ]),
-        node_selector: string_map(&[("kubernetes.io/os", "linux")]),
+        node_selector: Some(string_map(&[("kubernetes.io/os", "linux")])),
         containers: vec![container],
         // The node's own DNS: the cluster's is this pod.
         dns_policy: Some("Default".to_owned()),
@@ -339,7 +352,7 @@ mod tests {
     #[test]
     fn probes_go_by_name_since_1_34_and_by_number_before() {
         let container = |named| {
-            deployment("coredns:v1", named)
+            unpatched("coredns:v1", named)
                 .body
                 .pointer("/spec/template/spec/containers/0")
                 .unwrap()
@@ -371,7 +384,7 @@ mod tests {
 
     #[test]
     fn replicas_are_written_once_and_then_left_to_others() {
-        let deployment = deployment("coredns:v1", true);
+        let deployment = unpatched("coredns:v1", true);
         assert_eq!(deployment.unmanaged, ["/spec/replicas"]);
         assert_eq!(deployment.body.pointer("/spec/replicas"), Some(&json!(2)));
         assert_eq!(deployment.body.get("status"), None);

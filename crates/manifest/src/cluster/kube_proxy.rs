@@ -7,10 +7,12 @@ use k8s_openapi::api::core::v1::{
     Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use rinit_facts::EnvironmentVariable;
+use rinit_facts::{EnvironmentVariable, Patch};
 use rinit_plan::constants::KUBE_SYSTEM;
 use rinit_plan::{ObjectSpec, groups};
 use serde_json::Value;
+
+use crate::patch::{self, MergeKeys, PatchError};
 
 use super::config_map::component_config;
 use super::rbac::{ClusterBinding, Readers, Who, service_account};
@@ -52,15 +54,50 @@ pub fn configuration(configuration: &str, written: bool, server: &str) -> Object
     component_config(NAME, &[("app", NAME)], data, written)
 }
 
-/// The DaemonSet, with variables such as `HTTPS_PROXY` that its container gets from the host.
-pub fn daemon_set(image: &str, environment: &[EnvironmentVariable]) -> ObjectSpec {
+/// The DaemonSet with the user's patches, and with the host's variables such as `HTTPS_PROXY`.
+///
+/// The variables come last, behind those of patches, as they do in kubeadm. kubeadm gives them to
+/// the first container, whichever that is after the patches; here it is the one of kube-proxy.
+pub fn daemon_set<'a>(
+    image: &str,
+    environment: &[EnvironmentVariable],
+    patches: impl IntoIterator<Item = &'a Patch>,
+) -> Result<ObjectSpec, PatchError> {
+    let mut object = unpatched(image);
+    object.body = patch::apply(object.body, patches, MergeKeys::Workload)?;
+    if let Some(container) = object
+        .body
+        .pointer_mut("/spec/template/spec/containers")
+        .and_then(Value::as_array_mut)
+        .and_then(|containers| {
+            containers
+                .iter_mut()
+                .find(|container| container["name"] == NAME)
+        })
+    {
+        match &mut container["env"] {
+            Value::Array(variables) => variables.extend(environment.iter().map(variable)),
+            absent => *absent = environment.iter().map(variable).collect(),
+        }
+    }
+    Ok(object)
+}
+
+/// The variable of a container (Kubernetes core/v1 EnvVar).
+fn variable(variable: &EnvironmentVariable) -> Value {
+    let mut fields = variable.source.clone();
+    fields.insert("name".to_owned(), variable.name.clone().into());
+    fields.into()
+}
+
+fn unpatched(image: &str) -> ObjectSpec {
     let metadata = ObjectMeta {
-        labels: string_map(APP),
+        labels: Some(string_map(APP)),
         ..in_kube_system(NAME)
     };
     let spec = DaemonSetSpec {
         selector: LabelSelector {
-            match_labels: string_map(APP),
+            match_labels: Some(string_map(APP)),
             ..LabelSelector::default()
         },
         update_strategy: Some(DaemonSetUpdateStrategy {
@@ -69,10 +106,10 @@ pub fn daemon_set(image: &str, environment: &[EnvironmentVariable]) -> ObjectSpe
         }),
         template: PodTemplateSpec {
             metadata: Some(ObjectMeta {
-                labels: string_map(APP),
+                labels: Some(string_map(APP)),
                 ..ObjectMeta::default()
             }),
-            spec: Some(pod(container(image, environment))),
+            spec: Some(pod(container(image))),
         },
         ..DaemonSetSpec::default()
     };
@@ -115,7 +152,7 @@ users:
     )
 }
 
-fn container(image: &str, environment: &[EnvironmentVariable]) -> Container {
+fn container(image: &str) -> Container {
     let node_name = EnvVar {
         name: "NODE_NAME".to_owned(),
         value: None,
@@ -127,16 +164,6 @@ fn container(image: &str, environment: &[EnvironmentVariable]) -> Container {
             ..EnvVarSource::default()
         }),
     };
-    // What comes from the environment of a process is always a plain value.
-    let environment = environment.iter().map(|variable| EnvVar {
-        name: variable.name.clone(),
-        value: variable
-            .source
-            .get("value")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
-        value_from: None,
-    });
     let mount = |name: &str, path: &str, read_only| VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
@@ -152,7 +179,7 @@ fn container(image: &str, environment: &[EnvironmentVariable]) -> Container {
             "--config=/var/lib/kube-proxy/config.conf",
             "--hostname-override=$(NODE_NAME)",
         ])),
-        env: Some(std::iter::once(node_name).chain(environment).collect()),
+        env: Some(vec![node_name]),
         resources: Some(ResourceRequirements::default()),
         security_context: Some(SecurityContext {
             privileged: Some(true),
@@ -185,7 +212,7 @@ fn pod(container: Container) -> PodSpec {
             operator: Some("Exists".to_owned()),
             ..Toleration::default()
         }]),
-        node_selector: string_map(&[("kubernetes.io/os", "linux")]),
+        node_selector: Some(string_map(&[("kubernetes.io/os", "linux")])),
         containers: vec![container],
         volumes: Some(vec![
             Volume {
@@ -206,6 +233,7 @@ fn pod(container: Container) -> PodSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rinit_facts::{PatchTarget, PatchType};
     use serde_json::json;
 
     #[test]
@@ -227,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_of_the_host_follows_the_name_of_the_node() {
+    fn the_environment_of_the_host_goes_to_kube_proxy_behind_that_of_patches() {
         let variable = |name: &str, value: &str| EnvironmentVariable {
             name: name.to_owned(),
             source: serde_json::Map::from_iter([("value".to_owned(), json!(value))]),
@@ -236,11 +264,29 @@ mod tests {
             variable("HTTPS_PROXY", "http://proxy"),
             variable("no_proxy", ".svc"),
         ];
-        let object = daemon_set("kube-proxy:v1", &environment);
+        let sidecar = Patch {
+            target: PatchTarget::KubeProxyDaemonSet,
+            patch_type: PatchType::Json,
+            document: json!([
+                {
+                    "op": "add",
+                    "path": "/spec/template/spec/containers/0",
+                    "value": {"name": "sidecar", "image": "sidecar:v1"},
+                },
+                {
+                    "op": "add",
+                    "path": "/spec/template/spec/containers/1/env/-",
+                    "value": {"name": "GOGC", "value": "50"},
+                },
+            ]),
+            file: "kubeproxydaemonset+json.yaml".to_owned(),
+        };
+        let object = daemon_set("kube-proxy:v1", &environment, [&sidecar]).unwrap();
         assert_eq!(
-            object.body.pointer("/spec/template/spec/containers/0/env"),
+            object.body.pointer("/spec/template/spec/containers/1/env"),
             Some(&json!([
                 {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                {"name": "GOGC", "value": "50"},
                 {"name": "HTTPS_PROXY", "value": "http://proxy"},
                 {"name": "no_proxy", "value": ".svc"},
             ]))

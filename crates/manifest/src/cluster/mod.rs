@@ -16,17 +16,15 @@ pub mod coredns;
 pub mod kube_proxy;
 pub mod rbac;
 
-use std::error::Error;
+use std::collections::BTreeMap;
 
 use k8s_openapi::Metadata;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use rinit_diag::Hint as _;
-use rinit_facts::Patch;
 use rinit_plan::constants::KUBE_SYSTEM;
 use rinit_plan::{Action, ApiAccess, ObjectId, ObjectSpec, WriteStyle};
 use serde::Serialize;
 
-use crate::patch::{self, MergeKeys};
+use crate::patch::PatchError;
 
 /// The action that an object stands in the cluster.
 pub fn apply(access: &ApiAccess, object: ObjectSpec) -> Action {
@@ -36,25 +34,12 @@ pub fn apply(access: &ApiAccess, object: ObjectSpec) -> Action {
     }
 }
 
-/// The action that a workload stands in the cluster with the user's patches, or a refusal where
-/// one does not fit.
-pub fn apply_patched<'a>(
-    access: &ApiAccess,
-    mut object: ObjectSpec,
-    patches: impl IntoIterator<Item = &'a Patch>,
-) -> Action {
-    match patch::apply(object.body, patches, MergeKeys::Workload) {
-        Ok(body) => {
-            object.body = body;
-            apply(access, object)
-        }
-        Err(error) => Action::Refuse {
-            message: match error.source() {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            },
-            hint: error.hint(),
-        },
+/// The action that an object stands in the cluster with the user's patches, or a refusal where one
+/// of them does not fit.
+pub fn apply_patched(access: &ApiAccess, object: Result<ObjectSpec, PatchError>) -> Action {
+    match object {
+        Ok(object) => apply(access, object),
+        Err(error) => error.refusal(),
     }
 }
 
@@ -105,13 +90,11 @@ fn in_namespace(namespace: &str, name: &str) -> ObjectMeta {
 }
 
 /// Labels, annotations or selectors from a table.
-fn string_map<M: FromIterator<(String, String)>>(pairs: &[(&str, &str)]) -> Option<M> {
-    Some(
-        pairs
-            .iter()
-            .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-            .collect(),
-    )
+fn string_map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|&(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Texts from a table.
