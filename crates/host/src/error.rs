@@ -93,6 +93,54 @@ pub enum HostError {
         /// The end of what it said.
         output: String,
     },
+    /// No container runtime answers on the socket.
+    #[error("no container runtime answers on {socket}")]
+    RuntimeUnreachable {
+        /// The CRI socket.
+        socket: String,
+        /// What the connection says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The container runtime did not answer in time.
+    #[error("the container runtime on {socket} did not answer {call} within {} s", limit.as_secs())]
+    RuntimeSilent {
+        /// The CRI socket.
+        socket: String,
+        /// The call.
+        call: &'static str,
+        /// The time it had.
+        limit: Duration,
+    },
+    /// The container runtime answered with an error.
+    #[error("the container runtime on {socket} refused {call}: {code}: {message}")]
+    RuntimeRefused {
+        /// The CRI socket.
+        socket: String,
+        /// The call.
+        call: String,
+        /// The name of the gRPC status.
+        code: &'static str,
+        /// What the runtime says.
+        message: String,
+    },
+    /// An endpoint gave no usable answer.
+    #[error("{url} does not answer: {problem}")]
+    Probe {
+        /// The URL.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The connection to an endpoint failed.
+    #[error("{url} does not answer")]
+    ProbeConnection {
+        /// The URL.
+        url: String,
+        /// What the connection says.
+        #[source]
+        source: io::Error,
+    },
     /// The network interfaces cannot be listed.
     #[error("cannot list the network interfaces")]
     Interfaces(#[source] io::Error),
@@ -173,9 +221,42 @@ impl Hint for HostError {
             Self::NoExecutable { program } => Some(format!(
                 "Install {program}, or put its folder into the PATH; `command -v {program}` finds it."
             )),
-            Self::Spawn { .. } | Self::Failed { .. } | Self::Interfaces(_) => None,
+            Self::RuntimeUnreachable { socket, .. } | Self::RuntimeSilent { socket, .. } => {
+                let unit = runtime_unit(socket);
+                Some(format!(
+                    "Start the runtime with `systemctl enable --now {unit}`; \
+                     `journalctl -u {unit} --no-pager -n 50` says why it does not run. Another \
+                     socket is set by nodeRegistration.criSocket."
+                ))
+            }
+            Self::RuntimeRefused { socket, call, .. } => {
+                Some(match call.strip_prefix("PullImage of ") {
+                    Some(image) => format!(
+                        "Try it by hand with `crictl --runtime-endpoint {socket} pull {image}`."
+                    ),
+                    None => format!(
+                        "See what the runtime lacks with `crictl --runtime-endpoint {socket} info`."
+                    ),
+                })
+            }
+            Self::Spawn { .. }
+            | Self::Failed { .. }
+            | Self::Interfaces(_)
+            | Self::Probe { .. }
+            | Self::ProbeConnection { .. } => None,
             Self::TimedOut { command, .. } => Some(format!("Run `{command}` by hand to see why.")),
         }
+    }
+}
+
+/// The unit that usually serves a CRI socket.
+pub(crate) fn runtime_unit(socket: &str) -> &'static str {
+    if socket.contains("crio") {
+        "crio"
+    } else if socket.contains("cri-dockerd") {
+        "cri-docker"
+    } else {
+        "containerd"
     }
 }
 

@@ -11,25 +11,36 @@
     reason = "this is the crate that the disallowed lists point to"
 )]
 
+mod check;
 mod clock;
+mod cri;
+mod diagnosis;
 mod error;
 mod files;
 mod init_system;
 mod interfaces;
 mod lock;
 mod machine;
+mod probe;
 mod process;
 mod root;
 mod typed;
 mod write;
 
+pub use check::CheckOutcome;
 pub use clock::now;
+pub use cri::{
+    CgroupDriver, Condition, Container, ContainerState, ContainerStatus, Runtime, RuntimeVersion,
+    Sandbox,
+};
+pub use diagnosis::{ComponentEvidence, Evidence, judge};
 pub use error::HostError;
 pub use files::{FileInfo, FileKind, SIZE_LIMIT};
 pub use init_system::{InitSystem, UnitState};
 pub use interfaces::{Interface, default_address, interfaces, is_global_unicast, loopback_address};
 pub use lock::Lock;
 pub use machine::{CA_FOLDERS, CRI_SOCKETS, EnvironmentVariable, MachineFacts};
+pub use probe::{Identity, ProbeAnswer, Trust, probe};
 pub use process::{Invocation, Output, find_executable, run, run_to_success};
 pub use root::{Host, Root};
 pub use typed::{list_typed, read_standard_input, read_typed, write_typed};
