@@ -47,3 +47,26 @@ pub use typed::{list_typed, read_standard_input, read_typed, write_typed};
 
 /// What the functions of this crate return.
 pub type Result<T, E = HostError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers run actions side by side, on several threads. This holds if it compiles.
+    #[test]
+    fn calls_may_move_between_threads() {
+        fn is_send(_: impl Send) {}
+        fn all(host: &Host, check: &rinit_plan::Check, runtime: &Runtime) {
+            let limit = std::time::Duration::ZERO;
+            is_send(host.run_check(check));
+            is_send(host.machine_facts());
+            is_send(host.unit_started_after(InitSystem::None, "", &[]));
+            is_send(host.diagnose(InitSystem::None, "", "", &[]));
+            is_send(InitSystem::None.restart(""));
+            is_send(Runtime::connect(""));
+            is_send(runtime.pull("", |_, _| {}));
+            is_send(probe("", &Trust::Anyone, None, limit));
+        }
+        let _ = all;
+    }
+}
