@@ -1,1 +1,177 @@
-//! The command line as clap types, with init phases built from the phase tree.
+//! The command line as clap types; `init phase …` is built from the phase tree.
+//!
+//! This crate says what can be typed and hands it over as plain values. It never reads a file,
+//! never looks at the host, and never runs anything.
+
+mod arguments;
+mod phases;
+
+use std::ffi::OsString;
+
+use clap::{Args, Command, FromArgMatches, Subcommand};
+use rinit_workflow::Phase;
+
+pub use arguments::{
+    CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GlobalArguments,
+    InitArguments, OutputFormat, PhaseArguments, VersionArguments, VersionFormat,
+};
+
+/// What the user asks for.
+#[derive(Debug, Clone)]
+pub enum Invocation {
+    /// `rinit init`
+    Init(Box<InitArguments>),
+    /// `rinit init phase <name>`
+    Phase {
+        /// The full name, such as `certs/ca`, as typed.
+        name: String,
+        /// Its flags.
+        arguments: Box<PhaseArguments>,
+    },
+    /// `rinit certs …`
+    Certs(CertsCommand),
+    /// `rinit version`
+    Version(VersionArguments),
+}
+
+/// The whole command line.
+#[derive(Debug, Clone)]
+pub struct CommandLine {
+    /// Flags of every command.
+    pub global: GlobalArguments,
+    /// What is asked for.
+    pub invocation: Invocation,
+}
+
+/// The command line of rinit over a phase tree, for parsing, help and documentation.
+pub fn command(tree: &[Phase]) -> Command {
+    let root = Command::new("rinit")
+        .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(init(tree))
+        .subcommand(CertsCommand::augment_subcommands(
+            Command::new("certs")
+                .alias("certificates")
+                .about("Handle the certificates of a control plane")
+                .subcommand_required(true)
+                .arg_required_else_help(true),
+        ))
+        .subcommand(VersionArguments::augment_args(
+            Command::new("version").about("Print the version of rinit"),
+        ));
+    GlobalArguments::augment_args(root)
+}
+
+fn init(tree: &[Phase]) -> Command {
+    let init = InitArguments::augment_args(
+        Command::new("init")
+            .about("Make this host a control-plane node, or complete one that is half made")
+            .long_about(phases::overview(tree))
+            .args_conflicts_with_subcommands(true),
+    );
+    init.subcommand(phases::command(tree))
+}
+
+/// Reads the command line. The error prints itself and knows its exit code.
+pub fn parse(
+    tree: &[Phase],
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<CommandLine, clap::Error> {
+    let matches = command(tree).try_get_matches_from(arguments)?;
+    let global = GlobalArguments::from_arg_matches(&matches)?;
+    let invocation = match matches.subcommand() {
+        Some(("init", init)) => match init.subcommand() {
+            Some(("phase", phase)) => phases::selected(phase)?,
+            _ => Invocation::Init(Box::new(InitArguments::from_arg_matches(init)?)),
+        },
+        Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
+        Some(("version", version)) => {
+            Invocation::Version(VersionArguments::from_arg_matches(version)?)
+        }
+        _ => {
+            return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
+        }
+    };
+    Ok(CommandLine { global, invocation })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rinit_workflow::Reach;
+
+    fn tree() -> Vec<Phase> {
+        let leaf = |name| Phase::leaf(name, "Do it", Reach::Files, |_| rinit_plan::Plan::default());
+        vec![
+            leaf("preflight"),
+            Phase::group("certs", "Make certificates", [leaf("ca"), leaf("sa")]),
+            leaf("wait-control-plane").with_aliases(&["wait"]),
+        ]
+    }
+
+    fn phase(line: &str) -> Result<String, clap::Error> {
+        match parse(&tree(), line.split_whitespace())?.invocation {
+            Invocation::Phase { name, .. } => Ok(name),
+            other => panic!("{other:?} is no phase"),
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_fault_with_the_definitions() {
+        command(&tree()).debug_assert();
+    }
+
+    #[test]
+    fn phases_are_named_by_words() {
+        assert_eq!(phase("rinit init phase certs ca").unwrap(), "certs/ca");
+        assert_eq!(phase("rinit init phase certs all").unwrap(), "certs");
+        assert_eq!(phase("rinit init phase preflight").unwrap(), "preflight");
+        assert_eq!(
+            phase("rinit init phase wait --dry-run").unwrap(),
+            "wait-control-plane"
+        );
+    }
+
+    #[test]
+    fn an_unknown_phase_is_handed_on_to_be_answered_with_the_nearest() {
+        assert_eq!(phase("rinit init phase nonsense").unwrap(), "nonsense");
+        assert_eq!(
+            phase("rinit init phase certs nonsense --dry-run").unwrap(),
+            "certs/nonsense"
+        );
+    }
+
+    #[test]
+    fn lists_and_pairs_are_read() {
+        let line = "rinit --root /tmp/x init --skip-phases a,b/c --skip-phases d --feature-gates A=true,B=false";
+        let parsed = parse(&tree(), line.split_whitespace()).unwrap();
+        assert_eq!(
+            parsed.global.root.as_deref(),
+            Some(std::path::Path::new("/tmp/x"))
+        );
+        let Invocation::Init(init) = parsed.invocation else {
+            panic!("not init")
+        };
+        assert_eq!(init.skip_phases, ["a", "b/c", "d"]);
+        assert_eq!(
+            init.common.feature_gates,
+            [
+                ("A".to_owned(), "true".to_owned()),
+                ("B".to_owned(), "false".to_owned())
+            ]
+        );
+        assert!(parse(&tree(), ["rinit", "init", "--feature-gates", "A"]).is_err());
+    }
+
+    #[test]
+    fn flags_may_stand_after_the_command() {
+        let parsed = parse(
+            &tree(),
+            ["rinit", "init", "--root", "/tmp/x", "--config", "f"],
+        )
+        .unwrap();
+        assert!(parsed.global.root.is_some());
+    }
+}

@@ -1,3 +1,64 @@
-//! The rinit program.
+//! The rinit program: reads the command line, runs a command, and ends with its exit code.
+//!
+//! The phases are brought together in [`registry`], flags become plain settings in [`settings`],
+//! what planning must know of the host is collected in [`collect`], and everything that a user
+//! sees goes through [`printer`]. Nothing is decided here about what a control plane is.
 
-fn main() {}
+mod collect;
+mod commands;
+mod printer;
+mod registry;
+mod settings;
+
+use std::process::ExitCode;
+
+use rinit_cli::{CertsCommand, Invocation};
+
+fn main() -> ExitCode {
+    let tree = registry::phases();
+    let line = match rinit_cli::parse(&tree, std::env::args_os()) {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version are what was asked for; all else is a line not understood.
+            let code = if error.use_stderr() {
+                rinit_diag::ExitCode::Usage
+            } else {
+                rinit_diag::ExitCode::Success
+            };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    printer::start_log(line.global.verbose);
+    // Threads begin here and not before: the command line is read on one.
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer::error(
+                &format!("cannot start the threads of this program: {error}"),
+                None,
+            );
+            return rinit_diag::ExitCode::Failure.into();
+        }
+    };
+    let code = runtime.block_on(async {
+        match line.invocation {
+            Invocation::Init(arguments) => {
+                commands::init::init(&tree, &line.global, *arguments).await
+            }
+            Invocation::Phase { name, arguments } => {
+                commands::init::phase(&tree, &line.global, name, *arguments).await
+            }
+            Invocation::Certs(CertsCommand::CheckExpiration(arguments)) => {
+                commands::certs::check_expiration(&tree, &line.global, &arguments).await
+            }
+            Invocation::Version(arguments) => commands::version::version(&arguments),
+        }
+    });
+    // A name that does not resolve may hold up a thread; nobody waits for it.
+    runtime.shutdown_background();
+    code.into()
+}

@@ -16,5 +16,5 @@ mod selection;
 pub use event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
 pub use executor::{Ensured, Executor, Presence, State};
 pub use phase::{Body, Phase, Reach};
-pub use run::{Mode, PhaseProblem, RunOptions, Summary, WorkflowError, run};
+pub use run::{Mode, PhaseProblem, RunOptions, Summary, WorkflowError, plans, run};
 pub use selection::{Selection, SelectionError, Step, leaves};

@@ -122,6 +122,20 @@ impl Hint for WorkflowError {
     }
 }
 
+/// The plans of the selected phases, in order, without looking at anything.
+pub fn plans(
+    tree: &[Phase],
+    facts: &Facts,
+    selection: &Selection,
+) -> Result<Vec<Plan>, SelectionError> {
+    let steps = leaves(tree, selection)?;
+    Ok(steps
+        .iter()
+        .filter(|step| step.selected)
+        .map(|step| (step.plan)(facts))
+        .collect())
+}
+
 /// One action of a selected phase, and how it stood at the first look.
 struct Task {
     action: Action,

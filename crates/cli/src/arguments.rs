@@ -1,0 +1,209 @@
+//! Flags, by kubeadm's names and meanings.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GlobalArguments {
+    /// Work on this folder instead of the running host: paths of the node are looked for and made
+    /// below it
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Say more: once also what holds already, twice also the log of the program
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// For people: progress on stderr, the join commands on stdout.
+    #[default]
+    Text,
+    /// For machines: events on stdout, one JSON object a line.
+    Json,
+}
+
+/// Flags of `init` and of its phases.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct CommonArguments {
+    /// The configuration file, with kubeadm.k8s.io/v1beta4 documents; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The address at which the API server is announced
+    #[arg(long, value_name = "ADDRESS")]
+    pub apiserver_advertise_address: Option<String>,
+    /// The port of the API server
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub apiserver_bind_port: Option<u16>,
+    /// More names and addresses for the API server's certificate
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub apiserver_cert_extra_sans: Vec<String>,
+    /// The folder of the certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
+    /// The key that the uploaded certificates are encrypted with: 64 hexadecimal digits
+    #[arg(long, value_name = "KEY", hide_env_values = true)]
+    pub certificate_key: Option<String>,
+    /// A stable endpoint in front of all control planes: host or host:port
+    #[arg(long, value_name = "ENDPOINT")]
+    pub control_plane_endpoint: Option<String>,
+    /// The socket of the container runtime
+    #[arg(long, value_name = "SOCKET")]
+    pub cri_socket: Option<String>,
+    /// Say what would be done, with a diff of what exists, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Feature gates of kubeadm: name=true or name=false
+    #[arg(long, value_name = "GATES", value_delimiter = ',', value_parser = key_value)]
+    pub feature_gates: Vec<(String, String)>,
+    /// Preflight checks whose errors are only warned of; `all` is all
+    #[arg(long, value_name = "CHECKS", value_delimiter = ',')]
+    pub ignore_preflight_errors: Vec<String>,
+    /// The registry of the control plane's images
+    #[arg(long, value_name = "REPOSITORY")]
+    pub image_repository: Option<String>,
+    /// The version of the control plane
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+    /// The name of the node
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// The folder with patches: `target[suffix][+patchtype].extension`
+    #[arg(long, value_name = "DIR")]
+    pub patches: Option<PathBuf>,
+    /// The pod network
+    #[arg(long, value_name = "CIDR")]
+    pub pod_network_cidr: Option<String>,
+    /// The service network
+    #[arg(long, value_name = "CIDR")]
+    pub service_cidr: Option<String>,
+    /// The domain of services
+    #[arg(long, value_name = "DOMAIN")]
+    pub service_dns_domain: Option<String>,
+    /// Do not print the certificate key
+    #[arg(long)]
+    pub skip_certificate_key_print: bool,
+    /// Do not print the bootstrap token
+    #[arg(long)]
+    pub skip_token_print: bool,
+    /// The bootstrap token: [a-z0-9]{6}.[a-z0-9]{16}
+    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// How long the bootstrap token lives; 0 is for ever
+    #[arg(long, value_name = "DURATION")]
+    pub token_ttl: Option<String>,
+    /// Upload the shared certificates, encrypted, for other control planes
+    #[arg(long)]
+    pub upload_certs: bool,
+    /// How the run is told
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// `rinit init`
+#[derive(Debug, Clone, Default, Args)]
+pub struct InitArguments {
+    /// What it shares with its phases.
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Phases to leave out
+    #[arg(long, value_name = "PHASES", value_delimiter = ',')]
+    pub skip_phases: Vec<String>,
+}
+
+/// `rinit init phase …`
+#[derive(Debug, Clone, Default, Args)]
+pub struct PhaseArguments {
+    /// What it shares with `init`.
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// The kubeconfig with which the API server is reached
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The folder of the kubeconfigs
+    #[arg(long, value_name = "DIR")]
+    pub kubeconfig_dir: Option<String>,
+    /// More arguments of the API server: name=value
+    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
+    pub apiserver_extra_args: Vec<(String, String)>,
+    /// More arguments of the controller manager: name=value
+    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
+    pub controller_manager_extra_args: Vec<(String, String)>,
+    /// More arguments of the scheduler: name=value
+    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
+    pub scheduler_extra_args: Vec<(String, String)>,
+}
+
+/// `rinit certs …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum CertsCommand {
+    /// Say until when every certificate of this control plane is valid
+    CheckExpiration(CheckExpirationArguments),
+}
+
+/// How expirations are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ExpirationFormat {
+    /// kubeadm's two tables.
+    #[default]
+    Text,
+    /// `output.kubeadm.k8s.io/v1alpha3` as JSON.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// `rinit certs check-expiration`
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckExpirationArguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
+    /// The folder of the kubeconfigs
+    #[arg(long, value_name = "DIR")]
+    pub kubeconfig_dir: Option<String>,
+    /// How they are told
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ExpirationFormat,
+}
+
+/// How the version is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum VersionFormat {
+    /// One line.
+    #[default]
+    Text,
+    /// The version alone.
+    Short,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// `rinit version`
+#[derive(Debug, Clone, Default, Args)]
+pub struct VersionArguments {
+    /// How it is told
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: VersionFormat,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("it must be name=value".to_owned()),
+    }
+}

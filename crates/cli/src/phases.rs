@@ -1,0 +1,95 @@
+//! `init phase …`: a command for each node of the phase tree.
+
+use std::fmt::Write as _;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use rinit_workflow::{Body, Phase};
+
+use crate::Invocation;
+use crate::arguments::PhaseArguments;
+
+/// The tree in the help of `init`.
+pub(crate) fn overview(tree: &[Phase]) -> String {
+    let mut text = String::from(
+        "Make this host a control-plane node, or complete one that is half made.\n\n\
+         What holds already is left alone, so that the same command may be run again at any \
+         time. The phases, in order:\n",
+    );
+    let mut names: Vec<(String, &str)> = Vec::new();
+    for phase in tree {
+        names.push((phase.name.to_owned(), phase.about));
+        if let Body::Group(children) = &phase.body {
+            names.extend(
+                children
+                    .iter()
+                    .map(|child| (format!("  /{}", child.name), child.about)),
+            );
+        }
+    }
+    let width = names
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or_default();
+    for (name, about) in names {
+        // Writing to a String does not fail.
+        let _ = write!(text, "\n  {name:width$}  {about}");
+    }
+    text
+}
+
+/// The command `phase`.
+pub(crate) fn command(tree: &[Phase]) -> Command {
+    parent(Command::new("phase").about("Run one phase of init"))
+        .subcommands(tree.iter().map(subcommand))
+}
+
+/// A command that only has commands below it. Unknown ones are taken here and refused where the
+/// nearest name is known.
+fn parent(command: Command) -> Command {
+    command
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .allow_external_subcommands(true)
+}
+
+fn subcommand(phase: &Phase) -> Command {
+    let command = Command::new(phase.name)
+        .about(phase.about)
+        .aliases(phase.aliases.iter().copied());
+    match &phase.body {
+        Body::Leaf { .. } => PhaseArguments::augment_args(command),
+        Body::Group(children) => parent(command)
+            .subcommand(PhaseArguments::augment_args(
+                Command::new("all").about("Run all of them"),
+            ))
+            .subcommands(children.iter().map(subcommand)),
+    }
+}
+
+/// The phase that was named, with its flags.
+pub(crate) fn selected(matches: &ArgMatches) -> Result<Invocation, clap::Error> {
+    let mut name = String::new();
+    let mut current = matches;
+    while let Some((word, below)) = current.subcommand() {
+        if word == "all" && !name.is_empty() {
+            current = below;
+            break;
+        }
+        if !name.is_empty() {
+            name.push('/');
+        }
+        name.push_str(word);
+        current = below;
+    }
+    // An unknown name has none of the flags; it is refused before they count.
+    let arguments = if current.try_contains_id("dry_run").is_ok() {
+        PhaseArguments::from_arg_matches(current)?
+    } else {
+        PhaseArguments::default()
+    };
+    Ok(Invocation::Phase {
+        name,
+        arguments: Box::new(arguments),
+    })
+}

@@ -1,0 +1,177 @@
+//! `rinit init` and `rinit init phase …`: the same run over different selections.
+
+use rinit_apply::Apply;
+use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
+use rinit_config::Documents;
+use rinit_diag::{ExitCode, Problem};
+use rinit_facts::{Facts, Overrides};
+use rinit_host::{Host, Root};
+use rinit_workflow::{Mode, Phase, Reporter, RunOptions, Selection};
+
+use crate::commands::{refuse, resolve};
+use crate::printer::{self, Printer};
+use crate::{collect, settings};
+
+/// Runs `rinit init`.
+pub(crate) async fn init(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    arguments: InitArguments,
+) -> ExitCode {
+    let documents = match settings::documents(arguments.common.config.as_deref()) {
+        Ok(documents) => documents,
+        Err(error) => return refuse(error),
+    };
+    let overrides = match settings::of_init(&arguments) {
+        Ok(overrides) => overrides,
+        Err(error) => return refuse(error),
+    };
+    // The flag replaces what the file says, as in kubeadm.
+    let skip = if arguments.skip_phases.is_empty() {
+        documents
+            .init
+            .as_ref()
+            .map(|init| init.skip_phases.clone())
+            .unwrap_or_default()
+    } else {
+        arguments.skip_phases.clone()
+    };
+    let selection = Selection {
+        only: Vec::new(),
+        skip,
+    };
+    run(
+        tree,
+        global,
+        &arguments.common,
+        &documents,
+        &overrides,
+        selection,
+    )
+    .await
+}
+
+/// Runs `rinit init phase …`.
+pub(crate) async fn phase(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    name: String,
+    arguments: PhaseArguments,
+) -> ExitCode {
+    let selection = Selection {
+        only: vec![name],
+        skip: Vec::new(),
+    };
+    // An unknown name is told before anything else is looked at.
+    if let Err(error) = rinit_workflow::leaves(tree, &selection) {
+        printer::problem(&Problem::from_error(&error));
+        return ExitCode::Usage;
+    }
+    let documents = match settings::documents(arguments.common.config.as_deref()) {
+        Ok(documents) => documents,
+        Err(error) => return refuse(error),
+    };
+    let overrides = match settings::of_phase(&arguments) {
+        Ok(overrides) => overrides,
+        Err(error) => return refuse(error),
+    };
+    run(
+        tree,
+        global,
+        &arguments.common,
+        &documents,
+        &overrides,
+        selection,
+    )
+    .await
+}
+
+async fn run(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    common: &CommonArguments,
+    documents: &Documents,
+    overrides: &Overrides,
+    selection: Selection,
+) -> ExitCode {
+    // An unknown name to skip is told before the host is looked at.
+    if let Err(error) = rinit_workflow::leaves(tree, &selection) {
+        printer::problem(&Problem::from_error(&error));
+        return ExitCode::Usage;
+    }
+    let host = Host::new(Root::typed(global.root.as_deref()));
+    let dry_run = common.dry_run
+        || documents
+            .init
+            .as_ref()
+            .and_then(|init| init.dry_run)
+            .unwrap_or(false);
+    let facts = match facts(&host, documents, overrides, common).await {
+        Ok(facts) => facts,
+        Err(code) => return code,
+    };
+    let _lock = if dry_run {
+        None
+    } else {
+        match host.lock() {
+            Ok(lock) => Some(lock),
+            Err(error) => {
+                printer::problem(&Problem::from_error(&error));
+                return ExitCode::Blocked;
+            }
+        }
+    };
+    let options = RunOptions {
+        mode: if dry_run { Mode::DryRun } else { Mode::Apply },
+        rooted: global.root.is_some(),
+    };
+    let printer = Printer::new(common.output, global.verbose, dry_run);
+    act(
+        tree,
+        &facts,
+        &selection,
+        options,
+        &Apply::new(host, &facts),
+        &printer,
+    )
+    .await
+}
+
+async fn facts(
+    host: &Host,
+    documents: &Documents,
+    overrides: &Overrides,
+    common: &CommonArguments,
+) -> Result<Facts, ExitCode> {
+    let collected =
+        collect::host_facts(host, documents, overrides, common.patches.as_deref()).await;
+    match collected {
+        Ok(host_facts) => resolve(documents, overrides, &host_facts),
+        Err(problem) => {
+            printer::problem(&problem);
+            Err(ExitCode::Configuration)
+        }
+    }
+}
+
+async fn act(
+    tree: &[Phase],
+    facts: &Facts,
+    selection: &Selection,
+    options: RunOptions,
+    executor: &Apply,
+    reporter: &dyn Reporter,
+) -> ExitCode {
+    let running = rinit_workflow::run(tree, facts, selection, options, executor, reporter);
+    tokio::select! {
+        result = running => match result {
+            Ok(_) => ExitCode::Success,
+            Err(error) => error.exit_code(),
+        },
+        // Every write is whole or not at all, so that it is safe to end anywhere.
+        _ = tokio::signal::ctrl_c() => {
+            printer::error("interrupted", Some("run the same command again: what is done stays done"));
+            ExitCode::Failure
+        }
+    }
+}

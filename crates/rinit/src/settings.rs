@@ -1,0 +1,114 @@
+//! From flags to plain settings: what the command line says beside the configuration file.
+
+use std::path::{Path, PathBuf};
+
+use rinit_cli::{CommonArguments, InitArguments, PhaseArguments};
+use rinit_config::{Documents, Findings, ReadOptions};
+use rinit_diag::Problem;
+use rinit_facts::Overrides;
+use rinit_plan::{LogicalPath, Secret};
+
+/// Why the settings cannot be made.
+#[derive(Debug)]
+pub(crate) enum SettingsError {
+    /// The file has errors.
+    Findings(Box<Findings>),
+    /// Something else is wrong with what was typed.
+    Problem(Problem),
+}
+
+/// The documents of a configuration file; none of them without a file.
+pub(crate) fn documents(config: Option<&Path>) -> Result<Documents, SettingsError> {
+    let Some(path) = config else {
+        return Ok(Documents::none("no configuration file"));
+    };
+    let name = path.display().to_string();
+    let text = if name == "-" {
+        rinit_host::read_standard_input().map(Some)
+    } else {
+        rinit_host::read_typed(path)
+    };
+    match text {
+        Ok(Some(text)) => rinit_config::parse(&name, &text, ReadOptions::default())
+            .map_err(|findings| SettingsError::Findings(Box::new(findings))),
+        Ok(None) => Err(SettingsError::Problem(
+            Problem::new(format!("there is no configuration file {name}"))
+                .with_hint("check the path after `--config`"),
+        )),
+        Err(error) => Err(SettingsError::Problem(Problem::from_error(&error))),
+    }
+}
+
+/// What the flags of `init` say beside the file.
+pub(crate) fn of_init(arguments: &InitArguments) -> Result<Overrides, SettingsError> {
+    of_common(&arguments.common)
+}
+
+/// What the flags of a phase say beside the file.
+pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, SettingsError> {
+    let kubeconfig = match &arguments.kubeconfig {
+        None => None,
+        Some(typed) => Some(absolute(typed)?),
+    };
+    Ok(Overrides {
+        kubeconfig,
+        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
+        apiserver_extra_args: arguments.apiserver_extra_args.clone(),
+        controller_manager_extra_args: arguments.controller_manager_extra_args.clone(),
+        scheduler_extra_args: arguments.scheduler_extra_args.clone(),
+        ..of_common(&arguments.common)?
+    })
+}
+
+fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {
+    let mut feature_gates = Vec::new();
+    for (name, value) in &common.feature_gates {
+        match value.parse() {
+            Ok(value) => feature_gates.push((name.clone(), value)),
+            Err(_) => {
+                return Err(SettingsError::Problem(
+                    Problem::new(format!("--feature-gates: {name} is \"{value}\""))
+                        .with_hint("write `true` or `false`"),
+                ));
+            }
+        }
+    }
+    Ok(Overrides {
+        apiserver_advertise_address: common.apiserver_advertise_address.clone(),
+        apiserver_bind_port: common.apiserver_bind_port,
+        apiserver_cert_extra_sans: common.apiserver_cert_extra_sans.clone(),
+        cert_dir: common.cert_dir.clone(),
+        certificate_key: common.certificate_key.clone().map(Secret::new),
+        control_plane_endpoint: common.control_plane_endpoint.clone(),
+        cri_socket: common.cri_socket.clone(),
+        feature_gates,
+        ignore_preflight_errors: common.ignore_preflight_errors.clone(),
+        image_repository: common.image_repository.clone(),
+        kubernetes_version: common.kubernetes_version.clone(),
+        node_name: common.node_name.clone(),
+        pod_network_cidr: common.pod_network_cidr.clone(),
+        service_cidr: common.service_cidr.clone(),
+        service_dns_domain: common.service_dns_domain.clone(),
+        skip_certificate_key_print: common.skip_certificate_key_print,
+        skip_token_print: common.skip_token_print,
+        token: common.token.clone().map(Secret::new),
+        token_ttl: common.token_ttl.clone(),
+        upload_certs: common.upload_certs,
+        ..Overrides::default()
+    })
+}
+
+/// A typed path from the root on.
+fn absolute(typed: &Path) -> Result<LogicalPath, SettingsError> {
+    let path: PathBuf =
+        std::path::absolute(typed).map_err(|error| wrong_path(typed, &error.to_string()))?;
+    LogicalPath::parse(&path.to_string_lossy())
+        .map_err(|error| wrong_path(typed, &error.to_string()))
+}
+
+fn wrong_path(typed: &Path, reason: &str) -> SettingsError {
+    SettingsError::Problem(Problem::new(format!(
+        "cannot use {}: {reason}",
+        typed.display()
+    )))
+}
