@@ -63,3 +63,44 @@ fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
         None => Ok(facts.paths.kubelet_client_certificate()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rinit_facts::Argument;
+
+    fn with_folder(folders: &[&str]) -> Facts {
+        let mut facts = rinit_testkit::facts("objects/plain");
+        facts.node.kubelet_extra_args = folders
+            .iter()
+            .map(|&folder| Argument {
+                name: "cert-dir".to_owned(),
+                value: folder.to_owned(),
+            })
+            .collect();
+        facts
+    }
+
+    #[test]
+    fn kubelet_conf_points_at_the_kubelets_own_certificate() {
+        insta::assert_yaml_snapshot!(plan(&rinit_testkit::facts("objects/plain")));
+    }
+
+    #[test]
+    fn the_kubelets_folder_of_certificates_is_followed_and_the_last_one_counts() {
+        let path = certificate(&with_folder(&["/srv/a", "/srv/b/"])).unwrap();
+        assert_eq!(path.as_str(), "/srv/b/kubelet-client-current.pem");
+    }
+
+    #[test]
+    fn a_relative_folder_of_certificates_is_refused() {
+        let plan = plan(&with_folder(&["pki"]));
+        let [Action::Refuse { message, .. }] = plan.actions.as_slice() else {
+            panic!("one refusal, not {plan:?}");
+        };
+        assert_eq!(
+            message,
+            "argument cert-dir of the kubelet: path \"pki\" is not absolute"
+        );
+    }
+}

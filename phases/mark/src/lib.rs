@@ -34,3 +34,27 @@ fn plan(facts: &Facts) -> Plan {
         },
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_plane_is_labelled_and_tainted() {
+        insta::assert_yaml_snapshot!(plan(&rinit_testkit::facts("objects/plain")));
+    }
+
+    #[test]
+    fn taints_are_the_configured_ones_and_the_wait_is_that_of_api_calls() {
+        let mut facts = rinit_testkit::facts("objects/plain");
+        facts.node.taints.clear();
+        facts.timeouts.kubernetes_api_call = 77;
+        let plan = plan(&facts);
+        let Some(Action::NodeMark { mark, .. }) = plan.actions.last() else {
+            panic!("the last action marks the node: {plan:?}");
+        };
+        assert_eq!(mark.taints, []);
+        assert_eq!(mark.labels, [CONTROL_PLANE, EXCLUDE_FROM_LOAD_BALANCERS]);
+        assert_eq!(mark.limit_seconds, 77);
+    }
+}

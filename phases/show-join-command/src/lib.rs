@@ -31,3 +31,38 @@ fn plan(facts: &Facts) -> Plan {
         withhold_certificate_key: facts.join_options.withhold_certificate_key,
     })])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_join_by_the_first_api_server() {
+        insta::assert_yaml_snapshot!(plan(&rinit_testkit::facts("objects/plain")));
+    }
+
+    #[test]
+    fn control_planes_join_by_a_stable_endpoint_with_what_was_uploaded() {
+        let mut facts = rinit_testkit::facts("objects/endpoint-and-patches");
+        facts.upload_certs.enabled = true;
+        facts.join_options.withhold_certificate_key = true;
+        let plan = plan(&facts);
+        let [Action::JoinCommand(command)] = plan.actions.as_slice() else {
+            panic!("one join command, not {plan:?}");
+        };
+        assert_eq!(command.endpoint, "cp.example.org:8443");
+        assert!(command.control_plane);
+        assert_eq!(
+            command.certificate_key.as_ref(),
+            Some(&facts.upload_certs.certificate_key)
+        );
+        assert!(command.withhold_certificate_key);
+        assert!(!command.withhold_token);
+        let ids: Vec<&str> = command
+            .tokens
+            .iter()
+            .map(|token| token.id.as_str())
+            .collect();
+        assert_eq!(ids, ["abcdef", "ghijkl"]);
+    }
+}

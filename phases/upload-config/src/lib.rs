@@ -101,3 +101,42 @@ fn kubelet(facts: &Facts) -> Plan {
     }
     Plan::of(actions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cri_socket_is_an_annotation_of_the_node_until_1_33() {
+        for (version, annotated) in [("v1.32.13", true), ("v1.33.13", true), ("v1.34.10", false)] {
+            let mut facts = rinit_testkit::facts("objects/plain");
+            facts.version = version.parse().unwrap();
+            let marks: Vec<_> = kubelet(&facts)
+                .actions
+                .into_iter()
+                .filter_map(|action| match action {
+                    Action::NodeMark { mark, .. } => Some(mark.annotations),
+                    _ => None,
+                })
+                .collect();
+            let socket = "unix:///var/run/containerd/containerd.sock".to_owned();
+            let expected = [vec![(CRI_SOCKET_ANNOTATION, socket)]];
+            assert_eq!(
+                marks.as_slice(),
+                if annotated { &expected[..] } else { &[] },
+                "{version}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cluster_configuration_that_stands_is_verified_and_the_kubelets_is_ours() {
+        let facts = rinit_testkit::facts("objects/plain");
+        let style = |plan: Plan| match &plan.actions[1] {
+            Action::Object { object, .. } => object.write,
+            other => panic!("{other} is no object"),
+        };
+        assert_eq!(style(kubeadm(&facts)), WriteStyle::Verify);
+        assert_eq!(style(kubelet(&facts)), WriteStyle::Replace);
+    }
+}

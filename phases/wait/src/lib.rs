@@ -105,3 +105,59 @@ fn kubelet_url(facts: &Facts) -> Option<String> {
     };
     (port != 0).then(|| format!("http://{host}:{port}/healthz"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_answers_and_then_the_administrator_has_his_rights() {
+        insta::assert_yaml_snapshot!(plan(&rinit_testkit::facts("objects/plain")));
+    }
+
+    #[test]
+    fn the_kubelet_is_asked_where_its_configuration_says() {
+        let mut facts = rinit_testkit::facts("objects/plain");
+        facts.kubelet_configuration["healthzBindAddress"] = "::1".into();
+        facts.kubelet_configuration["healthzPort"] = 10333.into();
+        assert_eq!(
+            kubelet_url(&facts).as_deref(),
+            Some("http://[::1]:10333/healthz")
+        );
+    }
+
+    #[test]
+    fn a_kubelet_without_a_health_port_is_not_waited_for() {
+        let mut facts = rinit_testkit::facts("objects/plain");
+        facts.kubelet_configuration["healthzPort"] = 0.into();
+        let plan = plan(&facts);
+        let waits = plan.actions.iter().filter_map(|action| match action {
+            Action::Wait(wait) => Some(wait.target.component()),
+            _ => None,
+        });
+        assert_eq!(
+            waits.collect::<Vec<_>>(),
+            [
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler"
+            ]
+        );
+        assert_eq!(plan.notes.len(), 1);
+    }
+
+    #[test]
+    fn each_wait_has_the_patience_configured_for_it() {
+        let mut facts = rinit_testkit::facts("objects/plain");
+        facts.timeouts.kubelet_health_check = 11;
+        facts.timeouts.control_plane_component_health_check = 22;
+        let limits = plan(&facts)
+            .actions
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Wait(wait) => Some(wait.limit_seconds),
+                _ => None,
+            });
+        assert_eq!(limits.collect::<Vec<_>>(), [11, 22, 22, 22]);
+    }
+}

@@ -116,7 +116,11 @@ fn facts(case: &str, patch_files: Vec<PatchFile>, recorded: &[Value]) -> Facts {
         .filter_map(|object| object["metadata"]["name"].as_str())
         .filter_map(|name| name.strip_prefix("bootstrap-token-"))
         .map(|id| Secret::new(format!("{id}.0123456789abcdef")));
-    let mut token = || drawn.next().expect("a token was drawn");
+    let mut token = || {
+        drawn
+            .next()
+            .unwrap_or_else(|| panic!("the recording has no token"))
+    };
     let host = HostFacts {
         drawn_ttl_token: token(),
         drawn_token: token(),
@@ -145,7 +149,7 @@ fn recorded(case: &str) -> Vec<Value> {
     )]
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-    yaml::parse_documents(&text).expect("kubeadm prints YAML")
+    yaml::parse_documents(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The object as the API server would keep it: without status, without what is empty, and without
