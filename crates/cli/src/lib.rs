@@ -45,33 +45,32 @@ pub struct CommandLine {
 
 /// The command line of rinit over a phase tree, for parsing, help and documentation.
 pub fn command(tree: &[Phase]) -> Command {
-    let root = Command::new("rinit")
+    // The texts come last, since adding flags replaces them by those of the flags.
+    GlobalArguments::augment_args(Command::new("rinit"))
         .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(init(tree))
-        .subcommand(CertsCommand::augment_subcommands(
-            Command::new("certs")
+        .subcommand(
+            CertsCommand::augment_subcommands(Command::new("certs"))
                 .alias("certificates")
                 .about("Handle the certificates of a control plane")
                 .subcommand_required(true)
                 .arg_required_else_help(true),
-        ))
-        .subcommand(VersionArguments::augment_args(
-            Command::new("version").about("Print the version of rinit"),
-        ));
-    GlobalArguments::augment_args(root)
+        )
+        .subcommand(
+            VersionArguments::augment_args(Command::new("version"))
+                .about("Print the version of rinit"),
+        )
 }
 
 fn init(tree: &[Phase]) -> Command {
-    let init = InitArguments::augment_args(
-        Command::new("init")
-            .about("Make this host a control-plane node, or complete one that is half made")
-            .long_about(phases::overview(tree))
-            .args_conflicts_with_subcommands(true),
-    );
-    init.subcommand(phases::command(tree))
+    InitArguments::augment_args(Command::new("init"))
+        .about("Make this host a control-plane node, or complete one that is half made")
+        .long_about(phases::overview(tree))
+        .args_conflicts_with_subcommands(true)
+        .subcommand(phases::command(tree))
 }
 
 /// Reads the command line. The error prints itself and knows its exit code.

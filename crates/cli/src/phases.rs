@@ -54,17 +54,19 @@ fn parent(command: Command) -> Command {
 }
 
 fn subcommand(phase: &Phase) -> Command {
-    let command = Command::new(phase.name)
-        .about(phase.about)
-        .aliases(phase.aliases.iter().copied());
-    match &phase.body {
+    let command = Command::new(phase.name);
+    let command = match &phase.body {
         Body::Leaf { .. } => PhaseArguments::augment_args(command),
         Body::Group(children) => parent(command)
-            .subcommand(PhaseArguments::augment_args(
-                Command::new("all").about("Run all of them"),
-            ))
+            .subcommand(
+                PhaseArguments::augment_args(Command::new("all")).about("Run all of them"),
+            )
             .subcommands(children.iter().map(subcommand)),
-    }
+    };
+    // The text comes last, since adding flags replaces it by that of the flags.
+    command
+        .about(phase.about)
+        .aliases(phase.aliases.iter().copied())
 }
 
 /// The phase that was named, with its flags.

@@ -65,14 +65,15 @@ pub(crate) fn rinit() -> Result<&'static Path> {
     if let Some(built) = BUILT.get() {
         return Ok(built);
     }
-    let built = shell::step("cargo build --profile node -p rinit", build_rinit)?;
+    let built = shell::step("cargo build -p rinit", build_rinit)?;
     Ok(BUILT.get_or_init(|| built))
 }
 
 /// Builds rinit; the path of its program.
 fn build_rinit() -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--profile", "node", "-p", "rinit"]);
+    // The profile of the unit tests, whose dependencies stand built already.
+    cargo.args(["build", "-p", "rinit"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     let messages = shell::read(cargo.current_dir(checkout()))?;
     for line in messages.lines() {
