@@ -2,12 +2,31 @@
 
 use std::cmp::Ordering;
 
+use serde_json::{Map, Value};
+
+/// Puts the entries of a mapping in that order.
+///
+/// Keys with leading zeros can stand in a circle (`1`, `0991`, `0c`), which the library's sort may
+/// answer with a panic. Inserting one entry after the other always ends, and needs hardly more
+/// than one step each, since the entries come sorted by code point.
+pub(super) fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut sorted: Vec<(&String, &Value)> = Vec::with_capacity(map.len());
+    for entry in map {
+        let at = sorted
+            .iter()
+            .rposition(|(key, _)| compare_keys(key, entry.0).is_le())
+            .map_or(0, |before| before + 1);
+        sorted.insert(at, entry);
+    }
+    sorted
+}
+
 /// Compares two keys.
 ///
 /// At the first difference, two letters compare by code point and a letter comes after anything
 /// else. Otherwise the numbers that begin there compare by value, then by length, and then the
 /// characters themselves by code point.
-pub(super) fn compare_keys(left: &str, right: &str) -> Ordering {
+fn compare_keys(left: &str, right: &str) -> Ordering {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
     let Some(at) = left.iter().zip(&right).position(|(a, b)| a != b) else {

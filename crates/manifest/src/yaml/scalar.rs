@@ -130,13 +130,27 @@ fn is_resolved(text: &str) -> bool {
     ];
     WORDS.contains(&text)
         || match text.chars().next() {
-            Some('.') => is_go_float(text),
+            Some('.') => separates_digits(text) && is_yaml_float(&text.replace('_', "")),
             Some('0'..='9' | '+' | '-') => {
                 let bare = text.replace('_', "");
                 is_date(text) || is_integer(&bare) || is_yaml_float(&bare)
             }
             _ => false,
         }
+}
+
+/// Whether every underscore stands between two digits.
+fn separates_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'_')
+        .all(|(at, _)| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
 }
 
 /// A number of base 60 such as `1:30`, which YAML 1.1 parsers know. The dots and underscores of
@@ -209,13 +223,7 @@ fn is_yaml_float(text: &str) -> bool {
         let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         !unsigned.is_empty() && digits(unsigned)
     });
-    // Go refuses a number that is out of range, and so leaves it a text.
-    mantissa_fits && exponent_fits && text.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
-/// A word that begins with a dot and is a number to Go, where underscores are none.
-fn is_go_float(text: &str) -> bool {
-    is_yaml_float(text)
+    mantissa_fits && exponent_fits
 }
 
 /// A date, or a date and a time, that YAML 1.1 takes for a timestamp.

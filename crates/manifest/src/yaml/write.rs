@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::order::compare_keys;
+use super::order::in_order;
 use super::scalar::{Style, is_break, is_printable, style_of};
 
 /// Columns behind which a space becomes a line break.
@@ -32,9 +32,7 @@ struct Writer {
 impl Writer {
     /// The entries of a mapping; the first stands where the writer is.
     fn mapping(&mut self, map: &Map<String, Value>, indent: usize) {
-        let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-        entries.sort_by(|(left, _), (right, _)| compare_keys(left, right));
-        for (index, (key, value)) in entries.into_iter().enumerate() {
+        for (index, (key, value)) in in_order(map).into_iter().enumerate() {
             if index > 0 {
                 self.line(indent);
             }
