@@ -3,7 +3,7 @@
 //!
 //! `testdata/kubeadm/<version>/objects/<case>.yaml` has the objects that `kubeadm init --dry-run
 //! --upload-certs` prints for `testdata/configs/objects/<case>.yaml`, in its order, with
-//! `HTTPS_PROXY` and `no_proxy` in its environment.
+//! `HTTPS_PROXY` and `no_proxy` in its environment and the patches below in the patches folder.
 
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
@@ -11,16 +11,23 @@ use rinit_plan::{Action, LogicalPath, Secret};
 use rinit_workflow::{Body, Phase};
 use serde_json::{Value, json};
 
+/// The version that the cases name.
 const VERSION: &str = "v1.37.1";
 
 #[test]
 fn a_plain_control_plane() {
-    check("plain", Vec::new());
+    check(VERSION, "plain", Vec::new());
+}
+
+#[test]
+fn a_plain_control_plane_of_the_minor_before() {
+    check("v1.36.3", "plain", Vec::new());
 }
 
 #[test]
 fn a_stable_endpoint_two_families_two_tokens_and_patches() {
     check(
+        VERSION,
         "endpoint-and-patches",
         vec![
             PatchFile {
@@ -46,13 +53,13 @@ fn a_stable_endpoint_two_families_two_tokens_and_patches() {
 
 #[test]
 fn component_configurations_of_the_users_own_and_an_external_etcd() {
-    check("written-component-configs", Vec::new());
+    check(VERSION, "written-component-configs", Vec::new());
 }
 
 /// Plans a case as kubeadm ran it and compares every object, in order.
-fn check(case: &str, patch_files: Vec<PatchFile>) {
-    let recorded = recorded(case);
-    let facts = facts(case, patch_files, &recorded);
+fn check(version: &str, case: &str, patch_files: Vec<PatchFile>) {
+    let recorded = recorded(version, case);
+    let facts = facts(version, case, patch_files, &recorded);
     let mut recorded = recorded.into_iter();
     for action in actions(&facts) {
         match action {
@@ -109,7 +116,7 @@ fn phase_actions(phase: &Phase, facts: &Facts) -> Vec<Action> {
 }
 
 /// The facts of a case, with what kubeadm drew by chance when it was recorded.
-fn facts(case: &str, patch_files: Vec<PatchFile>, recorded: &[Value]) -> Facts {
+fn facts(version: &str, case: &str, patch_files: Vec<PatchFile>, recorded: &[Value]) -> Facts {
     let mut drawn = recorded
         .iter()
         .filter(|object| object["type"] == "bootstrap.kubernetes.io/token")
@@ -135,14 +142,15 @@ fn facts(case: &str, patch_files: Vec<PatchFile>, recorded: &[Value]) -> Facts {
         ..rinit_testkit::host_facts()
     };
     let overrides = Overrides {
+        kubernetes_version: Some(version.to_owned()),
         upload_certs: true,
         ..Overrides::default()
     };
     rinit_testkit::facts_with(&format!("objects/{case}"), &overrides, &host)
 }
 
-fn recorded(case: &str) -> Vec<Value> {
-    let path = rinit_testkit::testdata().join(format!("kubeadm/{VERSION}/objects/{case}.yaml"));
+fn recorded(version: &str, case: &str) -> Vec<Value> {
+    let path = rinit_testkit::testdata().join(format!("kubeadm/{version}/objects/{case}.yaml"));
     #[expect(
         clippy::disallowed_methods,
         reason = "recordings are read from the checkout"
@@ -189,7 +197,7 @@ fn a_patch_that_does_not_fit_is_refused() {
         name: "corednsdeployment+json.yaml".to_owned(),
         documents: Ok(vec![json!([{"op": "remove", "path": "/spec/nowhere"}])]),
     };
-    let facts = facts("plain", vec![patch], &recorded("plain"));
+    let facts = facts(VERSION, "plain", vec![patch], &recorded(VERSION, "plain"));
     let refusals: Vec<_> = actions(&facts)
         .into_iter()
         .filter_map(|action| match action {
@@ -205,7 +213,7 @@ fn a_patch_that_does_not_fit_is_refused() {
 
 #[test]
 fn add_ons_that_the_user_does_without_are_left_alone() {
-    let mut facts = facts("plain", Vec::new(), &recorded("plain"));
+    let mut facts = facts(VERSION, "plain", Vec::new(), &recorded(VERSION, "plain"));
     facts.dns.disabled = true;
     facts.proxy.disabled = true;
     assert_eq!(phase_actions(&rinit_phase_addon::phase(), &facts), []);
@@ -213,7 +221,7 @@ fn add_ons_that_the_user_does_without_are_left_alone() {
 
 #[test]
 fn nothing_is_uploaded_unless_asked_for() {
-    let mut facts = facts("plain", Vec::new(), &recorded("plain"));
+    let mut facts = facts(VERSION, "plain", Vec::new(), &recorded(VERSION, "plain"));
     facts.upload_certs.enabled = false;
     assert_eq!(
         phase_actions(&rinit_phase_upload_certs::phase(), &facts),
@@ -225,7 +233,7 @@ fn nothing_is_uploaded_unless_asked_for() {
 #[test]
 fn uploaded_files_come_from_where_they_are_configured() {
     let case = "written-component-configs";
-    let facts = facts(case, Vec::new(), &recorded(case));
+    let facts = facts(VERSION, case, Vec::new(), &recorded(VERSION, case));
     let files: Vec<LogicalPath> = phase_actions(&rinit_phase_upload_certs::phase(), &facts)
         .into_iter()
         .filter_map(|action| match action {
