@@ -5,9 +5,11 @@
 //! --upload-certs` prints for `testdata/configs/objects/<case>.yaml`, in its order, with
 //! `HTTPS_PROXY` and `no_proxy` in its environment and the patches below in the patches folder.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, LogicalPath, Secret};
+use rinit_plan::{Action, BootstrapTokenSpec, LogicalPath, Secret};
 use rinit_workflow::{Body, Phase};
 use serde_json::{Value, json};
 
@@ -84,12 +86,40 @@ fn check(version: &str, case: &str, patch_files: Vec<PatchFile>) {
             Action::BootstrapToken { token, .. } => {
                 let theirs = recorded.next().unwrap_or_default();
                 assert_eq!(theirs["metadata"]["name"], json!(token.object_id().name));
+                assert_eq!(rights_and_end(&token), recorded_rights_and_end(&theirs));
             }
             Action::ClusterAdmins(_) => {}
             other => panic!("{other} writes no object"),
         }
     }
     assert_eq!(recorded.next(), None, "kubeadm writes more");
+}
+
+/// The usages of a token in order, its groups, and whether it ends.
+type RightsAndEnd = (Vec<String>, String, bool);
+
+fn rights_and_end(token: &BootstrapTokenSpec) -> RightsAndEnd {
+    let mut usages = token.usages.clone();
+    usages.sort();
+    (usages, token.groups.join(","), token.expires.is_some())
+}
+
+fn recorded_rights_and_end(secret: &Value) -> RightsAndEnd {
+    let text = |key: &str| {
+        let encoded = secret["data"][key].as_str().unwrap_or_default();
+        let bytes = BASE64_STANDARD.decode(encoded).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    };
+    let usages = ["authentication", "signing"]
+        .into_iter()
+        .filter(|usage| text(&format!("usage-bootstrap-{usage}")) == "true")
+        .map(str::to_owned)
+        .collect();
+    (
+        usages,
+        text("auth-extra-groups"),
+        !text("expiration").is_empty(),
+    )
 }
 
 /// The actions of the phases that write objects.
