@@ -9,6 +9,7 @@ mod cache;
 mod components;
 mod install;
 mod node;
+mod record;
 mod scenarios;
 mod shell;
 mod test;
@@ -87,6 +88,15 @@ enum Task {
         /// Leave the nodes of failed scenarios up.
         #[arg(long)]
         keep: bool,
+    },
+    /// Record what the real kubeadm leaves behind, under testdata/kubeadm.
+    Record {
+        /// Version of Kubernetes.
+        #[arg(long, default_value = DEFAULT_KUBERNETES)]
+        kubernetes: String,
+        /// The configuration: testdata/configs/CASE.yaml.
+        #[arg(long, default_value = "minimal")]
+        case: String,
     },
     /// The way into nodes; used by the other tasks.
     #[command(hide = true)]
@@ -167,6 +177,10 @@ fn run(task: Task) -> Result<ExitCode> {
                 With::None => None,
             };
             up::up(&kubernetes, &name, who, config.as_deref())?;
+        }
+        Task::Record { kubernetes, case } => {
+            clean_up_when_interrupted()?;
+            record::record(&kubernetes, &case)?;
         }
         Task::Down { name, all } => up::down(name.as_deref(), all)?,
         Task::Test {

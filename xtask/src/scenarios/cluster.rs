@@ -322,8 +322,13 @@ pub(crate) fn prepare(node: &Node, who: Initiator, config: &str) -> Result<()> {
 
 /// The text of `testdata/configs/minimal.yaml` for `node` and the Kubernetes version in use.
 pub(crate) fn minimal_config(context: &Context, node: &Node) -> Result<String> {
-    let path = checkout().join(Path::new("testdata/configs/minimal.yaml"));
-    let text = cache::read(&path)?;
+    case_config(context, node, "minimal")
+}
+
+/// The text of `testdata/configs/<case>.yaml` for `node` and the Kubernetes version in use.
+pub(crate) fn case_config(context: &Context, node: &Node, case: &str) -> Result<String> {
+    let configs = checkout().join(Path::new("testdata/configs"));
+    let text = cache::read(&configs.join(format!("{case}.yaml")))?;
     let lines = text.lines().map(|line| {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
         match rest.split_once(": ") {
