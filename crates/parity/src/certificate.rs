@@ -27,7 +27,7 @@ pub struct CertificateProfile {
     pub issued_by: Vec<String>,
     /// `positive, at most 63 bits`.
     pub serial: String,
-    /// From the first to the last moment.
+    /// From the first to the last moment, to the minute.
     pub validity: String,
     /// From the first moment to the start of init, to the minute.
     pub backdated: String,
@@ -217,8 +217,10 @@ fn serial(raw: &[u8]) -> String {
 fn validity(parsed: &X509Certificate<'_>) -> String {
     let validity = parsed.validity();
     let seconds = validity.not_after.timestamp() - validity.not_before.timestamp();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{hours}h{minutes}m{seconds}s")
+    // kubeadm reads the clock twice for the certificates of kubeconfigs, so a second may be more.
+    let minutes = (seconds + 30).div_euclid(60);
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    format!("{hours}h{minutes}m")
 }
 
 fn backdated(parsed: &X509Certificate<'_>, started: Timestamp) -> String {
