@@ -211,10 +211,6 @@ impl Resolver<'_> {
         for (gate, value) in &flags.feature_gates {
             cluster.feature_gates.insert(gate.clone(), *value);
         }
-        type Flags<'flags> = (
-            &'flags [(String, String)],
-            &'flags mut Vec<v1beta4::Argument>,
-        );
         let arguments: [ArgumentFlags<'_>; 3] = [
             (
                 &flags.apiserver_extra_args,
@@ -249,6 +245,16 @@ impl Resolver<'_> {
         let paths = self.paths(&cluster);
         let node = self.node(init);
         let api = self.api(init, &cluster);
+        if api.control_plane_host.is_some() {
+            // kubeadm stores the port that counts, whether or not it was written.
+            cluster.control_plane_endpoint = Some(api.endpoint());
+        }
+        if let Some(external) = &mut cluster.etcd.external
+            && external.http_endpoints.is_empty()
+            && version.table().etcd_http_endpoints
+        {
+            external.http_endpoints.clone_from(&external.endpoints);
+        }
         let network = self.network(&mut cluster);
         let etcd = self.etcd(&mut cluster, &node.name, api.advertise_address);
         let certificates = self.certificates(&mut cluster, &node, &api, &network, now);
@@ -855,6 +861,8 @@ impl Resolver<'_> {
         now: Timestamp,
     ) -> Vec<BootstrapTokenSpec> {
         let mut configured = init.bootstrap_tokens.clone();
+        // kubeadm describes its token only where there is no file.
+        let by_flags = self.documents.init.is_none() && self.documents.cluster.is_none();
         let mut described = false;
         if let Some(token) = &self.overrides.token {
             if let Some(problem) = Format::BootstrapToken.refuse(token.expose()) {
@@ -863,13 +871,13 @@ impl Resolver<'_> {
                     hint: problem.hint,
                 });
             }
-            described = true;
+            described = by_flags;
             configured = vec![v1beta4::BootstrapToken {
                 token: rinit_config::BootstrapToken::new(token.expose().clone()),
                 ..Default::default()
             }];
         } else if configured.is_empty() {
-            described = true;
+            described = by_flags;
             configured = vec![v1beta4::BootstrapToken::default()];
         }
         let flag_ttl = self.overrides.token_ttl.as_deref().and_then(|text| {

@@ -14,7 +14,7 @@ fn flags_win_over_the_file() {
     let overrides = Overrides {
         apiserver_advertise_address: Some("fd00::5".to_owned()),
         apiserver_bind_port: Some(7443),
-        control_plane_endpoint: Some("API.example.com:8443".to_owned()),
+        control_plane_endpoint: Some("api.example.com:8443".to_owned()),
         kubernetes_version: Some("stable-1.36".to_owned()),
         node_name: Some("Alpha".to_owned()),
         service_cidr: Some("fd00:10::/112".to_owned()),
@@ -23,7 +23,7 @@ fn flags_win_over_the_file() {
     };
     let facts = facts_with("minimal", &overrides, &host_facts());
     assert_eq!(facts.api.local_url(), "https://[fd00::5]:7443");
-    assert_eq!(facts.api.url(), "https://API.example.com:8443");
+    assert_eq!(facts.api.url(), "https://api.example.com:8443");
     assert_eq!(facts.version.minor().0, 36);
     assert_eq!(facts.node.name, "alpha");
     assert_eq!(facts.network.api_service_ip.to_string(), "fd00:10::1");

@@ -6,7 +6,7 @@
     clippy::disallowed_methods,
     reason = "fixtures are read from the checkout"
 )]
-#![expect(clippy::panic, reason = "a broken fixture ends the test")]
+#![expect(clippy::missing_panics_doc, reason = "a broken fixture ends the test")]
 
 use std::path::{Path, PathBuf};
 

@@ -125,6 +125,8 @@ pub struct MinorTable {
     pub cgroup_v1_is_error: bool,
     /// Whether the RuntimeConfig call of the runtime is checked (1.35).
     pub checks_runtime_config: bool,
+    /// Whether an external etcd has `httpEndpoints` (1.35); they default to its endpoints.
+    pub etcd_http_endpoints: bool,
     /// Whether the controller manager mounts the flex volume folder (until 1.35).
     pub flex_volume_mount: bool,
     /// Whether extra arguments stay in the user's order (1.36) instead of being sorted.
@@ -162,6 +164,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
         checks_runtime_config: false,
+        etcd_http_endpoints: false,
         flex_volume_mount: true,
         ordered_extra_args: false,
         explicit_proxy_mode: false,
@@ -180,6 +183,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
         checks_runtime_config: false,
+        etcd_http_endpoints: false,
         flex_volume_mount: true,
         ordered_extra_args: false,
         explicit_proxy_mode: false,
@@ -198,6 +202,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
         checks_runtime_config: false,
+        etcd_http_endpoints: false,
         flex_volume_mount: true,
         ordered_extra_args: false,
         explicit_proxy_mode: false,
@@ -216,6 +221,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,
         checks_runtime_config: true,
+        etcd_http_endpoints: true,
         flex_volume_mount: true,
         ordered_extra_args: false,
         explicit_proxy_mode: false,
@@ -234,6 +240,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,
         checks_runtime_config: true,
+        etcd_http_endpoints: true,
         flex_volume_mount: false,
         ordered_extra_args: true,
         explicit_proxy_mode: false,
@@ -252,6 +259,7 @@ pub static MINORS: &[MinorTable] = &[
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,
         checks_runtime_config: true,
+        etcd_http_endpoints: true,
         flex_volume_mount: false,
         ordered_extra_args: true,
         explicit_proxy_mode: true,

@@ -562,6 +562,7 @@ async fn deal_with<E: Executor>(
                 .collect();
             return Err(WorkflowError::Blocked { problems, conflict });
         }
+        _ if is_reading(&task.action) => (Outcome::Done, None),
         State::Absent => (Outcome::Created, None),
         State::Differs { diff } => (Outcome::Changed, Some(diff)),
         State::Unknown { .. } => (Outcome::Done, None),

@@ -129,6 +129,8 @@ impl Lan {
             .arg(&lan.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            // It outlives this task, and a pipe that it held open would never end.
+            .stderr(File::create(lan.folder.join("holder.log"))?)
             .spawn()
             .context("cannot start the holder of the LAN's namespace")?;
         let holder = shell::until("the LAN has its namespace", Duration::from_secs(10), || {

@@ -45,6 +45,11 @@ pub(super) fn kubeadm_init_join(context: &Context) -> Result<()> {
     init_join(context, Initiator::Kubeadm)
 }
 
+/// The same with rinit: the worker joins by the real kubeadm and the command that rinit printed.
+pub(super) fn rinit_init_join(context: &Context) -> Result<()> {
+    init_join(context, Initiator::Rinit)
+}
+
 /// `who` initialises a node; system pods run, pods reach DNS and the API, a worker joins.
 fn init_join(context: &Context, who: Initiator) -> Result<()> {
     let first = context.start("cp", 2)?;

@@ -6,6 +6,8 @@
 
 pub(crate) mod cluster;
 mod harness;
+mod init;
+mod parity;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +36,26 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "harness/kubeadm-init-join",
         run: harness::kubeadm_init_join,
+    },
+    Scenario {
+        name: "init/join",
+        run: harness::rinit_init_join,
+    },
+    Scenario {
+        name: "init/again",
+        run: init::again,
+    },
+    Scenario {
+        name: "init/killed",
+        run: init::killed,
+    },
+    Scenario {
+        name: "parity/minimal",
+        run: parity::minimal,
+    },
+    Scenario {
+        name: "parity/times",
+        run: parity::times,
     },
 ];
 
