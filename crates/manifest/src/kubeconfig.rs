@@ -146,9 +146,9 @@ impl CurrentContext {
     /// clients of Kubernetes.
     pub fn parse(text: &str) -> Result<Self, KubeconfigError> {
         let mut documents = yaml::parse_documents(text)?;
-        let document = match (documents.pop(), documents.is_empty()) {
-            (Some(document @ Value::Object(_)), true) => document,
-            _ => return Err(KubeconfigError::NotAMapping),
+        let (Some(document @ Value::Object(_)), true) = (documents.pop(), documents.is_empty())
+        else {
+            return Err(KubeconfigError::NotAMapping);
         };
         let context_name = string(&document, "current-context")
             .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;

@@ -1,8 +1,10 @@
 //! The strategic merge of Kubernetes: like a JSON merge, but lists of named things are merged
 //! item by item, and a patch may hold directives.
 //!
-//! Directives: `$patch: replace`, `$patch: delete` and `$patch: merge` in a map or an item of a
-//! list, `$deleteFromPrimitiveList/<field>`, `$setElementOrder/<field>` and `$retainKeys`.
+//! Directives: `$patch: replace` in a map, or in an item of a list that the other items of the
+//! patch replace; `$patch: delete`, which empties a map and takes an item out of its list;
+//! `$patch: merge`, which says what happens anyway; `$deleteFromPrimitiveList/<field>`,
+//! `$setElementOrder/<field>` and `$retainKeys`.
 
 use serde_json::{Map, Value};
 
@@ -123,10 +125,7 @@ fn merge_map(
         match (map.remove(&name), value) {
             (_, Value::Null) => {}
             (Some(Value::Object(old)), Value::Object(new)) => {
-                let deleted = directive(&new, &path)? == Some(Directive::Delete);
-                if !deleted {
-                    map.insert(name, Value::Object(merge_map(old, new, keys, &path)?));
-                }
+                map.insert(name, Value::Object(merge_map(old, new, keys, &path)?));
             }
             (Some(Value::Array(old)), Value::Array(new)) => {
                 let kind = keys.of(&name);
@@ -187,7 +186,7 @@ fn merge_list(
         };
         let directive = directive(&item, path)?;
         item.remove(PATCH);
-        if directive == Some(Directive::Replace) && !item.contains_key(key) {
+        if directive == Some(Directive::Replace) {
             replaced = true;
             continue;
         }
@@ -200,7 +199,6 @@ fn merge_list(
                 items.retain(|old| old.get(key) != Some(&name));
                 continue;
             }
-            (Some(Directive::Replace), Some(at)) => items[at] = Value::Object(clean(item.clone())),
             (_, Some(at)) => {
                 let Value::Object(old) = std::mem::take(&mut items[at]) else {
                     continue;

@@ -62,8 +62,11 @@ impl Shape {
             let before_white = next.is_none_or(is_white);
             let after_white = previous.is_none_or(is_white);
             shape.indicator |= match (previous, character) {
-                (None, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>')
-                | (None, '\'' | '"' | '%' | '@' | '`') => true,
+                (
+                    None,
+                    '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"'
+                    | '%' | '@' | '`',
+                ) => true,
                 (None, '?' | '-') | (_, ':') => before_white,
                 (_, '#') => after_white,
                 _ => false,
