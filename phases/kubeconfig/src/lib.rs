@@ -23,7 +23,7 @@ pub fn phase() -> Phase {
 }
 
 /// One kubeconfig file.
-struct File {
+struct Row {
     /// kubeadm's name of the leaf.
     name: &'static str,
     /// The file below the kubeconfigs folder.
@@ -40,8 +40,8 @@ struct File {
     rotated: fn(&Facts) -> Option<LogicalPath>,
 }
 
-static FILES: &[File] = &[
-    File {
+static FILES: &[Row] = &[
+    Row {
         name: "admin",
         file_name: "admin.conf",
         about: "Generate a kubeconfig for the administrator and for init itself",
@@ -50,7 +50,7 @@ static FILES: &[File] = &[
         server: control_plane,
         rotated: never,
     },
-    File {
+    Row {
         name: "super-admin",
         file_name: "super-admin.conf",
         about: "Generate a kubeconfig for the administrator whom no rule of RBAC holds back",
@@ -59,7 +59,7 @@ static FILES: &[File] = &[
         server: control_plane,
         rotated: never,
     },
-    File {
+    Row {
         name: "kubelet",
         file_name: "kubelet.conf",
         about: "Generate a kubeconfig for the kubelet, for its start only",
@@ -76,7 +76,7 @@ static FILES: &[File] = &[
         },
         rotated: |facts| Some(facts.paths.kubelet_client_certificate()),
     },
-    File {
+    Row {
         name: "controller-manager",
         file_name: "controller-manager.conf",
         about: "Generate a kubeconfig for the controller manager",
@@ -85,7 +85,7 @@ static FILES: &[File] = &[
         server: this_node,
         rotated: never,
     },
-    File {
+    Row {
         name: "scheduler",
         file_name: "scheduler.conf",
         about: "Generate a kubeconfig for the scheduler",
@@ -96,7 +96,7 @@ static FILES: &[File] = &[
     },
 ];
 
-fn spec(file: &File, facts: &Facts) -> KubeconfigSpec {
+fn spec(file: &Row, facts: &Facts) -> KubeconfigSpec {
     KubeconfigSpec {
         name: file.file_name.to_owned(),
         path: facts.paths.kubeconfig(file.file_name),

@@ -1,5 +1,7 @@
 //! The file from which the kubelet's unit takes its extra arguments.
 
+use std::fmt::Write as _;
+
 use rinit_facts::Facts;
 use rinit_manifest::arguments::command_line;
 
@@ -37,10 +39,10 @@ pub(crate) fn quote(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             '\u{b}' => quoted.push_str("\\v"),
             control if control.is_ascii_control() => {
-                quoted.push_str(&format!("\\x{:02x}", u32::from(control)));
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
             }
             control if control.is_control() => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(control)));
+                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
             }
             other => quoted.push(other),
         }
