@@ -29,33 +29,54 @@ const AUTHORITY_FOLDERS: [&str; 4] = [
 #[test]
 fn what_is_rendered_differs_from_kubeadm_s_files_only_as_the_table_says() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let recorded = checkout.join("testdata/kubeadm/v1.37.1/minimal/render");
-    let recorded = Snapshot::read(&recorded).unwrap();
-
-    let root = tempfile::tempdir().unwrap();
-    for folder in AUTHORITY_FOLDERS {
-        std::fs::create_dir_all(root.path().join(&folder[1..])).unwrap();
+    let table = Table::read(&checkout.join("docs/differences.md")).unwrap();
+    let config = checkout.join("testdata/configs/minimal.yaml");
+    let config = std::fs::read_to_string(config).unwrap();
+    let newest = "kubernetesVersion: v1.37.1";
+    assert!(config.contains(newest));
+    let mut versions = Vec::new();
+    for entry in std::fs::read_dir(checkout.join("testdata/kubeadm")).unwrap() {
+        let folder = entry.unwrap().path();
+        let record = folder.join("minimal/render");
+        if !record.is_dir() {
+            continue;
+        }
+        let version = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let recorded = Snapshot::read(&record).unwrap();
+        let config = config.replace(newest, &format!("kubernetesVersion: {version}"));
+        let faults = table.judge(&compare(&recorded, &render(&config)), Scope::Render);
+        assert!(faults.is_empty(), "{version}:\n{}", faults.join("\n"));
+        versions.push(version);
     }
-    let before = Disk::of_folder(root.path()).unwrap();
+    assert!(versions.contains(&"v1.37.1".to_owned()), "{versions:?}");
+}
+
+/// What the program renders from a configuration.
+fn render(config: &str) -> Snapshot {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(&file, config).unwrap();
+    let root = folder.path().join("root");
+    for authorities in AUTHORITY_FOLDERS {
+        std::fs::create_dir_all(root.join(&authorities[1..])).unwrap();
+    }
+    let before = Disk::of_folder(&root).unwrap();
     let init = Init::starting_now();
     let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
         .args(["init", "--node-name", "cp", "--skip-phases", NOT_RENDERED])
         .arg("--config")
-        .arg(checkout.join("testdata/configs/minimal.yaml"))
+        .arg(&file)
         .arg("--root")
-        .arg(root.path())
+        .arg(&root)
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
 
-    let mut disk = Disk::of_folder(root.path()).unwrap();
+    let mut disk = Disk::of_folder(&root).unwrap();
     // What lies above the files is there on every node.
     let above = ["/var", "/var/lib"];
     disk.entries
         .retain(|path, _| !before.entries.contains_key(path) && !above.contains(&path.as_str()));
-    let ours = Snapshot::take(&disk, &[], init).unwrap();
-    let table = Table::read(&checkout.join("docs/differences.md")).unwrap();
-    let faults = table.judge(&compare(&recorded, &ours), Scope::Render);
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    Snapshot::take(&disk, &[], init).unwrap()
 }
