@@ -5,6 +5,10 @@
 //! would mean something else in YAML 1.1, block literals for text of several lines, and long
 //! lines folded behind column 80. So files of ours and of kubeadm are equal byte for byte, and a
 //! YAML 1.1 parser reads back what was meant.
+//!
+//! What no file of Kubernetes has is written in the way that every parser reads alike, even where
+//! `sigs.k8s.io/yaml` has another: numbers out of range and `<<` as texts are quoted, line breaks
+//! other than `\n` are escaped, and keys of several lines or more than 128 bytes stay on one line.
 
 mod order;
 mod scalar;
