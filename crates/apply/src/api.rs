@@ -133,9 +133,8 @@ impl Apply {
             .await
         {
             Ok(Ok(())) => Presence::Present,
-            Ok(Err(_)) => Presence::Missing,
             Err(ApplyError::Host(error)) if error.is_permission_denied() => Presence::Unknown,
-            Err(_) => Presence::Missing,
+            Ok(Err(_)) | Err(_) => Presence::Missing,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rinit_host::{HostError, Identity, Trust, probe};
+use rinit_diag::Problem;
+use rinit_host::{HostError, Identity, InitSystem, Trust, probe};
 use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_manifest::yaml;
 use rinit_plan::{LogicalPath, WaitSpec, WaitTarget};
@@ -15,8 +16,12 @@ use crate::{Apply, ApplyError};
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(100);
-/// After how long the user hears what is waited for, and how often after that.
+/// After how long the user hears what is waited for and what seems to be the cause, and how often
+/// after that.
 const TELL_EVERY: Duration = Duration::from_secs(5);
+/// How long a cause must stand before it is believed and the rest of the limit is spared. A start
+/// on a slow machine goes through states that look like causes and pass by themselves.
+const CERTAIN_AFTER: Duration = Duration::from_secs(30);
 
 impl Apply {
     pub(crate) async fn inspect_wait(&self, spec: &WaitSpec) -> State {
@@ -38,21 +43,42 @@ impl Apply {
         let limit = Duration::from_secs(spec.limit_seconds);
         let component = spec.target.component();
         let mut told = started;
+        let mut suspicion = Suspicion::default();
         loop {
             let last = match self.ask(&spec.target).await? {
                 Answer::Healthy => return Ok(Ensured::default()),
                 Answer::Not(reason) => reason,
             };
-            if started.elapsed() >= limit {
-                return Err(self.unhealthy(component, last, started).await);
-            }
-            if told.elapsed() >= TELL_EVERY {
+            let over = started.elapsed() >= limit;
+            if over || told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
+                let causes = self.causes(component).await;
+                let certain = suspicion.stands(&causes, told);
+                if over || certain {
+                    return Err(self.unhealthy(component, &last, started, causes));
+                }
                 let seconds = started.elapsed().as_secs();
                 progress(format!("waiting for {component} since {seconds} s: {last}"));
+                for cause in causes {
+                    progress(format!("  it may be that {}", cause.message));
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// What seems to keep a component from coming up.
+    async fn causes(&self, component: &str) -> Vec<Problem> {
+        let components: &[&str] = match component {
+            "kubelet" => &[],
+            // The API server hangs on etcd, and the others on the API server.
+            "kube-apiserver" => &["etcd", "kube-apiserver"],
+            other => &["etcd", "kube-apiserver", other],
+        };
+        let system = InitSystem::detect().await;
+        self.host
+            .diagnose(system, "kubelet", &self.cri_socket, components)
+            .await
     }
 
     async fn ask(&self, target: &WaitTarget) -> Result<Answer, ApplyError> {
@@ -113,16 +139,49 @@ impl Apply {
         })
     }
 
-    async fn unhealthy(&self, component: &str, last: String, started: Instant) -> ApplyError {
-        let last = format!("{last}, after {} s", started.elapsed().as_secs());
+    fn unhealthy(
+        &self,
+        component: &str,
+        last: &str,
+        started: Instant,
+        causes: Vec<Problem>,
+    ) -> ApplyError {
+        let hint = causes.iter().find_map(|cause| cause.hint.clone()).unwrap_or_else(|| {
+            format!(
+                "look at `journalctl -xeu kubelet` and `crictl --runtime-endpoint {} ps -a`, then run the same command again",
+                self.cri_socket
+            )
+        });
         ApplyError::Unhealthy {
             component: component.to_owned(),
-            last,
-            evidence: Vec::new(),
-            hint: Some(format!(
-                "look at `journalctl -xeu kubelet` and `crictl --runtime-endpoint {} ps -a`, then run the same command again: what is done stays done",
-                self.cri_socket
-            )),
+            last: format!("{last}, after {} s", started.elapsed().as_secs()),
+            evidence: causes.into_iter().map(|cause| cause.message).collect(),
+            hint: Some(hint),
+        }
+    }
+}
+
+/// The likeliest cause, and since when it is the same.
+#[derive(Default)]
+struct Suspicion {
+    cause: Option<(String, Instant)>,
+}
+
+impl Suspicion {
+    /// Whether the likeliest cause has stood long enough to be believed.
+    fn stands(&mut self, causes: &[Problem], now: Instant) -> bool {
+        let Some(likeliest) = causes.first() else {
+            self.cause = None;
+            return false;
+        };
+        match &self.cause {
+            Some((known, since)) if *known == likeliest.message => {
+                now.duration_since(*since) >= CERTAIN_AFTER
+            }
+            _ => {
+                self.cause = Some((likeliest.message.clone(), now));
+                false
+            }
         }
     }
 }
@@ -210,6 +269,19 @@ mod tests {
             "https://127.0.0.1:10259/livez"
         );
         assert_eq!(health_url(&target(), "spec: {}"), None);
+    }
+
+    #[test]
+    fn a_cause_is_believed_when_it_stands() {
+        let mut suspicion = Suspicion::default();
+        let start = Instant::now();
+        let causes = |text: &str| [Problem::new(text)];
+        assert!(!suspicion.stands(&causes("no etcd"), start));
+        assert!(!suspicion.stands(&causes("no etcd"), start + CERTAIN_AFTER / 2));
+        assert!(!suspicion.stands(&causes("other"), start + CERTAIN_AFTER));
+        assert!(!suspicion.stands(&[], start + CERTAIN_AFTER * 2));
+        assert!(!suspicion.stands(&causes("other"), start + CERTAIN_AFTER * 3));
+        assert!(suspicion.stands(&causes("other"), start + CERTAIN_AFTER * 4));
     }
 
     #[test]

@@ -103,21 +103,20 @@ impl Apply {
 
     pub(crate) fn inspect_key_pair(&self, spec: &KeyPairSpec) -> Result<State, ApplyError> {
         let Some(private_key) = self.host.read(&spec.private_key)? else {
-            return Ok(match self.host.exists(&spec.public_key)? {
-                false => State::Absent,
-                true => State::Blocked {
-                    problems: vec![
-                        Problem::new(format!(
-                            "{} is there without its private key {}",
-                            spec.public_key, spec.private_key
-                        ))
-                        .with_hint(format!(
-                            "Put the private key there, or move {} away to have a new pair made.",
-                            spec.public_key
-                        )),
-                    ],
-                    conflict: false,
-                },
+            if !self.host.exists(&spec.public_key)? {
+                return Ok(State::Absent);
+            }
+            let problem = Problem::new(format!(
+                "{} is there without its private key {}",
+                spec.public_key, spec.private_key
+            ));
+            let hint = format!(
+                "Put the private key there, or move {} away to have a new pair made.",
+                spec.public_key
+            );
+            return Ok(State::Blocked {
+                problems: vec![problem.with_hint(hint)],
+                conflict: false,
             });
         };
         let Some(public_key) = self.host.read(&spec.public_key)? else {
