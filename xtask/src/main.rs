@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::print_stdout, reason = "a task tells what it does on stdout")]
 
+mod bench;
 mod cache;
 mod components;
 mod install;
@@ -89,6 +90,11 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Measure how long an init takes, kubeadm's and rinit's.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Record what the real kubeadm leaves behind, under testdata/kubeadm.
     Record {
         /// Version of Kubernetes.
@@ -111,6 +117,22 @@ enum With {
     Rinit,
     Kubeadm,
     None,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// From the start to a ready API server and to the end, by turns on fresh nodes.
+    Init {
+        /// Version of Kubernetes.
+        #[arg(long, default_value = DEFAULT_KUBERNETES)]
+        kubernetes: String,
+        /// The profile that rinit is built with.
+        #[arg(long, default_value = "dist")]
+        profile: String,
+        /// How many nodes each initialises.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -177,6 +199,17 @@ fn run(task: Task) -> Result<ExitCode> {
                 With::None => None,
             };
             up::up(&kubernetes, &name, who, config.as_deref())?;
+        }
+        Task::Bench {
+            what:
+                Bench::Init {
+                    kubernetes,
+                    profile,
+                    rounds,
+                },
+        } => {
+            clean_up_when_interrupted()?;
+            bench::init(&kubernetes, &profile, rounds)?;
         }
         Task::Record { kubernetes, case } => {
             clean_up_when_interrupted()?;

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rinit_parity::{Snapshot, compare, secret_in};
+use rinit_parity::{Difference, Snapshot, compare, secret_in};
 
 /// The folders of all records.
 fn records() -> Vec<PathBuf> {
@@ -61,4 +61,24 @@ fn records_hold_no_secret() {
             assert_eq!(secret_in(&text), None, "{}", file.display());
         }
     }
+}
+
+#[test]
+fn records_of_two_versions_differ_where_the_versions_do() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/kubeadm");
+    let read = |version: &str| Snapshot::read(&root.join(version).join("minimal")).unwrap();
+    let differences = compare(&read("v1.36.3"), &read("v1.37.1"));
+    let titles: Vec<String> = differences.iter().map(Difference::title).collect();
+    for title in [
+        "document /etc/kubernetes/manifests/etcd.yaml: spec.containers[etcd].image",
+        "object ConfigMap kube-system/kube-proxy: data[config.conf].mode",
+        "object ServiceAccount kube-system/storage-version-migrator-controller",
+    ] {
+        assert!(titles.contains(&title.to_owned()), "{titles:?}");
+    }
+    // Two records of different days are otherwise the same.
+    assert!(
+        titles.iter().all(|title| !title.starts_with("certificate")),
+        "{titles:?}"
+    );
 }

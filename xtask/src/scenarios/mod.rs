@@ -53,10 +53,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "parity/minimal",
         run: parity::minimal,
     },
-    Scenario {
-        name: "parity/times",
-        run: parity::times,
-    },
 ];
 
 /// What a scenario works with.
@@ -87,17 +83,18 @@ pub(crate) fn rinit() -> Result<&'static Path> {
     if let Some(built) = BUILT.get() {
         return Ok(built);
     }
-    let built = shell::step("cargo build -p rinit", build_rinit)?;
+    // The profile of the unit tests, whose dependencies stand built already.
+    let built = build_rinit("dev")?;
     Ok(BUILT.get_or_init(|| built))
 }
 
-/// Builds rinit; the path of its program.
-fn build_rinit() -> Result<PathBuf> {
+/// Builds rinit with a profile of the workspace; the path of its program.
+pub(crate) fn build_rinit(profile: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
-    // The profile of the unit tests, whose dependencies stand built already.
-    cargo.args(["build", "-p", "rinit"]);
+    cargo.args(["build", "--profile", profile, "-p", "rinit"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
-    let messages = shell::read(cargo.current_dir(checkout()))?;
+    let name = format!("cargo build --profile {profile} -p rinit");
+    let messages = shell::step(&name, || shell::read(cargo.current_dir(checkout())))?;
     for line in messages.lines() {
         let message: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         if message["target"]["name"] == "rinit"
