@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::ParityError;
@@ -73,17 +73,6 @@ impl Disk {
         match &self.entries.get(path)?.content {
             Content::File(bytes) => Some(bytes),
             _ => None,
-        }
-    }
-}
-
-impl Entry {
-    /// An entry with what `metadata` says, for a file of these bytes.
-    pub fn file(metadata: &fs::Metadata, bytes: Vec<u8>) -> Self {
-        Self {
-            mode: metadata.permissions().mode() & 0o7777,
-            owner: Some((metadata.uid(), metadata.gid())),
-            content: Content::File(bytes),
         }
     }
 }

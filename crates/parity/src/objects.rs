@@ -14,11 +14,11 @@ use crate::{ParityError, mask};
 /// Which object it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectId {
-    /// Its kind, with the group where that is not of Kubernetes' core.
+    /// Its kind.
     pub kind: String,
     /// Its namespace; empty for those of the cluster.
     pub namespace: String,
-    /// Its name.
+    /// Its name, with a number where several objects have lost what tells their names apart.
     pub name: String,
 }
 
@@ -73,10 +73,14 @@ pub(crate) fn written(
         }
         cleaned.push(object);
     }
-    // Tokens of one cluster lose what tells their names apart, so the rest must.
-    cleaned.sort_by_key(Value::to_string);
+    named(cleaned)
+}
+
+/// Objects by their ids. Where ids are the same, as those of tokens are, the rest must tell.
+pub(crate) fn named(mut objects: Vec<Value>) -> Result<BTreeMap<ObjectId, Value>, ParityError> {
+    objects.sort_by_key(Value::to_string);
     let mut named = BTreeMap::new();
-    for object in cleaned {
+    for object in objects {
         let id = ObjectId::of(&object)?;
         let mut distinct = id.clone();
         let mut number = 1;

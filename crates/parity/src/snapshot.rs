@@ -79,18 +79,6 @@ impl Snapshot {
         taking.finish()
     }
 
-    /// The part of the tree whose paths `keep` wants, with nothing of the cluster.
-    #[must_use]
-    pub fn part(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        let keep = |name: &str| keep(name.split_once(": ").map_or(name, |(path, _)| path));
-        self.files.retain(|path, _| keep(path));
-        self.texts.retain(|path, _| keep(path));
-        self.certificates.retain(|name, _| keep(name));
-        self.keys.retain(|name, _| keep(name));
-        self.objects.clear();
-        self
-    }
-
     /// Keeps the snapshot in `folder`, which must be new or empty.
     pub fn write(&self, folder: &Path) -> Result<(), ParityError> {
         write_json(&folder.join("files.json"), &self.files)?;
@@ -137,6 +125,7 @@ impl Snapshot {
         if !cluster.is_dir() {
             return Ok(snapshot);
         }
+        let mut objects = Vec::new();
         for entry in fs::read_dir(&cluster).map_err(ParityError::io(&cluster))? {
             let path = entry.map_err(ParityError::io(&cluster))?.path();
             let text = fs::read_to_string(&path).map_err(ParityError::io(&path))?;
@@ -144,9 +133,10 @@ impl Snapshot {
                 let object = Value::deserialize(document).map_err(|error| {
                     ParityError::malformed(path.display().to_string(), error.to_string())
                 })?;
-                snapshot.objects.insert(ObjectId::of(&object)?, object);
+                objects.push(object);
             }
         }
+        snapshot.objects = objects::named(objects)?;
         Ok(snapshot)
     }
 }

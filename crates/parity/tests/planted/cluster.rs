@@ -267,7 +267,15 @@ fn what_a_server_or_a_clock_fills_in_is_no_difference() {
 #[test]
 fn objects_are_read_as_they_were_written_and_hold_no_token() {
     let folder = tempfile::tempdir().unwrap();
-    let snapshot = take(&objects());
+    let mut objects = objects();
+    let token = objects.iter().find(|object| object["kind"] == "Secret");
+    let mut further = token.unwrap().clone();
+    further["metadata"]["name"] = json!("bootstrap-token-654321");
+    further["data"]["description"] = json!("eA==");
+    objects.push(further);
+    let snapshot = take(&objects);
+    let secrets = snapshot.objects.keys().filter(|id| id.kind == "Secret");
+    assert_eq!(secrets.count(), 2);
     snapshot.write(folder.path()).unwrap();
     assert_eq!(Snapshot::read(folder.path()).unwrap(), snapshot);
     let secrets = format!("{:?}", snapshot.objects);
