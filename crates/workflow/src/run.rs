@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use rinit_diag::{ExitCode, Hint, Problem, chain};
 use rinit_facts::Facts;
 use rinit_plan::{Action, Artefact, CheckKind, Plan};
@@ -57,13 +58,15 @@ pub enum WorkflowError {
     /// A phase was named that does not exist.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// Something stands in the way. Nothing was written.
-    #[error("{}", stands_in_the_way(.problems.len()))]
+    /// Something stands in the way.
+    #[error("{}", stands_in_the_way(.problems.len(), *.late))]
     Blocked {
         /// Everything that does, in plan order.
         problems: Vec<PhaseProblem>,
         /// Whether the cluster was made with another configuration.
         conflict: bool,
+        /// Whether it showed only after something was written; else nothing was.
+        late: bool,
     },
     /// Phases that act on the running host cannot act on a folder.
     #[error("phases that act on the running host cannot work on a folder: {}", .phases.join(", "))]
@@ -88,11 +91,17 @@ pub enum WorkflowError {
     },
 }
 
-fn stands_in_the_way(count: usize) -> String {
-    match count {
-        1 => "one thing stands in the way; nothing was written".to_owned(),
-        _ => format!("{count} things stand in the way; nothing was written"),
-    }
+fn stands_in_the_way(count: usize, late: bool) -> String {
+    let what = match count {
+        1 => "one thing stands in the way".to_owned(),
+        _ => format!("{count} things stand in the way"),
+    };
+    let so = if late {
+        "what was done before stays"
+    } else {
+        "nothing was written"
+    };
+    format!("{what}; {so}")
 }
 
 impl WorkflowError {
@@ -100,11 +109,10 @@ impl WorkflowError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Selection(_) | Self::NeedsHost { .. } => ExitCode::Usage,
+            // The codes of a refusal promise that nothing was written.
+            Self::Action { .. } | Self::Blocked { late: true, .. } => ExitCode::Failure,
             Self::Blocked { conflict: true, .. } => ExitCode::Conflict,
-            Self::Blocked {
-                conflict: false, ..
-            } => ExitCode::Blocked,
-            Self::Action { .. } => ExitCode::Failure,
+            Self::Blocked { .. } => ExitCode::Blocked,
         }
     }
 }
@@ -158,12 +166,24 @@ pub async fn run<E: Executor>(
     reporter: &dyn Reporter,
 ) -> Result<Summary, WorkflowError> {
     let started = Instant::now();
-    let result = run_inner(tree, facts, selection, options, executor, reporter).await;
+    let mut changed = 0;
+    let result = run_inner(
+        tree,
+        facts,
+        selection,
+        options,
+        executor,
+        reporter,
+        &mut changed,
+    )
+    .await;
     let milliseconds = millis(started);
-    let (outcome, changed, join) = match &result {
-        Ok(summary) => (summary.outcome, summary.changed, summary.join.clone()),
-        Err(WorkflowError::Action { .. }) => (RunOutcome::Failed, 0, None),
-        Err(_) => (RunOutcome::Refused, 0, None),
+    let (outcome, join) = match &result {
+        Ok(summary) => (summary.outcome, summary.join.clone()),
+        Err(WorkflowError::Action { .. } | WorkflowError::Blocked { late: true, .. }) => {
+            (RunOutcome::Failed, None)
+        }
+        Err(_) => (RunOutcome::Refused, None),
     };
     if let Err(error) = &result {
         report_error(error, reporter);
@@ -206,6 +226,7 @@ async fn run_inner<E: Executor>(
     options: RunOptions,
     executor: &E,
     reporter: &dyn Reporter,
+    changed: &mut usize,
 ) -> Result<Summary, WorkflowError> {
     let steps = leaves(tree, selection)?;
     if options.rooted {
@@ -231,8 +252,12 @@ async fn run_inner<E: Executor>(
     let plans: Vec<Plan> = steps.iter().map(|step| (step.plan)(facts)).collect();
     let stages = look(&steps, &plans, options.mode, executor, reporter).await?;
     match options.mode {
-        Mode::DryRun => Ok(tell(&stages, reporter)),
-        Mode::Apply => act(stages, executor, reporter).await,
+        Mode::DryRun => {
+            let summary = tell(&stages, reporter);
+            *changed = summary.changed;
+            Ok(summary)
+        }
+        Mode::Apply => act(stages, executor, reporter, changed).await,
     }
 }
 
@@ -343,6 +368,7 @@ async fn look<E: Executor>(
     Err(WorkflowError::Blocked {
         problems: once,
         conflict,
+        late: false,
     })
 }
 
@@ -428,6 +454,7 @@ async fn act<E: Executor>(
     stages: Vec<Stage>,
     executor: &E,
     reporter: &dyn Reporter,
+    changed: &mut usize,
 ) -> Result<Summary, WorkflowError> {
     let open: Vec<&Action> = stages
         .iter()
@@ -437,45 +464,58 @@ async fn act<E: Executor>(
         .collect();
     executor.prepare(&open);
     let mut touched: BTreeSet<Artefact> = BTreeSet::new();
-    let mut changed = 0;
     let mut join = None;
     for Stage { phase, tasks } in stages {
         let started = Instant::now();
         reporter.report(Event::PhaseStarted {
             phase: phase.clone(),
         });
-        let before = changed;
+        let before = *changed;
         for group in lanes(&tasks) {
-            let results = join_all(
-                group
-                    .iter()
-                    .map(|task| deal_with(task, &phase, &touched, executor, reporter)),
-            )
-            .await;
-            for (task, result) in group.iter().zip(results) {
-                let done = result?;
-                if done.outcome.changes() {
-                    touched.extend(task.action.gives());
+            let mut running: FuturesOrdered<_> = group
+                .iter()
+                .map(|task| deal_with(task, &phase, &touched, executor, reporter))
+                .collect();
+            // Each is told when it and those before it are done. All are waited for, since what
+            // is under way beside a failure is not to be cut off.
+            let mut failure = None;
+            let mut made = Vec::new();
+            for task in group {
+                let Some(dealt) = running.next().await else {
+                    break;
+                };
+                dealt.report(&phase, reporter);
+                if dealt.outcome.changes() {
+                    made.extend(task.action.gives());
                     // Looking and showing change nothing.
-                    changed += usize::from(!is_reading(&task.action));
+                    *changed += usize::from(!is_reading(&task.action));
                 }
-                join = done.join.or(join);
+                join = dealt.join.or(join);
+                failure = failure.or(dealt.failure);
+            }
+            drop(running);
+            touched.extend(made);
+            if let Some(mut failure) = failure {
+                if let WorkflowError::Blocked { late, .. } = &mut failure {
+                    *late = *changed > 0;
+                }
+                return Err(failure);
             }
         }
         reporter.report(Event::PhaseFinished {
             phase,
-            changed: changed - before,
+            changed: *changed - before,
             milliseconds: millis(started),
         });
     }
-    let outcome = if changed == 0 {
+    let outcome = if *changed == 0 {
         RunOutcome::Unchanged
     } else {
         RunOutcome::Completed
     };
     Ok(Summary {
         outcome,
-        changed,
+        changed: *changed,
         join,
     })
 }
@@ -509,9 +549,28 @@ fn lanes(tasks: &[Task]) -> Vec<&[Task]> {
     groups
 }
 
-struct Done {
+/// What became of a task, to be told in its turn.
+struct Dealt {
+    action: String,
     outcome: Outcome,
+    detail: Option<String>,
+    warnings: Vec<Problem>,
+    milliseconds: u64,
     join: Option<JoinCommands>,
+    failure: Option<WorkflowError>,
+}
+
+impl Dealt {
+    fn report(&self, phase: &str, reporter: &dyn Reporter) {
+        warn(phase, &self.warnings, reporter);
+        reporter.report(Event::Action {
+            phase: phase.to_owned(),
+            action: self.action.clone(),
+            outcome: self.outcome,
+            detail: self.detail.clone(),
+            milliseconds: self.milliseconds,
+        });
+    }
 }
 
 async fn deal_with<E: Executor>(
@@ -520,18 +579,9 @@ async fn deal_with<E: Executor>(
     touched: &BTreeSet<Artefact>,
     executor: &E,
     reporter: &dyn Reporter,
-) -> Result<Done, WorkflowError> {
+) -> Dealt {
     let started = Instant::now();
     let action = task.action.to_string();
-    let report = |outcome, detail| {
-        reporter.report(Event::Action {
-            phase: phase.to_owned(),
-            action: action.clone(),
-            outcome,
-            detail,
-            milliseconds: millis(started),
-        });
-    };
     // What held at the first look still holds, unless something it hangs on was made since.
     let stale = task
         .action
@@ -543,16 +593,22 @@ async fn deal_with<E: Executor>(
     } else {
         executor.inspect(&task.action).await
     };
-    let (outcome, detail) = match seen {
+    let mut dealt = Dealt {
+        action: action.clone(),
+        outcome: Outcome::Done,
+        detail: None,
+        warnings: Vec::new(),
+        milliseconds: 0,
+        join: None,
+        failure: None,
+    };
+    match seen {
         State::Holds { .. } => {
-            report(Outcome::Held, None);
-            return Ok(Done {
-                outcome: Outcome::Held,
-                join: None,
-            });
+            dealt.outcome = Outcome::Held;
+            dealt.milliseconds = millis(started);
+            return dealt;
         }
         State::Blocked { problems, conflict } => {
-            report(Outcome::Failed, None);
             let problems = problems
                 .into_iter()
                 .map(|problem| PhaseProblem {
@@ -560,13 +616,24 @@ async fn deal_with<E: Executor>(
                     problem,
                 })
                 .collect();
-            return Err(WorkflowError::Blocked { problems, conflict });
+            dealt.outcome = Outcome::Failed;
+            dealt.milliseconds = millis(started);
+            dealt.failure = Some(WorkflowError::Blocked {
+                problems,
+                conflict,
+                late: false,
+            });
+            return dealt;
         }
-        _ if is_reading(&task.action) => (Outcome::Done, None),
-        State::Absent => (Outcome::Created, None),
-        State::Differs { diff } => (Outcome::Changed, Some(diff)),
-        State::Unknown { .. } => (Outcome::Done, None),
-    };
+        // Looking and showing is done, and makes nothing.
+        _ if is_reading(&task.action) => dealt.outcome = Outcome::Done,
+        State::Absent => dealt.outcome = Outcome::Created,
+        State::Differs { diff } => {
+            dealt.outcome = Outcome::Changed;
+            dealt.detail = Some(diff);
+        }
+        State::Unknown { .. } => dealt.outcome = Outcome::Done,
+    }
     let progress = |message: String| {
         reporter.report(Event::Progress {
             phase: phase.to_owned(),
@@ -576,24 +643,22 @@ async fn deal_with<E: Executor>(
     };
     match executor.ensure(&task.action, &progress).await {
         Ok(ensured) => {
-            warn(phase, &ensured.warnings, reporter);
-            report(outcome, detail);
-            Ok(Done {
-                outcome,
-                join: ensured.join,
-            })
+            dealt.warnings = ensured.warnings;
+            dealt.join = ensured.join;
         }
         Err(error) => {
-            report(Outcome::Failed, None);
-            let hint = error.hint();
-            Err(WorkflowError::Action {
+            dealt.outcome = Outcome::Failed;
+            dealt.detail = None;
+            dealt.failure = Some(WorkflowError::Action {
                 phase: phase.to_owned(),
                 action: action.clone(),
+                hint: error.hint(),
                 source: Box::new(error),
-                hint,
-            })
+            });
         }
     }
+    dealt.milliseconds = millis(started);
+    dealt
 }
 
 fn millis(since: Instant) -> u64 {
