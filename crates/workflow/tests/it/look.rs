@@ -1,0 +1,295 @@
+//! The first look: everything that stands in the way, at once and before the first write.
+
+use rinit_diag::{ExitCode, Hint, Problem};
+use rinit_plan::{Action, Artefact};
+use rinit_workflow::{Event, Mode, RunOutcome, State, WorkflowError, leaves};
+
+use crate::support::{
+    Double, World, file, folder, go, go_all, init, leaf, object, only, path, unit, without,
+};
+
+fn blocked(message: &str, conflict: bool) -> State {
+    State::Blocked {
+        problems: vec![Problem::new(message).with_hint("Mend it.")],
+        conflict,
+    }
+}
+
+/// Leaves out each leaf of init in turn: either nothing misses it, or the run is refused before
+/// the first write and every problem names the phase that would have made what is missing.
+#[tokio::test]
+async fn a_missing_artefact_is_told_with_the_phase_that_makes_it() {
+    let tree = init();
+    let names: Vec<String> = leaves(&tree, &rinit_workflow::Selection::default())
+        .unwrap()
+        .into_iter()
+        .map(|step| step.name)
+        .collect();
+    let mut missed = Vec::new();
+    for name in &names {
+        let double = Double::default();
+        let ran = go(&tree, &without(&[name]), Mode::Apply, &double).await;
+        let Err(error) = &ran.result else {
+            continue;
+        };
+        assert_eq!(error.exit_code(), ExitCode::Blocked, "without {name}");
+        assert_eq!(ran.outcome(), RunOutcome::Refused);
+        assert_eq!(double.ensured(), Vec::<String>::new(), "without {name}");
+        for (message, hint) in ran.problems() {
+            assert!(message.contains(", which is missing"), "{message}");
+            let phase = name.replace('/', " ");
+            assert_eq!(hint, format!("`rinit init phase {phase}` makes it"));
+        }
+        missed.push(name.as_str());
+    }
+    for needed in [
+        "certs/ca",
+        "certs/front-proxy-ca",
+        "certs/etcd-ca",
+        "kubeconfig/admin",
+        "control-plane/apiserver",
+    ] {
+        assert!(
+            missed.contains(&needed),
+            "nothing misses {needed}: {missed:?}"
+        );
+    }
+    assert!(!missed.contains(&"addon/kube-proxy"), "{missed:?}");
+}
+
+#[tokio::test]
+async fn a_missing_api_server_is_told_with_the_first_phase_that_starts_it() {
+    let double = Double::default();
+    let skip = without(&["kubelet-start", "wait-control-plane", "kubelet-finalize"]);
+    let ran = go(&init(), &skip, Mode::Apply, &double).await;
+    for (message, hint) in ran.problems() {
+        assert!(
+            message.ends_with("needs an API server that answers, which is missing"),
+            "{message}"
+        );
+        assert_eq!(hint, "`rinit init phase kubelet-start` makes it");
+    }
+    assert_eq!(double.world(), World::default());
+}
+
+#[tokio::test]
+async fn every_problem_is_told_in_plan_order_and_once() {
+    let tree = [
+        leaf("one", vec![file("/good"), file("/one"), folder("/one")]),
+        leaf("two", vec![file("/two"), unit(&["/config"]), file("/good")]),
+        leaf("three", vec![file("/config")]),
+    ];
+    let double = Double::default()
+        .answering("file /one", blocked("/one is broken", false))
+        .answering("folder /one", blocked("/one is broken", false))
+        .answering("file /two", blocked("/two is broken", false));
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(
+        ran.problems(),
+        [
+            ("one: /one is broken".to_owned(), "Mend it.".to_owned()),
+            ("two: /two is broken".to_owned(), "Mend it.".to_owned()),
+            (
+                "two: unit kubelet needs /config, which is missing".to_owned(),
+                "`rinit init phase three` makes it".to_owned()
+            ),
+        ]
+    );
+    let told: Vec<&str> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Problem { message, .. } => Some(message.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(double.world(), World::default());
+    assert!(!double.log.lock().unwrap().contains(&"prepare".to_owned()));
+    assert_eq!(
+        ran.result.unwrap_err().to_string(),
+        "3 things stand in the way; nothing was written"
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_of_another_configuration_has_its_own_exit_code() {
+    let tree = [
+        leaf("one", vec![file("/one")]),
+        leaf("two", vec![file("/two")]),
+    ];
+    for (conflict, code) in [(true, ExitCode::Conflict), (false, ExitCode::Blocked)] {
+        let double = Double::default()
+            .answering("file /one", blocked("differs", conflict))
+            .answering("file /two", blocked("is broken", false));
+        let ran = go_all(&tree, &double).await;
+        assert_eq!(ran.problems().len(), 2);
+        assert_eq!(ran.result.unwrap_err().exit_code(), code);
+    }
+}
+
+/// An authority that signs elsewhere: its action holds, and its key is not there all the same.
+#[tokio::test]
+async fn what_holds_gives_nothing_new() {
+    let certs = only(&["certs"]);
+    let ca = "certificate authority ca (/etc/kubernetes/pki/ca.crt)";
+    let external = World {
+        artefacts: [Artefact::File(path("/etc/kubernetes/pki/ca.crt"))].into(),
+        held: [ca.to_owned()].into(),
+        writes: 0,
+    };
+    let double = Double::over(external.clone());
+    let ran = go(&init(), &certs, Mode::Apply, &double).await;
+    let problems = ran.problems();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    for (message, _) in &problems {
+        assert!(
+            message.contains("needs /etc/kubernetes/pki/ca.key, which is missing"),
+            "{message}"
+        );
+    }
+    assert_eq!(double.world(), external);
+
+    // With the leaves in place nothing misses the key.
+    let mut complete = external;
+    complete.held.extend(
+        ["apiserver", "apiserver-kubelet-client"]
+            .map(|name| format!("certificate {name} (/etc/kubernetes/pki/{name}.crt)")),
+    );
+    let double = Double::over(complete);
+    let ran = go(&init(), &certs, Mode::Apply, &double).await;
+    assert_eq!(ran.outcome(), RunOutcome::Completed);
+    assert!(!double.ensured().contains(&ca.to_owned()));
+}
+
+#[tokio::test]
+async fn what_two_phases_want_is_done_once() {
+    let tree = [
+        leaf("one", vec![folder("/shared"), file("/shared/a")]),
+        leaf("two", vec![folder("/shared"), file("/shared/b")]),
+    ];
+    let double = Double::default();
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(
+        double.ensured(),
+        ["folder /shared", "file /shared/a", "file /shared/b"]
+    );
+    assert_eq!(ran.told().len(), 3);
+    // The second phase does it where the first is left out.
+    let double = Double::default();
+    go(&tree, &only(&["two"]), Mode::Apply, &double).await;
+    assert_eq!(double.ensured(), ["folder /shared", "file /shared/b"]);
+}
+
+/// A problem that shows only once something was written is no "nothing was written".
+#[tokio::test]
+async fn a_late_problem_does_not_claim_that_nothing_was_written() {
+    for conflict in [false, true] {
+        let tree = [
+            leaf("one", vec![file("/admin.conf"), unit(&["/admin.conf"])]),
+            leaf("two", vec![object("kubeadm-config", &[])]),
+        ];
+        let double = Late {
+            double: Double::default(),
+            answer: blocked("the cluster differs", conflict),
+        };
+        let recorder = crate::support::Recorder::default();
+        let options = rinit_workflow::RunOptions {
+            mode: Mode::Apply,
+            rooted: false,
+        };
+        let result = rinit_workflow::run(
+            &tree,
+            &crate::support::facts(),
+            &rinit_workflow::Selection::default(),
+            options,
+            &double,
+            &recorder,
+        )
+        .await;
+        let error = result.unwrap_err();
+        assert!(matches!(error, WorkflowError::Blocked { .. }), "{error}");
+        assert!(
+            !error.to_string().contains("nothing was written"),
+            "{error}"
+        );
+        assert_eq!(error.exit_code(), ExitCode::Failure);
+        assert_eq!(error.hint(), None);
+        let events = recorder.events();
+        assert!(
+            matches!(
+                events.last(),
+                Some(Event::RunFinished {
+                    outcome: RunOutcome::Failed,
+                    changed: 2,
+                    ..
+                })
+            ),
+            "{:?}",
+            events.last()
+        );
+    }
+}
+
+/// Answers for objects only once there is an API server.
+struct Late {
+    double: Double,
+    answer: State,
+}
+
+impl rinit_workflow::Executor for Late {
+    type Error = crate::support::DoubleError;
+
+    async fn holds(&self, artefact: &Artefact) -> rinit_workflow::Presence {
+        self.double.holds(artefact).await
+    }
+
+    async fn inspect(&self, action: &Action) -> State {
+        if !matches!(action, Action::Object { .. }) {
+            return self.double.inspect(action).await;
+        }
+        if self.double.holds(&Artefact::ApiServer).await == rinit_workflow::Presence::Present {
+            self.answer.clone()
+        } else {
+            State::Unknown {
+                reason: "the API server does not answer yet".to_owned(),
+            }
+        }
+    }
+
+    fn prepare(&self, actions: &[&Action]) {
+        self.double.prepare(actions);
+    }
+
+    async fn ensure(
+        &self,
+        action: &Action,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<rinit_workflow::Ensured, Self::Error> {
+        self.double.ensure(action, progress).await
+    }
+}
+
+/// A unit that ran at the first look is stale once one of its files was written anew.
+#[tokio::test]
+async fn what_held_is_looked_at_again_where_something_it_needs_was_made() {
+    let tree = [
+        leaf("files", vec![file("/config"), file("/other")]),
+        leaf("start", vec![unit(&["/config"])]),
+    ];
+    let whole = Double::default();
+    go_all(&tree, &whole).await.result.unwrap();
+    for (gone, looks) in [("/config", 2), ("/other", 1)] {
+        let mut world = whole.world();
+        world.artefacts.remove(&Artefact::File(path(gone)));
+        world.held.remove(&format!("file {gone}"));
+        let double = Double::over(world);
+        go_all(&tree, &double).await.result.unwrap();
+        let log = double.log.lock().unwrap();
+        let looked = log
+            .iter()
+            .filter(|line| line.starts_with("inspect unit"))
+            .count();
+        assert_eq!(looked, looks, "without {gone}: {log:?}");
+    }
+}
