@@ -36,6 +36,12 @@ pub struct CommonArguments {
     /// The configuration file, with kubeadm.k8s.io/v1beta4 documents; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Take warnings about the configuration for errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Only warn of fields that are not known, for files made for a newer kubeadm
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
     /// The address at which the API server is announced
     #[arg(long, value_name = "ADDRESS")]
     pub apiserver_advertise_address: Option<String>,
@@ -151,13 +157,15 @@ pub enum CertsCommand {
 /// How expirations are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ExpirationFormat {
-    /// kubeadm's two tables.
+    /// kubeadm's two tables, and one of the kubelet's own certificates.
     #[default]
     Text,
     /// `output.kubeadm.k8s.io/v1alpha3` as JSON.
     Json,
     /// The same as YAML.
     Yaml,
+    /// Gauges for the textfile collector of node_exporter.
+    Prometheus,
 }
 
 /// `rinit certs check-expiration`
@@ -172,6 +180,10 @@ pub struct CheckExpirationArguments {
     /// The folder of the kubeconfigs
     #[arg(long, value_name = "DIR")]
     pub kubeconfig_dir: Option<String>,
+    /// End with exit code 6 if a certificate is missing, has expired, or expires within this time:
+    /// a Go duration, also with days, such as 30d or 36h
+    #[arg(long, value_name = "DURATION")]
+    pub warn_within: Option<String>,
     /// How they are told
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ExpirationFormat,
@@ -199,7 +211,7 @@ pub struct VersionArguments {
     pub output: VersionFormat,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))

@@ -282,6 +282,8 @@ fn expirations(node: &Node, what: &str) -> Result<()> {
     let tables = |text: &str| -> Vec<String> {
         text.lines()
             .skip_while(|line| !line.starts_with("CERTIFICATE"))
+            // kubeadm has no table of the kubelet's own.
+            .take_while(|line| !line.starts_with("KUBELET"))
             .map(|line| line.trim_end().to_owned())
             .filter(|line| !line.is_empty())
             .collect()

@@ -1,10 +1,12 @@
 //! `rinit certs check-expiration`: until when each certificate is valid, as kubeadm tells it.
 //!
 //! The certificates are those of the plans of the phases `certs` and `kubeconfig`, so there is no
-//! second list of them. `kubelet.conf` has no row, as with kubeadm: the kubelet renews it by itself.
+//! second list of them. What the kubelet renews by itself stands in a list of its own, since
+//! kubeadm has no row for it.
 
 mod duration;
 mod print;
+mod prometheus;
 
 use std::time::Duration;
 
@@ -28,6 +30,49 @@ pub struct ExpirationReport {
     pub certificates: Vec<Row>,
     /// Certificate authorities, sorted by name.
     pub authorities: Vec<Row>,
+    /// What the kubelet of this node shows to the API server and to its clients, where it is there.
+    pub kubelet: Vec<Row>,
+}
+
+/// What sort of a certificate a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A pair of files in the certificates folder.
+    Leaf,
+    /// The client certificate in a kubeconfig.
+    Kubeconfig,
+    /// An authority.
+    Authority,
+    /// The kubelet's own client certificate.
+    KubeletClient,
+    /// The kubelet's own serving certificate.
+    KubeletServer,
+}
+
+impl Kind {
+    /// Its name for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leaf => "leaf",
+            Self::Kubeconfig => "kubeconfig",
+            Self::Authority => "authority",
+            Self::KubeletClient => "kubelet-client",
+            Self::KubeletServer => "kubelet-server",
+        }
+    }
+}
+
+/// Which certificate of an authority's file has signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// Its position in the file, from 1.
+    pub position: usize,
+    /// How many the file has.
+    pub of: usize,
+    /// Whom it names.
+    pub subject: String,
+    /// Its last second.
+    pub not_after: Timestamp,
 }
 
 /// A certificate in the report.
@@ -35,12 +80,18 @@ pub struct ExpirationReport {
 pub struct Row {
     /// kubeadm's name for it: `apiserver`, `admin.conf`, `etcd-ca`.
     pub name: String,
+    /// What sort of a certificate it is.
+    pub kind: Kind,
     /// The file it is in.
     pub path: LogicalPath,
     /// Who signed it; none for an authority.
     pub signer: Option<CaId>,
     /// What was found.
     pub state: State,
+    /// Which certificate in the file of its authority has signed it.
+    pub signed_by: Option<SignedBy>,
+    /// Why none of them has, where it can be told.
+    pub unsigned: Option<String>,
     /// Whether its authority, or it as one, has no key here, so that it cannot be renewed here.
     pub externally_managed: bool,
     /// Whether nothing is amiss where it is missing.
@@ -73,6 +124,7 @@ impl ExpirationReport {
         let mut report = Self {
             certificates: Vec::new(),
             authorities: Vec::new(),
+            kubelet: Vec::new(),
         };
         for action in actions {
             match action {
@@ -81,8 +133,11 @@ impl ExpirationReport {
                 }
                 Action::Certificate(spec) => report.certificates.push(leaf(spec, read, now)),
                 Action::Kubeconfig(spec) if spec.rotated.is_none() => {
-                    report.certificates.push(kubeconfig(spec, read, now));
+                    report
+                        .certificates
+                        .push(kubeconfig(spec, Kind::Kubeconfig, read, now));
                 }
+                Action::Kubeconfig(spec) => report.kubelet.extend(kubelet(spec, read, now)),
                 _ => {}
             }
         }
@@ -97,17 +152,36 @@ impl ExpirationReport {
 
     /// Every row.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.certificates.iter().chain(&self.authorities)
+        self.certificates
+            .iter()
+            .chain(&self.authorities)
+            .chain(&self.kubelet)
     }
 
-    /// What stands in the way of a full report.
+    /// What stands in the way of a full report, and what its authority has not signed.
     pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for row in self.rows() {
+            if let State::Unreadable(reason) = &row.state {
+                problems.push(Problem::new(format!("{}: {reason}", row.path)));
+            }
+            if let Some(reason) = &row.unsigned {
+                problems.push(
+                    Problem::new(format!("{}: {reason}", row.path)).with_hint(format!(
+                        "Make it anew with `rinit certs renew {}`.",
+                        row.name
+                    )),
+                );
+            }
+        }
+        problems
+    }
+
+    /// Whether an authority's file has several certificates, so that the name of the authority
+    /// does not tell which of them has signed.
+    pub fn has_bundles(&self) -> bool {
         self.rows()
-            .filter_map(|row| match &row.state {
-                State::Unreadable(reason) => Some(Problem::new(format!("{}: {reason}", row.path))),
-                State::Missing | State::Present { .. } => None,
-            })
-            .collect()
+            .any(|row| row.signed_by.as_ref().is_some_and(|signed| signed.of > 1))
     }
 
     /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, has expired, or expires
@@ -130,61 +204,154 @@ impl ExpirationReport {
 }
 
 fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
-    let state = state(read(&spec.certificate), now);
+    let (state, _) = state(read(&spec.certificate), now);
     let externally_managed = state != State::Missing && is_absent(&spec.key, read);
     Row {
         name: spec.id.name().to_owned(),
+        kind: Kind::Authority,
         path: spec.certificate.clone(),
         signer: None,
         state,
+        signed_by: None,
+        unsigned: None,
         externally_managed,
         optional: false,
     }
 }
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
-    let state = state(read(&spec.certificate), now);
+    let (state, chain) = state(read(&spec.certificate), now);
+    let (signed_by, unsigned) = signature(&chain, &spec.signer, read);
     Row {
         name: spec.name.clone(),
+        kind: Kind::Leaf,
         path: spec.certificate.clone(),
         signer: Some(spec.signer.id),
         externally_managed: is_external(&state, &spec.signer, read),
         state,
+        signed_by,
+        unsigned,
         optional: false,
     }
 }
 
-fn kubeconfig(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
-    let state = match read(&spec.path) {
+fn kubeconfig(spec: &KubeconfigSpec, kind: Kind, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
+    let mut path = spec.path.clone();
+    let (state, chain) = match read(&spec.path) {
         Ok(Some(text)) => match client_certificate(&spec.path, &text, read) {
-            Ok(certificate) => state(Ok(Some(certificate)), now),
-            Err(reason) => State::Unreadable(reason),
+            Ok((file, certificate)) => {
+                if let Some(file) = file {
+                    path = file;
+                }
+                state(Ok(Some(certificate)), now)
+            }
+            Err(reason) => (State::Unreadable(reason), Vec::new()),
         },
-        Ok(None) => State::Missing,
-        Err(reason) => State::Unreadable(reason),
+        Ok(None) => (State::Missing, Vec::new()),
+        Err(reason) => (State::Unreadable(reason), Vec::new()),
     };
+    let (signed_by, unsigned) = signature(&chain, &spec.signer, read);
     Row {
         name: spec.name.clone(),
-        path: spec.path.clone(),
+        kind,
+        path: if kind == Kind::KubeletClient {
+            path
+        } else {
+            spec.path.clone()
+        },
         signer: Some(spec.signer.id),
         externally_managed: is_external(&state, &spec.signer, read),
         state,
+        signed_by,
+        unsigned,
         // It opens a locked cluster; careful administrators take it off the node.
         optional: spec.name == "super-admin.conf",
     }
 }
 
+/// The kubelet's client certificate, in its kubeconfig or in the file that this names, and its
+/// serving certificate: signed by the cluster where it has one, else by itself.
+fn kubelet(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Vec<Row> {
+    let mut rows = vec![kubeconfig(spec, Kind::KubeletClient, read, now)];
+    rows.retain(|row| row.state != State::Missing);
+    let Some(current) = &spec.rotated else {
+        return rows;
+    };
+    let folder = current.parent();
+    for (file, signed) in [("kubelet-server-current.pem", true), ("kubelet.crt", false)] {
+        let path = folder.join(file);
+        let (state, chain) = state(read(&path), now);
+        if state == State::Missing {
+            continue;
+        }
+        let (signed_by, unsigned) = if signed {
+            signature(&chain, &spec.signer, read)
+        } else {
+            (None, None)
+        };
+        rows.push(Row {
+            name: "kubelet-server".to_owned(),
+            kind: Kind::KubeletServer,
+            path,
+            signer: signed.then_some(spec.signer.id),
+            state,
+            signed_by,
+            unsigned,
+            externally_managed: false,
+            optional: true,
+        });
+        break;
+    }
+    rows
+}
+
+/// Which certificate of the signer's file has signed, or why none has.
+fn signature(
+    leaf: &[Certificate],
+    signer: &Signer,
+    read: &mut ReadFile<'_>,
+) -> (Option<SignedBy>, Option<String>) {
+    if leaf.is_empty() {
+        return (None, None);
+    }
+    // An authority that is missing or cannot be read has a row of its own that says so.
+    let Ok(Some(pem)) = read(&signer.certificate) else {
+        return (None, None);
+    };
+    let Ok(authority) = Certificate::read_all(&pem) else {
+        return (None, None);
+    };
+    match rinit_pki::chain(leaf, &authority) {
+        Ok(index) => {
+            let signed_by = SignedBy {
+                position: index + 1,
+                of: authority.len(),
+                subject: authority[index].subject.to_string(),
+                not_after: authority[index].validity.not_after,
+            };
+            (Some(signed_by), None)
+        }
+        Err(fault) => (
+            None,
+            Some(format!(
+                "it is not signed by {}: {fault}",
+                signer.certificate
+            )),
+        ),
+    }
+}
+
 /// The client certificate of a kubeconfig's current user, wherever it is. (kubeadm takes none but
-/// an embedded one.)
+/// an embedded one.) With it the file, where it is in one.
 fn client_certificate(
     path: &LogicalPath,
     text: &[u8],
     read: &mut ReadFile<'_>,
-) -> Result<Vec<u8>, String> {
+) -> Result<(Option<LogicalPath>, Vec<u8>), String> {
     let text = std::str::from_utf8(text).map_err(|_| "the kubeconfig is not UTF-8".to_owned())?;
     let context = CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))?;
     match context.client_certificate {
-        Some(Source::Data(data)) => Ok(data.expose().clone()),
+        Some(Source::Data(data)) => Ok((None, data.expose().clone())),
         Some(Source::File(file)) => {
             // A relative file lies beside the kubeconfig.
             let absolute = if file.starts_with('/') {
@@ -193,7 +360,9 @@ fn client_certificate(
                 format!("{}/{file}", path.parent())
             };
             let file = LogicalPath::parse(&absolute).map_err(|error| error.to_string())?;
-            read(&file)?.ok_or_else(|| format!("the client certificate {file} does not exist"))
+            let pem = read(&file)?
+                .ok_or_else(|| format!("the client certificate {file} does not exist"))?;
+            Ok((Some(file), pem))
         }
         None => Err("the current user has no client certificate".to_owned()),
     }
@@ -211,21 +380,25 @@ fn is_absent(path: &LogicalPath, read: &mut ReadFile<'_>) -> bool {
     matches!(read(path), Ok(None))
 }
 
-fn state(pem: Result<Option<Vec<u8>>, String>, now: Timestamp) -> State {
+/// What is to say of a file, and the certificates in it.
+fn state(pem: Result<Option<Vec<u8>>, String>, now: Timestamp) -> (State, Vec<Certificate>) {
     let pem = match pem {
         Ok(Some(pem)) => pem,
-        Ok(None) => return State::Missing,
-        Err(reason) => return State::Unreadable(reason),
+        Ok(None) => return (State::Missing, Vec::new()),
+        Err(reason) => return (State::Unreadable(reason), Vec::new()),
     };
     match Certificate::read_all(&pem) {
-        // The first is the leaf, and of an authority's chain the one that signs.
-        Ok(certificates) => certificates.first().map_or(State::Missing, |certificate| {
-            let not_after = certificate.validity.not_after;
-            State::Present {
-                not_after,
-                residual_seconds: not_after.duration_since(now).as_secs(),
-            }
-        }),
-        Err(error) => State::Unreadable(error.to_string()),
+        Ok(certificates) => {
+            // The first is the leaf, and of an authority's chain the one that signs.
+            let state = certificates.first().map_or(State::Missing, |certificate| {
+                let not_after = certificate.validity.not_after;
+                State::Present {
+                    not_after,
+                    residual_seconds: not_after.duration_since(now).as_secs(),
+                }
+            });
+            (state, certificates)
+        }
+        Err(error) => (State::Unreadable(error.to_string()), Vec::new()),
     }
 }

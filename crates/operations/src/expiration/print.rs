@@ -8,10 +8,12 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use tabwriter::TabWriter;
 
 use super::duration::human;
-use super::{ExpirationReport, Row, State};
+use super::{ExpirationReport, Kind, Row, SignedBy, State};
 
 impl ExpirationReport {
-    /// Two tables with an empty line between them.
+    /// kubeadm's two tables, below them one of the kubelet's own certificates, and where the file of
+    /// an authority has several certificates, one that tells which of them has signed what; an empty
+    /// line between them.
     ///
     /// A row that has no certificate begins with `!MISSING!` or, where kubeadm would give up,
     /// `!UNREADABLE!`; why, is in [`ExpirationReport::problems`].
@@ -24,7 +26,36 @@ impl ExpirationReport {
             "CERTIFICATE AUTHORITY\tEXPIRES\tRESIDUAL TIME\tEXTERNALLY MANAGED",
             &self.authorities,
         );
-        format!("{certificates}\n{authorities}")
+        let mut text = format!("{certificates}\n{authorities}");
+        if !self.kubelet.is_empty() {
+            text.push('\n');
+            text.push_str(&table(
+                "KUBELET CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED",
+                &self.kubelet,
+            ));
+        }
+        if self.has_bundles() {
+            text.push('\n');
+            text.push_str(&self.signatures());
+        }
+        text
+    }
+
+    /// Which certificate of which authority's file has signed what.
+    fn signatures(&self) -> String {
+        let rows = self.rows().filter_map(|row| {
+            let signed = row.signed_by.as_ref()?;
+            let signer = row.signer?;
+            Some(format!(
+                "{}\t{signer}\t{} of {}\t{}\t{}",
+                row.name,
+                signed.position,
+                signed.of,
+                signed.not_after.strftime(DATE),
+                signed.subject,
+            ))
+        });
+        align("SIGNED\tCERTIFICATE AUTHORITY\tBY\tEXPIRES\tSUBJECT", rows)
     }
 
     /// The kind `CertificateExpirationInfo` of `output.kubeadm.k8s.io/v1alpha3` as JSON, indented
@@ -45,11 +76,19 @@ impl ExpirationReport {
     }
 }
 
+/// How kubeadm writes a date.
+const DATE: &str = "%b %d, %Y %H:%M UTC";
+
 fn table(header: &str, rows: &[Row]) -> String {
+    align(header, rows.iter().map(line))
+}
+
+/// Lines of cells that tabulators end, as columns.
+fn align(header: &str, lines: impl Iterator<Item = String>) -> String {
     let mut writer = TabWriter::new(Vec::new()).minwidth(10).padding(3);
     let mut text = format!("{header}\n");
-    for row in rows {
-        text.push_str(&line(row));
+    for line in lines {
+        text.push_str(&line);
         text.push('\n');
     }
     // Writing to memory does not fail.
@@ -58,7 +97,12 @@ fn table(header: &str, rows: &[Row]) -> String {
 }
 
 fn line(row: &Row) -> String {
-    let signer = row.signer.map(|signer| format!("{signer}\t"));
+    let signer = match (row.kind, row.signer) {
+        (Kind::Authority, _) => None,
+        // The kubelet signs its own serving certificate unless it is told to ask for one.
+        (_, None) => Some("<itself>\t".to_owned()),
+        (_, Some(signer)) => Some(format!("{signer}\t")),
+    };
     let signer = signer.as_deref();
     let mark = match &row.state {
         State::Present {
@@ -68,7 +112,7 @@ fn line(row: &Row) -> String {
             return format!(
                 "{}\t{}\t{}\t{}{:<8}",
                 row.name,
-                not_after.strftime("%b %d, %Y %H:%M UTC"),
+                not_after.strftime(DATE),
                 human(*residual_seconds),
                 signer.unwrap_or_default(),
                 if row.externally_managed { "yes" } else { "no" },
@@ -88,6 +132,9 @@ struct Output<'a> {
     api_version: &'static str,
     certificates: Vec<Item<'a>>,
     certificate_authorities: Vec<Item<'a>>,
+    /// Not a field of kubeadm.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kubelet_certificates: Vec<Item<'a>>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +150,29 @@ struct Item<'a> {
     /// Not a field of kubeadm, which fails as a whole then.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
+    /// Not a field of kubeadm: which certificate of a file with several has signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<Signed<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signed<'a> {
+    position: usize,
+    of: usize,
+    subject: &'a str,
+    expiration_date: String,
+}
+
+impl<'a> Signed<'a> {
+    fn of(signed: &'a SignedBy) -> Self {
+        Self {
+            position: signed.position,
+            of: signed.of,
+            subject: &signed.subject,
+            expiration_date: signed.not_after.to_string(),
+        }
+    }
 }
 
 impl<'a> Output<'a> {
@@ -112,6 +182,7 @@ impl<'a> Output<'a> {
             api_version: "output.kubeadm.k8s.io/v1alpha3",
             certificates: report.certificates.iter().map(Item::of).collect(),
             certificate_authorities: report.authorities.iter().map(Item::of).collect(),
+            kubelet_certificates: report.kubelet.iter().map(Item::of).collect(),
         }
     }
 }
@@ -142,6 +213,11 @@ impl<'a> Item<'a> {
                 State::Unreadable(reason) => Some(reason),
                 State::Present { .. } | State::Missing => None,
             },
+            signed_by: row
+                .signed_by
+                .as_ref()
+                .filter(|signed| signed.of > 1)
+                .map(Signed::of),
         }
     }
 }

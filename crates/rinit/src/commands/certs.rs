@@ -1,5 +1,7 @@
 //! `rinit certs …`
 
+use std::time::Duration;
+
 use rinit_cli::{CheckExpirationArguments, ExpirationFormat, GlobalArguments};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Overrides;
@@ -21,6 +23,13 @@ pub(crate) async fn check_expiration(
     global: &GlobalArguments,
     arguments: &CheckExpirationArguments,
 ) -> ExitCode {
+    let within = match arguments.warn_within.as_deref().map(duration).transpose() {
+        Ok(within) => within,
+        Err(reason) => {
+            printer::error(&format!("--warn-within: {reason}"), None);
+            return ExitCode::Usage;
+        }
+    };
     let documents = match settings::documents(arguments.config.as_deref()) {
         Ok(documents) => documents,
         Err(error) => return refuse(error),
@@ -81,6 +90,51 @@ pub(crate) async fn check_expiration(
         ExpirationFormat::Text => report.to_text(),
         ExpirationFormat::Json => report.to_json(),
         ExpirationFormat::Yaml => report.to_yaml(),
+        ExpirationFormat::Prometheus => report.to_prometheus(),
     });
-    ExitCode::Success
+    match within {
+        Some(within) => report.worst(within),
+        None => ExitCode::Success,
+    }
+}
+
+/// A duration as Go writes them, with days in front: `30d`, `1d12h`, `90m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    const DAY: u64 = 24 * 60 * 60;
+    let wrong = || "it must be a duration such as 30d, 36h or 1h30m".to_owned();
+    let (days, rest) = text.split_once('d').unwrap_or(("0", text));
+    let days: u64 = days.parse().map_err(|_| wrong())?;
+    let days = days.checked_mul(DAY).ok_or_else(wrong)?;
+    let rest = if rest.is_empty() && text.contains('d') {
+        Duration::ZERO
+    } else {
+        rest.parse::<rinit_config::GoDuration>()
+            .ok()
+            .and_then(rinit_config::GoDuration::to_std)
+            .ok_or_else(wrong)?
+    };
+    Duration::from_secs(days)
+        .checked_add(rest)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_days_and_what_go_reads() {
+        const HOUR: u64 = 3600;
+        for (text, seconds) in [
+            ("30d", 30 * 24 * HOUR),
+            ("1d12h", 36 * HOUR),
+            ("90m", HOUR + HOUR / 2),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "d", "30", "-1h", "1dd", "99999999999999999999d", "1w"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }
