@@ -60,7 +60,7 @@ impl Apply {
                 let seconds = started.elapsed().as_secs();
                 progress(format!("waiting for {component} since {seconds} s: {last}"));
                 for cause in causes {
-                    progress(format!("  it may be that {}", cause.message));
+                    progress(format!("  likely: {}", cause.message));
                 }
             }
             tokio::time::sleep(PAUSE).await;

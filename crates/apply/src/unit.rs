@@ -30,9 +30,10 @@ impl Apply {
         if spec.only_if_running && !unit.is_active() {
             return Ok(State::HOLDS);
         }
+        let files = [spec.files.as_slice(), spec.watched.as_slice()].concat();
         if self
             .host
-            .unit_started_after(system, spec.name, &spec.files)
+            .unit_started_after(system, spec.name, &files)
             .await?
         {
             return Ok(State::HOLDS);

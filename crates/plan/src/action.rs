@@ -161,8 +161,13 @@ pub enum PullPolicy {
 pub struct UnitSpec {
     /// The name without its suffix, such as `kubelet`.
     pub name: &'static str,
-    /// Files that it reads when it starts.
+    /// Files that it reads when it starts, and needs.
     pub files: Vec<LogicalPath>,
+    /// Files that it reads while it runs, if they are there: the static pods. A kubelet that has
+    /// never reached an API server does not replace a static pod that keeps crashing; one that is
+    /// started again does (seen with 1.37).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<LogicalPath>,
     /// Whether the files are only worth a restart where a unit runs at all.
     pub only_if_running: bool,
 }
@@ -382,6 +387,15 @@ impl Action {
                 needs
             }
         }
+    }
+
+    /// What may make this hold no longer when it changes: what it needs, and what it watches.
+    pub fn hangs_on(&self) -> Vec<Artefact> {
+        let mut artefacts = self.needs();
+        if let Self::Unit(spec) = self {
+            artefacts.extend(spec.watched.iter().cloned().map(Artefact::File));
+        }
+        artefacts
     }
 
     /// What is there once this holds.

@@ -208,13 +208,22 @@ fn report_error(error: &WorkflowError, reporter: &dyn Reporter) {
         }
         return;
     }
-    let phase = match error {
-        WorkflowError::Action { phase, .. } => Some(phase.clone()),
-        _ => None,
+    // The phase has a field of its own in the event.
+    let (phase, message) = match error {
+        WorkflowError::Action {
+            phase,
+            action,
+            source,
+            ..
+        } => (
+            Some(phase.clone()),
+            format!("{action}: {}", chain(source.as_ref())),
+        ),
+        other => (None, chain(other)),
     };
     reporter.report(Event::Problem {
         phase,
-        message: chain(error),
+        message,
         hint: error.hint(),
     });
 }
@@ -585,7 +594,7 @@ async fn deal_with<E: Executor>(
     // What held at the first look still holds, unless something it hangs on was made since.
     let stale = task
         .action
-        .needs()
+        .hangs_on()
         .iter()
         .any(|need| touched.contains(need));
     let seen = if task.seen.holds() && !stale {

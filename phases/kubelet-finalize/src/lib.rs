@@ -43,6 +43,7 @@ fn plan(facts: &Facts) -> Plan {
         Action::Unit(UnitSpec {
             name: "kubelet",
             files: vec![kubeconfig],
+            watched: Vec::new(),
             only_if_running: true,
         }),
     ])

@@ -5,7 +5,7 @@
 
 mod flags;
 
-use rinit_facts::{Facts, Patch, PatchTarget, PatchType};
+use rinit_facts::{Etcd, Facts, Patch, PatchTarget, PatchType};
 use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
 use rinit_plan::{Action, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, UnitSpec};
@@ -46,6 +46,7 @@ fn plan(facts: &Facts) -> Plan {
             .map(|file| file.path.clone())
             .chain([paths.kubeconfig("kubelet.conf")])
             .collect(),
+        watched: static_pods(facts),
         only_if_running: false,
     });
     let folder = Action::Directory(DirectorySpec {
@@ -115,4 +116,17 @@ fn ambiguous_runtime(facts: &Facts) -> Option<Action> {
             facts.node.cri_socket
         )),
     })
+}
+
+/// The manifests of the static pods that this node runs.
+fn static_pods(facts: &Facts) -> Vec<LogicalPath> {
+    let etcd = matches!(facts.etcd, Etcd::Local(_)).then_some("etcd");
+    etcd.into_iter()
+        .chain([
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+        ])
+        .map(|component| facts.paths.manifest(component))
+        .collect()
 }

@@ -9,6 +9,7 @@ mod lines;
 use std::path::Path;
 
 use rinit_diag::Problem;
+use rinit_plan::LogicalPath;
 
 use crate::{ContainerState, Host, InitSystem, Runtime, UnitState};
 
@@ -75,7 +76,7 @@ impl Host {
                 .await
                 .unwrap_or_default();
         }
-        match ask_runtime(socket, components).await {
+        match self.ask_runtime(socket, components).await {
             Ok(components) => evidence.components = components,
             Err(error) => evidence.runtime_problem = Some(Problem::from_error(&error)),
         }
@@ -93,44 +94,59 @@ impl Host {
         let evidence = self.gather_evidence(init_system, unit, socket, components);
         judge(&evidence.await)
     }
-}
 
-async fn ask_runtime(socket: &str, components: &[&str]) -> crate::Result<Vec<ComponentEvidence>> {
-    let runtime = Runtime::connect(socket).await?;
-    let containers = runtime.containers().await?;
-    let mut found = Vec::new();
-    for name in components {
-        // Newest first.
-        let own: Vec<_> = containers
-            .iter()
-            .filter(|container| container.name == *name && container.namespace == "kube-system")
-            .collect();
-        let mut evidence = ComponentEvidence {
-            name: (*name).to_owned(),
-            exists: !own.is_empty(),
-            ..ComponentEvidence::default()
-        };
-        if let Some(newest) = own.first() {
-            evidence.running = newest.state == ContainerState::Running;
-            evidence.restarts = newest.attempt;
-        }
-        let ended = own
-            .iter()
-            .find(|container| container.state == ContainerState::Exited);
-        if let Some(container) = ended.or(own.first()) {
-            let status = runtime.container_status(&container.id).await?;
-            evidence.container.clone_from(&container.id);
-            if container.state == ContainerState::Exited {
-                evidence.exit_code = Some(status.exit_code);
+    async fn ask_runtime(
+        &self,
+        socket: &str,
+        components: &[&str],
+    ) -> crate::Result<Vec<ComponentEvidence>> {
+        let runtime = Runtime::connect(socket).await?;
+        let containers = runtime.containers().await?;
+        let mut found = Vec::new();
+        for name in components {
+            let since = self.manifest_written(name);
+            // Newest first. What an earlier manifest led to says nothing about this one.
+            let own: Vec<_> = containers
+                .iter()
+                .filter(|container| container.name == *name && container.namespace == "kube-system")
+                .filter(|container| i128::from(container.created_at) >= since)
+                .collect();
+            let mut evidence = ComponentEvidence {
+                name: (*name).to_owned(),
+                exists: !own.is_empty(),
+                ..ComponentEvidence::default()
+            };
+            if let Some(newest) = own.first() {
+                evidence.running = newest.state == ContainerState::Running;
+                evidence.restarts = newest.attempt;
             }
-            evidence.reason = status.reason;
-            evidence.log = crate::files::read_end(Path::new(&status.log_path), LOG_BYTES)
-                .ok()
-                .flatten()
-                .map(|bytes| lines::container_text(&String::from_utf8_lossy(&bytes)))
-                .unwrap_or_default();
+            let ended = own
+                .iter()
+                .find(|container| container.state == ContainerState::Exited);
+            if let Some(container) = ended.or(own.first()) {
+                let status = runtime.container_status(&container.id).await?;
+                evidence.container.clone_from(&container.id);
+                if container.state == ContainerState::Exited {
+                    evidence.exit_code = Some(status.exit_code);
+                }
+                evidence.reason = status.reason;
+                evidence.log = crate::files::read_end(Path::new(&status.log_path), LOG_BYTES)
+                    .ok()
+                    .flatten()
+                    .map(|bytes| lines::container_text(&String::from_utf8_lossy(&bytes)))
+                    .unwrap_or_default();
+            }
+            found.push(evidence);
         }
-        found.push(evidence);
+        Ok(found)
     }
-    Ok(found)
+
+    /// When the manifest of a static pod was last written, in nanoseconds since 1970; 0 if it
+    /// cannot be told.
+    fn manifest_written(&self, component: &str) -> i128 {
+        LogicalPath::parse(&format!("/etc/kubernetes/manifests/{component}.yaml"))
+            .ok()
+            .and_then(|path| self.info(&path).ok().flatten())
+            .map_or(0, |info| info.modified.as_nanosecond())
+    }
 }
