@@ -14,6 +14,7 @@ mod record;
 mod scenarios;
 mod shell;
 mod test;
+mod tidy;
 mod up;
 
 use std::path::PathBuf;
@@ -104,6 +105,8 @@ enum Task {
         #[arg(long, default_value = "minimal")]
         case: String,
     },
+    /// Check the house rules that no compiler keeps.
+    Tidy,
     /// The way into nodes; used by the other tasks.
     #[command(hide = true)]
     Inside {
@@ -216,6 +219,7 @@ fn run(task: Task) -> Result<ExitCode> {
             record::record(&kubernetes, &case)?;
         }
         Task::Down { name, all } => up::down(name.as_deref(), all)?,
+        Task::Tidy => tidy::tidy()?,
         Task::Test {
             kubernetes,
             only,

@@ -25,6 +25,7 @@ enum Work {
 /// The stages before the scenarios.
 const CARGO_STAGES: &[(&str, &[&str])] = &[
     ("fmt", &["fmt", "--all", "--check"]),
+    ("tidy", &["xtask", "tidy"]),
     (
         "clippy",
         &[
