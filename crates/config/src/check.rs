@@ -38,6 +38,20 @@ pub(crate) fn document(
     Walk { options, findings }.object(root, schema, "", &TYPE_META);
 }
 
+/// Checks a timeout that an older version has elsewhere.
+pub(crate) fn timeout(entry: &crate::tree::Entry, findings: &mut Findings) {
+    Walk {
+        options: ReadOptions::default(),
+        findings,
+    }
+    .value(
+        &entry.value,
+        &Shape::Duration,
+        Format::Free,
+        &join("timeouts", &entry.key),
+    );
+}
+
 struct Walk<'findings> {
     options: ReadOptions,
     findings: &'findings mut Findings,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::check;
+use crate::component_fields;
 use crate::finding::{Finding, Findings, Severity};
 use crate::nearest::nearest;
 use crate::rules;
 use crate::schema::{ObjectSchema, Typed};
 use crate::source::{Place, Source, SourceDocument, Span};
-use crate::tree::{self, Node};
+use crate::tree::{self, Entry, Node};
+use crate::v1beta3;
 use crate::v1beta4::{
     ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
     UpgradeConfiguration,
@@ -23,7 +25,7 @@ const KUBELET: (&str, &str) = ("kubelet.config.k8s.io/v1beta1", "KubeletConfigur
 const KUBE_PROXY: (&str, &str) = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration");
 
 /// The kinds of kubeadm's group with their fields.
-const KINDS: [(&str, &ObjectSchema); 5] = [
+pub(crate) const KINDS: [(&str, &ObjectSchema); 5] = [
     ("InitConfiguration", InitConfiguration::SCHEMA),
     ("ClusterConfiguration", ClusterConfiguration::SCHEMA),
     ("JoinConfiguration", JoinConfiguration::SCHEMA),
@@ -32,13 +34,12 @@ const KINDS: [(&str, &ObjectSchema); 5] = [
 ];
 
 /// The last minor of kubeadm that converts an older version of its documents.
-const OLDER_VERSIONS: [(&str, &str); 6] = [
+const OLDER_VERSIONS: [(&str, &str); 5] = [
     ("v1alpha1", "1.11"),
     ("v1alpha2", "1.12"),
     ("v1alpha3", "1.14"),
     ("v1beta1", "1.15"),
     ("v1beta2", "1.22"),
-    ("v1beta3", "1.36"),
 ];
 
 /// More than this is refused: it is no configuration, and etcd could not store it.
@@ -122,15 +123,19 @@ pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Docum
         });
     }
     let mut seen = Vec::new();
+    let mut timeouts = Vec::new();
     for root in &roots {
-        if let Some(document) = identify(root, &mut seen, options, &mut findings) {
+        let document = identify(root, &mut seen, &mut timeouts, options, &mut findings);
+        if let Some(document) = document {
             findings.source_mut().documents.push(document);
         }
     }
     if findings.has_errors() {
         return Err(findings);
     }
-    assemble(findings)
+    let mut documents = assemble(findings)?;
+    place_timeouts(&mut documents, &timeouts);
+    Ok(documents)
 }
 
 fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
@@ -178,6 +183,7 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<
 fn identify(
     root: &Arc<Node>,
     seen: &mut Vec<(String, Place)>,
+    timeouts: &mut Vec<(&'static str, Entry)>,
     options: ReadOptions,
     findings: &mut Findings,
 ) -> Option<SourceDocument> {
@@ -209,6 +215,7 @@ fn identify(
     if (api_version.as_str(), kind.as_str()) == KUBELET
         || (api_version.as_str(), kind.as_str()) == KUBE_PROXY
     {
+        component_fields::document(root, &kind, findings);
         return Some(document);
     }
     if api_version == API_VERSION
@@ -218,8 +225,72 @@ fn identify(
         rules::document(root, &kind, findings);
         return Some(document);
     }
+    if api_version == v1beta3::API_VERSION
+        && v1beta3::has(&kind)
+        && let Some((name, schema)) = KINDS.iter().find(|(name, _)| *name == kind)
+    {
+        return Some(older(root, name, schema, timeouts, options, findings));
+    }
     foreign(root, &api_version, &kind, findings);
     None
+}
+
+/// A document of v1beta3, converted and checked as one of v1beta4.
+fn older(
+    root: &Arc<Node>,
+    kind: &'static str,
+    schema: &'static ObjectSchema,
+    timeouts: &mut Vec<(&'static str, Entry)>,
+    options: ReadOptions,
+    findings: &mut Findings,
+) -> SourceDocument {
+    let span = root.get("apiVersion").map_or(root.span, |node| node.span);
+    let message = format!("{} is read as {API_VERSION}", v1beta3::API_VERSION);
+    findings.push(
+        Finding::new(Severity::Warning, span, &message)
+            .with_path("apiVersion")
+            .with_hint("`rinit config migrate --old-config FILE` writes it as v1beta4"),
+    );
+    let converted = v1beta3::convert(root, kind, options, findings);
+    if let Some(timeout) = converted.timeout {
+        check::timeout(&timeout, findings);
+        timeouts.push((kind, timeout));
+    }
+    check::document(&converted.root, schema, options, findings);
+    rules::document(&converted.root, kind, findings);
+    SourceDocument {
+        kind: kind.to_owned(),
+        root: converted.root,
+    }
+}
+
+/// Puts the timeouts of v1beta3 where v1beta4 has them: that of the control plane belongs to the
+/// node, whether it begins the cluster or joins it.
+fn place_timeouts(documents: &mut Documents, timeouts: &[(&'static str, Entry)]) {
+    for (kind, entry) in timeouts {
+        let Some(duration) = entry.value.text().and_then(|text| text.parse().ok()) else {
+            continue;
+        };
+        if *kind == "JoinConfiguration" {
+            if let Some(join) = &mut documents.join {
+                join.timeouts.get_or_insert_default().discovery = Some(duration);
+            }
+            continue;
+        }
+        documents
+            .init
+            .get_or_insert_default()
+            .timeouts
+            .get_or_insert_default()
+            .control_plane_component_health_check
+            .get_or_insert(duration);
+        if let Some(join) = &mut documents.join {
+            join.timeouts
+                .get_or_insert_default()
+                .control_plane_component_health_check
+                .get_or_insert(duration);
+        }
+    }
 }
 
 fn type_field(root: &Node, name: &str, findings: &mut Findings) -> Option<String> {

@@ -134,6 +134,16 @@ impl Findings {
         self.left_out = true;
     }
 
+    /// The same with every warning as an error, for those who want none.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        for finding in &mut self.list {
+            finding.severity = Severity::Error;
+        }
+        self.counts = [self.counts[0] + self.counts[1], 0];
+        self
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

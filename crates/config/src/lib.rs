@@ -14,10 +14,13 @@
 //! ```
 
 mod check;
+mod component_fields;
+mod defaults;
 mod documents;
 mod duration;
 mod finding;
 mod format;
+mod json_schema;
 mod mask;
 mod nearest;
 mod rules;
@@ -27,12 +30,15 @@ mod secret;
 mod source;
 mod timestamp;
 mod tree;
+mod v1beta3;
 pub mod v1beta4;
 
+pub use defaults::{Surroundings, complete, exposed};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse};
 pub use duration::{GoDuration, NotADuration};
 pub use finding::{Finding, Findings, Severity};
 pub use format::{Count, Format};
+pub use json_schema::json_schema;
 pub use secret::{BootstrapToken, CertificateKey, WITHHELD};
 pub use source::{Place, Source};
 pub use timestamp::Timestamp;

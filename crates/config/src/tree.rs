@@ -50,6 +50,24 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// A node that no parser made.
+    pub(crate) fn new(span: Span, kind: NodeKind) -> Self {
+        Self {
+            span,
+            kind,
+            weight: 1,
+        }
+    }
+
+    /// Another value at the same place.
+    pub(crate) fn with_kind(&self, kind: NodeKind) -> Self {
+        Self {
+            span: self.span,
+            kind,
+            weight: self.weight,
+        }
+    }
+
     pub(crate) fn entries(&self) -> Option<&[Entry]> {
         match &self.kind {
             NodeKind::Map(entries) => Some(entries),

@@ -426,6 +426,27 @@ impl Facts {
         self.version.minor()
     }
 
+    /// The images that the control plane and its addons need, in kubeadm's order.
+    pub fn needed_images(&self) -> Vec<String> {
+        let images = &self.images;
+        let mut list = vec![
+            images.api_server.clone(),
+            images.controller_manager.clone(),
+            images.scheduler.clone(),
+        ];
+        if !self.proxy.disabled {
+            list.push(images.proxy.clone());
+        }
+        if !self.dns.disabled {
+            list.push(images.dns.clone());
+        }
+        list.push(images.pause.clone());
+        if matches!(self.etcd, Etcd::Local(_)) {
+            list.push(images.etcd.clone());
+        }
+        list
+    }
+
     /// The patches of one target, in order.
     pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
         self.patches

@@ -43,6 +43,32 @@ pub struct HostFacts {
     pub drawn_certificate_key: Secret<String>,
 }
 
+impl HostFacts {
+    /// A stand-in for commands that look at a file and not at a host. Its addresses are from the
+    /// range for documentation, its tokens those of kubeadm's examples.
+    pub fn of_no_host(now: Timestamp) -> Self {
+        let token = || Secret::new("abcdef.0123456789abcdef".to_owned());
+        Self {
+            hostname: "node".to_owned(),
+            default_address: Some(IpAddr::from([192, 0, 2, 1])),
+            default_interface: None,
+            loopback_global_address: Some(IpAddr::from([192, 0, 2, 1])),
+            cri_sockets: Vec::new(),
+            ca_folders: Vec::new(),
+            proxy_environment: Vec::new(),
+            systemd_resolved: false,
+            cluster_ca_certificate: false,
+            cluster_ca_key: false,
+            existing: ExistingCluster::default(),
+            patch_files: Vec::new(),
+            now,
+            drawn_token: token(),
+            drawn_ttl_token: token(),
+            drawn_certificate_key: Secret::new("0".repeat(64)),
+        }
+    }
+}
+
 /// What an earlier init left on this host, so that a second one takes it up.
 #[derive(Debug, Clone, Default)]
 pub struct ExistingCluster {

@@ -7,13 +7,17 @@
 //! This crate never reads a file, a clock or the environment: all of that is in [`HostFacts`],
 //! which the host crate's caller collects.
 
+mod advice;
 mod component_configs;
+mod decision;
 mod facts;
 mod host_facts;
 mod overrides;
 mod paths;
 mod resolve;
 
+pub use advice::{Advice, Missing, WrittenPath, advise, written_paths};
+pub use decision::{Decision, Origin, decisions};
 pub use facts::{
     Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,
     HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,

@@ -3,10 +3,14 @@
 //! For each minor rinit behaves as the newest kubeadm patch that this table names. Nothing here
 //! is computed at run time and nothing is looked up on a network.
 
+mod flags;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+
+pub use flags::{FlaggedComponent, flags};
 
 /// A Kubernetes minor that this rinit can set up: 1.32 to 1.37.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,0 +1,147 @@
+//! The JSON Schema of the documents, made from the tables that the reader works with.
+//!
+//! One file may hold several documents; the schema describes any one of them, told apart by
+//! `apiVersion` and `kind`.
+
+use serde_json::{Map, Value, json};
+
+use crate::component_fields;
+use crate::documents::{API_VERSION, KINDS};
+use crate::format::Format;
+use crate::schema::{FieldSchema, ObjectSchema, Shape, Write};
+
+/// The schema, of draft 2020-12.
+pub fn json_schema() -> Value {
+    let mut definitions = Map::new();
+    let mut choices = Vec::new();
+    for (kind, schema) in KINDS {
+        object(schema, Some((API_VERSION, kind)), &mut definitions);
+        choices.push(reference(kind));
+    }
+    for table in component_fields::TABLES {
+        definitions.insert(table.kind.to_owned(), component(table));
+        choices.push(reference(table.kind));
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of kubeadm and rinit",
+        "oneOf": choices,
+        "$defs": definitions,
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+fn identity(properties: &mut Map<String, Value>, api_version: &str, kind: &str) {
+    properties.insert("apiVersion".to_owned(), json!({ "const": api_version }));
+    properties.insert("kind".to_owned(), json!({ "const": kind }));
+}
+
+fn object(
+    schema: &'static ObjectSchema,
+    document: Option<(&str, &str)>,
+    definitions: &mut Map<String, Value>,
+) {
+    if definitions.contains_key(schema.name) {
+        return;
+    }
+    // The name is taken before the fields are looked at, so that each object is made once.
+    definitions.insert(schema.name.to_owned(), Value::Null);
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    if let Some((api_version, kind)) = document {
+        identity(&mut properties, api_version, kind);
+        required = vec!["apiVersion", "kind"];
+    }
+    for field in schema.all_fields() {
+        properties.insert(field.name.to_owned(), property(field, definitions));
+        if field.format == Format::Required {
+            required.push(field.name);
+        }
+    }
+    let mut value = json!({
+        "type": ["object", "null"],
+        "description": schema.about.trim(),
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if document.is_some() {
+        value["type"] = json!("object");
+    }
+    if !required.is_empty() {
+        value["required"] = json!(required);
+    }
+    definitions.insert(schema.name.to_owned(), value);
+}
+
+fn property(field: &FieldSchema, definitions: &mut Map<String, Value>) -> Value {
+    debug_assert!(field.write != Write::Inline, "inlined fields are resolved");
+    let mut value = shape(field.shape, field.format, definitions);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("description".to_owned(), json!(field.about.trim()));
+    }
+    value
+}
+
+fn shape(shape_of: &'static Shape, format: Format, definitions: &mut Map<String, Value>) -> Value {
+    match shape_of {
+        Shape::Text => match format {
+            Format::Required => json!({ "type": "string", "minLength": 1 }),
+            _ => json!({ "type": ["string", "null"] }),
+        },
+        Shape::Secret(Format::BootstrapToken) => {
+            json!({ "type": ["string", "null"], "pattern": "^([a-z0-9]{6}\\.[a-z0-9]{16})?$" })
+        }
+        Shape::Secret(Format::CertificateKey) => {
+            json!({ "type": ["string", "null"], "pattern": "^([0-9a-fA-F]{64})?$" })
+        }
+        Shape::Secret(_) => json!({ "type": ["string", "null"] }),
+        Shape::Bool => json!({ "type": ["boolean", "null"] }),
+        Shape::Integer => {
+            let (minimum, maximum) = match format {
+                Format::Number(count) => (count.minimum, count.maximum),
+                _ => (i32::MIN, i32::MAX),
+            };
+            json!({ "type": ["integer", "null"], "minimum": minimum, "maximum": maximum })
+        }
+        Shape::Duration => json!({
+            "type": ["string", "null"],
+            "pattern": "^([-+]?(0|([0-9]*\\.?[0-9]*(ns|us|µs|μs|ms|s|m|h))+))?$",
+        }),
+        Shape::Timestamp => json!({ "type": ["string", "null"], "format": "date-time" }),
+        Shape::Choice(words) => {
+            let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
+            words.extend([json!(""), Value::Null]);
+            json!({ "enum": words })
+        }
+        Shape::List(item) => {
+            json!({ "type": ["array", "null"], "items": shape(item, format, definitions) })
+        }
+        Shape::Map(value) => json!({
+            "type": ["object", "null"],
+            "additionalProperties": shape(value, format, definitions),
+        }),
+        Shape::Object(schema) => {
+            object(schema, None, definitions);
+            reference(schema.name)
+        }
+        Shape::Any => json!({}),
+    }
+}
+
+/// Components' configurations are kept whole, so that a field more is no error.
+fn component(table: &component_fields::Table) -> Value {
+    let mut properties: Map<String, Value> = table
+        .fields("")
+        .into_iter()
+        .map(|field| (field.to_owned(), json!({})))
+        .collect();
+    identity(&mut properties, table.api_version, table.kind);
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["apiVersion", "kind"],
+    })
+}

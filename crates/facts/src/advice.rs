@@ -1,0 +1,245 @@
+//! What is allowed but hardly meant: warnings beyond those of kubeadm, each with its place.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rinit_config::v1beta4::{self, HostPathType};
+use rinit_config::{Documents, Findings, Severity};
+use rinit_diag::{Problem, probable};
+use rinit_plan::LogicalPath;
+use rinit_versions::FlaggedComponent;
+
+use crate::facts::{Etcd, Facts};
+
+/// What was looked for on the host or the network and not found. Empty where nobody looked.
+#[derive(Debug, Clone, Default)]
+pub struct Missing {
+    /// Fields whose path is not on this host.
+    pub paths: Vec<WrittenPath>,
+    /// The host of the control plane's endpoint, if its name does not resolve.
+    pub endpoint: Option<String>,
+}
+
+/// A path of the host that a field names and that must be there beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenPath {
+    /// The field, such as `etcd.external.caFile`.
+    pub field: String,
+    /// The path.
+    pub path: LogicalPath,
+}
+
+/// What there is to warn of.
+#[derive(Debug, Clone)]
+pub struct Advice {
+    /// About the file.
+    pub findings: Findings,
+    /// About flags.
+    pub problems: Vec<Problem>,
+}
+
+/// The paths that must be on the host before anything is done.
+pub fn written_paths(documents: &Documents) -> Vec<WrittenPath> {
+    let mut paths = Vec::new();
+    let Some(cluster) = &documents.cluster else {
+        return paths;
+    };
+    let mut add = |field: String, text: &str| {
+        if let Ok(path) = LogicalPath::parse(text) {
+            paths.push(WrittenPath { field, path });
+        }
+    };
+    if let Some(external) = &cluster.etcd.external {
+        for (name, file) in [
+            ("caFile", &external.ca_file),
+            ("certFile", &external.cert_file),
+            ("keyFile", &external.key_file),
+        ] {
+            if let Some(file) = file {
+                add(format!("etcd.external.{name}"), file);
+            }
+        }
+    }
+    for (name, component) in components(cluster) {
+        for (index, volume) in component.extra_volumes.iter().enumerate() {
+            // The kubelet makes the others.
+            let wanted = matches!(
+                volume.path_type,
+                Some(
+                    HostPathType::Directory
+                        | HostPathType::File
+                        | HostPathType::Socket
+                        | HostPathType::CharDevice
+                        | HostPathType::BlockDevice
+                )
+            );
+            if wanted {
+                let field = format!("{name}.extraVolumes[{index}].hostPath");
+                add(field, &volume.host_path);
+            }
+        }
+    }
+    paths
+}
+
+fn components(
+    cluster: &v1beta4::ClusterConfiguration,
+) -> [(&'static str, &v1beta4::ControlPlaneComponent); 3] {
+    [
+        ("apiServer", &cluster.api_server.component),
+        ("controllerManager", &cluster.controller_manager),
+        ("scheduler", &cluster.scheduler),
+    ]
+}
+
+/// Looks for what is hardly meant in a configuration that resolved.
+pub fn advise(documents: &Documents, facts: &Facts, missing: &Missing) -> Advice {
+    let mut adviser = Adviser {
+        documents,
+        advice: Advice {
+            findings: Findings::new(documents.source.clone()),
+            problems: Vec::new(),
+        },
+    };
+    adviser.networks(facts);
+    adviser.arguments(facts);
+    for WrittenPath { field, path } in &missing.paths {
+        let hint = "put it there before this host becomes a control plane";
+        adviser.warn(field, &format!("{path} is not on this host"), Some(hint));
+    }
+    if let Some(name) = &missing.endpoint {
+        let message = format!("\"{name}\" does not resolve from this host");
+        let hint = "add it to the DNS or to /etc/hosts; other nodes need it as well";
+        adviser.warn("controlPlaneEndpoint", &message, Some(hint));
+    }
+    adviser.advice
+}
+
+struct Adviser<'run> {
+    documents: &'run Documents,
+    advice: Advice,
+}
+
+impl Adviser<'_> {
+    fn warn(&mut self, path: &str, message: &str, hint: Option<&str>) {
+        let source = &self.documents.source;
+        if source.place(path).is_some() {
+            let finding = source.finding(Severity::Warning, path, message);
+            self.advice.findings.push(match hint {
+                Some(hint) => finding.with_hint(hint),
+                None => finding,
+            });
+        } else {
+            let problem = Problem::new(format!("{path}: {message}"));
+            self.advice.problems.push(match hint {
+                Some(hint) => problem.with_hint(hint),
+                None => problem,
+            });
+        }
+    }
+
+    fn networks(&mut self, facts: &Facts) {
+        const PODS: &str = "networking.podSubnet";
+        const SERVICES: &str = "networking.serviceSubnet";
+        let network = &facts.network;
+        for pods in &network.pod_cidrs {
+            for services in &network.service_cidrs {
+                if overlap(pods, services) {
+                    let message =
+                        format!("the pod network {pods} overlaps the service network {services}");
+                    let hint = "give them ranges of their own, or some addresses mean two things";
+                    self.warn(PODS, &message, Some(hint));
+                }
+            }
+        }
+        let host = facts
+            .api
+            .control_plane_host
+            .as_deref()
+            .and_then(|host| host.parse::<IpAddr>().ok())
+            .filter(|address| *address != facts.api.advertise_address);
+        for (path, name, networks) in [
+            (PODS, "pod", &network.pod_cidrs),
+            (SERVICES, "service", &network.service_cidrs),
+        ] {
+            for range in networks {
+                for (address, what) in [
+                    (
+                        Some(facts.api.advertise_address),
+                        "the address of this node",
+                    ),
+                    (host, "the endpoint of the control plane"),
+                ] {
+                    if let Some(address) = address.filter(|address| range.contains(address)) {
+                        let message = format!("the {name} network {range} has {address}, {what}");
+                        let hint = "give it a range that no node is in";
+                        self.warn(path, &message, Some(hint));
+                    }
+                }
+            }
+        }
+    }
+
+    fn arguments(&mut self, facts: &Facts) {
+        let minor = facts.minor().0;
+        if let Some(cluster) = &self.documents.cluster {
+            for ((name, component), program) in components(cluster).into_iter().zip([
+                FlaggedComponent::ApiServer,
+                FlaggedComponent::ControllerManager,
+                FlaggedComponent::Scheduler,
+            ]) {
+                let path = format!("{name}.extraArgs");
+                self.flags(&path, &component.extra_args, program, minor);
+            }
+            // With an image of one's own it is an etcd that the table does not know.
+            if let Some(local) = &cluster.etcd.local
+                && local.image.image_tag.is_none()
+                && matches!(facts.etcd, Etcd::Local(_))
+            {
+                let path = "etcd.local.extraArgs";
+                self.flags(path, &local.extra_args, FlaggedComponent::Etcd, minor);
+            }
+        }
+        if let Some(init) = &self.documents.init {
+            self.flags(
+                "nodeRegistration.kubeletExtraArgs",
+                &init.node_registration.kubelet_extra_args,
+                FlaggedComponent::Kubelet,
+                minor,
+            );
+        }
+    }
+
+    fn flags(
+        &mut self,
+        path: &str,
+        arguments: &[v1beta4::Argument],
+        component: FlaggedComponent,
+        minor: u32,
+    ) {
+        let Some(known) = rinit_versions::flags(minor, component) else {
+            return;
+        };
+        let program = component.program();
+        for (index, argument) in arguments.iter().enumerate() {
+            let name = argument.name.replace('_', "-");
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let message = format!(
+                "{program} of Kubernetes 1.{minor} shows no flag `{}` in its help",
+                argument.name
+            );
+            let hint = match probable(&name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if argument.name.starts_with('-') => "write it without dashes".to_owned(),
+                None => format!("see `{program} --help`; a flag that it does not take ends it"),
+            };
+            self.warn(&format!("{path}[{index}].name"), &message, Some(&hint));
+        }
+    }
+}
+
+fn overlap(one: &IpNet, other: &IpNet) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
+}
