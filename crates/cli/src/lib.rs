@@ -4,6 +4,7 @@
 //! never looks at the host, and never runs anything.
 
 mod arguments;
+mod config_arguments;
 mod phases;
 
 use std::ffi::OsString;
@@ -14,6 +15,10 @@ use rinit_workflow::Phase;
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GlobalArguments,
     InitArguments, OutputFormat, PhaseArguments, VersionArguments, VersionFormat,
+};
+pub use config_arguments::{
+    ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
+    PrintCommand, ValidateArguments,
 };
 
 /// What the user asks for.
@@ -30,6 +35,8 @@ pub enum Invocation {
     },
     /// `rinit certs …`
     Certs(CertsCommand),
+    /// `rinit config …`
+    Config(ConfigCommand),
     /// `rinit version`
     Version(VersionArguments),
 }
@@ -60,6 +67,12 @@ pub fn command(tree: &[Phase]) -> Command {
                 .arg_required_else_help(true),
         )
         .subcommand(
+            ConfigCommand::augment_subcommands(Command::new("config"))
+                .about("Print, check and convert configuration files")
+                .subcommand_required(true)
+                .arg_required_else_help(true),
+        )
+        .subcommand(
             VersionArguments::augment_args(Command::new("version"))
                 .about("Print the version of rinit"),
         )
@@ -86,6 +99,7 @@ pub fn parse(
             _ => Invocation::Init(Box::new(InitArguments::from_arg_matches(init)?)),
         },
         Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
+        Some(("config", config)) => Invocation::Config(ConfigCommand::from_arg_matches(config)?),
         Some(("version", version)) => {
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rinit_config::Documents;
 use rinit_diag::{Hint, Problem};
-use rinit_facts::{ExistingCluster, HostFacts, Overrides, PatchFile};
+use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, PatchFile};
 use rinit_host::Host;
 use rinit_manifest::yaml;
 use rinit_plan::LogicalPath;
+
+/// How long a name may take to resolve.
+const RESOLUTION: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Collects the facts of a host.
 pub(crate) async fn host_facts(
@@ -62,6 +65,46 @@ pub(crate) async fn host_facts(
         drawn_ttl_token: rinit_pki::bootstrap_token().map_err(random)?,
         drawn_certificate_key: rinit_pki::certificate_key().map_err(random)?,
     })
+}
+
+/// Whether an address of this host is wanted where the documents name none.
+pub(crate) fn needs_address(documents: &Documents) -> bool {
+    documents.init.is_some()
+        || documents.cluster.is_some()
+        || documents
+            .join
+            .as_ref()
+            .is_some_and(|join| join.control_plane.is_some())
+}
+
+/// What the configuration names and this host does not have, and the name of the endpoint if it
+/// does not resolve. With a folder for a root there is no network to ask.
+pub(crate) async fn missing(
+    host: &Host,
+    documents: &Documents,
+    facts: &Facts,
+) -> rinit_facts::Missing {
+    let paths = rinit_facts::written_paths(documents)
+        .into_iter()
+        // What this user may not look at may well be there.
+        .filter(|written| !host.exists(&written.path).unwrap_or(true))
+        .collect();
+    let name = facts
+        .api
+        .control_plane_host
+        .as_deref()
+        .filter(|name| name.parse::<std::net::IpAddr>().is_err())
+        .filter(|_| host.is_running_system());
+    let mut endpoint = None;
+    if let Some(name) = name {
+        let asked = tokio::time::timeout(RESOLUTION, tokio::net::lookup_host((name, 0))).await;
+        let found = match asked {
+            Ok(Ok(mut addresses)) => addresses.next().is_some(),
+            Ok(Err(_)) | Err(_) => false,
+        };
+        endpoint = (!found).then(|| name.to_owned());
+    }
+    rinit_facts::Missing { paths, endpoint }
 }
 
 /// Where the cluster's authority lies, as far as it can be told before everything is resolved.

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
             Invocation::Certs(CertsCommand::CheckExpiration(arguments)) => {
                 commands::certs::check_expiration(&tree, &line.global, &arguments).await
             }
+            Invocation::Config(command) => commands::config::config(command).await,
             Invocation::Version(arguments) => commands::version::version(&arguments),
         }
     });

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, InitArguments, PhaseArguments};
-use rinit_config::{Documents, Findings, ReadOptions};
-use rinit_diag::Problem;
-use rinit_facts::Overrides;
+use rinit_config::{Documents, Findings, ReadOptions, UnknownFields};
+use rinit_diag::{ExitCode, Problem};
+use rinit_facts::{Facts, Missing, Overrides};
 use rinit_plan::{LogicalPath, Secret};
+
+use crate::printer;
 
 /// Why the settings cannot be made.
 #[derive(Debug)]
@@ -17,8 +19,40 @@ pub(crate) enum SettingsError {
     Problem(Problem),
 }
 
+/// How exactly a configuration file is taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// Warnings are errors.
+    pub(crate) strict: bool,
+    /// Fields that are not known are only warned of.
+    pub(crate) allow_unknown_fields: bool,
+}
+
+impl Reading {
+    /// As the flags of `init` and its phases say.
+    pub(crate) fn of_common(common: &CommonArguments) -> Self {
+        Self {
+            strict: common.strict,
+            allow_unknown_fields: common.allow_unknown_fields,
+        }
+    }
+
+    fn options(self) -> ReadOptions {
+        ReadOptions {
+            unknown_fields: if self.allow_unknown_fields {
+                UnknownFields::Warn
+            } else {
+                UnknownFields::Error
+            },
+        }
+    }
+}
+
 /// The documents of a configuration file; none of them without a file.
-pub(crate) fn documents(config: Option<&Path>) -> Result<Documents, SettingsError> {
+pub(crate) fn documents(
+    config: Option<&Path>,
+    reading: Reading,
+) -> Result<Documents, SettingsError> {
     let Some(path) = config else {
         return Ok(Documents::none("no configuration file"));
     };
@@ -29,14 +63,55 @@ pub(crate) fn documents(config: Option<&Path>) -> Result<Documents, SettingsErro
         rinit_host::read_typed(path)
     };
     match text {
-        Ok(Some(text)) => rinit_config::parse(&name, &text, ReadOptions::default())
-            .map_err(|findings| SettingsError::Findings(Box::new(findings))),
+        Ok(Some(text)) => match rinit_config::parse(&name, &text, reading.options()) {
+            Ok(documents) if reading.strict && !documents.warnings.is_empty() => Err(
+                SettingsError::Findings(Box::new(documents.warnings.strict())),
+            ),
+            Ok(documents) => Ok(documents),
+            Err(findings) => Err(SettingsError::Findings(Box::new(findings))),
+        },
         Ok(None) => Err(SettingsError::Problem(
             Problem::new(format!("there is no configuration file {name}"))
                 .with_hint("check the path after `--config`"),
         )),
         Err(error) => Err(SettingsError::Problem(Problem::from_error(&error))),
     }
+}
+
+/// Warns of what is allowed but hardly meant; an error with `--strict`.
+pub(crate) fn advise(
+    documents: &Documents,
+    facts: &Facts,
+    missing: &Missing,
+    strict: bool,
+) -> Result<(), ExitCode> {
+    let advice = rinit_facts::advise(documents, facts, missing);
+    let count = advice.findings.len() + advice.problems.len();
+    if strict && count > 0 {
+        if !advice.findings.is_empty() {
+            printer::report(&advice.findings.strict().to_string());
+        }
+        for problem in &advice.problems {
+            printer::problem(problem);
+        }
+        return Err(ExitCode::Configuration);
+    }
+    if !advice.findings.is_empty() {
+        printer::report(&advice.findings.to_string());
+    }
+    for problem in &advice.problems {
+        printer::warning(problem);
+    }
+    Ok(())
+}
+
+/// Ends a command that `--strict` does not let go on.
+pub(crate) fn strictly(warnings: usize) -> ExitCode {
+    printer::error(
+        &format!("{warnings} of these are warnings, which `--strict` does not let pass"),
+        Some("mend what they name, or leave `--strict` out"),
+    );
+    ExitCode::Configuration
 }
 
 /// What the flags of `init` say beside the file.
@@ -61,18 +136,6 @@ pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, Settings
 }
 
 fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {
-    let mut feature_gates = Vec::new();
-    for (name, value) in &common.feature_gates {
-        match value.parse() {
-            Ok(value) => feature_gates.push((name.clone(), value)),
-            Err(_) => {
-                return Err(SettingsError::Problem(
-                    Problem::new(format!("--feature-gates: {name} is \"{value}\""))
-                        .with_hint("write `true` or `false`"),
-                ));
-            }
-        }
-    }
     Ok(Overrides {
         apiserver_advertise_address: common.apiserver_advertise_address.clone(),
         apiserver_bind_port: common.apiserver_bind_port,
@@ -81,7 +144,7 @@ fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {
         certificate_key: common.certificate_key.clone().map(Secret::new),
         control_plane_endpoint: common.control_plane_endpoint.clone(),
         cri_socket: common.cri_socket.clone(),
-        feature_gates,
+        feature_gates: feature_gates(&common.feature_gates)?,
         ignore_preflight_errors: common.ignore_preflight_errors.clone(),
         image_repository: common.image_repository.clone(),
         kubernetes_version: common.kubernetes_version.clone(),
@@ -96,6 +159,22 @@ fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {
         upload_certs: common.upload_certs,
         ..Overrides::default()
     })
+}
+
+/// Feature gates with their values.
+pub(crate) fn feature_gates(
+    typed: &[(String, String)],
+) -> Result<Vec<(String, bool)>, SettingsError> {
+    typed
+        .iter()
+        .map(|(name, value)| match value.parse() {
+            Ok(value) => Ok((name.clone(), value)),
+            Err(_) => Err(SettingsError::Problem(
+                Problem::new(format!("--feature-gates: {name} is \"{value}\""))
+                    .with_hint("write `true` or `false`"),
+            )),
+        })
+        .collect()
 }
 
 /// A typed path from the root on.

@@ -30,10 +30,11 @@ pub(crate) async fn check_expiration(
             return ExitCode::Usage;
         }
     };
-    let documents = match settings::documents(arguments.config.as_deref()) {
-        Ok(documents) => documents,
-        Err(error) => return refuse(error),
-    };
+    let documents =
+        match settings::documents(arguments.config.as_deref(), settings::Reading::default()) {
+            Ok(documents) => documents,
+            Err(error) => return refuse(error),
+        };
     let host = Host::new(Root::typed(global.root.as_deref()));
     let mut overrides = Overrides {
         cert_dir: arguments.cert_dir.clone(),

@@ -4,9 +4,9 @@ use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, Overrides};
+use rinit_facts::{Decision, Facts, Overrides};
 use rinit_host::{Host, Root};
-use rinit_workflow::{Mode, Phase, Reporter, RunOptions, Selection};
+use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use crate::commands::{refuse, resolve};
 use crate::printer::{self, Printer};
@@ -18,7 +18,10 @@ pub(crate) async fn init(
     global: &GlobalArguments,
     arguments: InitArguments,
 ) -> ExitCode {
-    let documents = match settings::documents(arguments.common.config.as_deref()) {
+    let documents = match settings::documents(
+        arguments.common.config.as_deref(),
+        settings::Reading::of_common(&arguments.common),
+    ) {
         Ok(documents) => documents,
         Err(error) => return refuse(error),
     };
@@ -67,7 +70,10 @@ pub(crate) async fn phase(
         printer::problem(&Problem::from_error(&error));
         return ExitCode::Usage;
     }
-    let documents = match settings::documents(arguments.common.config.as_deref()) {
+    let documents = match settings::documents(
+        arguments.common.config.as_deref(),
+        settings::Reading::of_common(&arguments.common),
+    ) {
         Ok(documents) => documents,
         Err(error) => return refuse(error),
     };
@@ -106,8 +112,8 @@ async fn run(
             .as_ref()
             .and_then(|init| init.dry_run)
             .unwrap_or(false);
-    let facts = match facts(&host, documents, overrides, common).await {
-        Ok(facts) => facts,
+    let (facts, decisions) = match facts(&host, documents, overrides, common).await {
+        Ok(found) => found,
         Err(code) => return code,
     };
     let _lock = if dry_run {
@@ -126,6 +132,14 @@ async fn run(
         rooted: global.root.is_some(),
     };
     let printer = Printer::new(common.output, global.verbose, dry_run);
+    if dry_run || global.verbose > 0 {
+        for decision in &decisions {
+            printer.report(Event::Note {
+                phase: None,
+                message: decision.to_string(),
+            });
+        }
+    }
     act(
         tree,
         &facts,
@@ -142,16 +156,18 @@ async fn facts(
     documents: &Documents,
     overrides: &Overrides,
     common: &CommonArguments,
-) -> Result<Facts, ExitCode> {
+) -> Result<(Facts, Vec<Decision>), ExitCode> {
     let collected =
         collect::host_facts(host, documents, overrides, common.patches.as_deref()).await;
-    match collected {
-        Ok(host_facts) => resolve(documents, overrides, &host_facts),
-        Err(problem) => {
-            printer::problem(&problem);
-            Err(ExitCode::Configuration)
-        }
-    }
+    let host_facts = collected.map_err(|problem| {
+        printer::problem(&problem);
+        ExitCode::Configuration
+    })?;
+    let facts = resolve(documents, overrides, &host_facts)?;
+    let missing = collect::missing(host, documents, &facts).await;
+    settings::advise(documents, &facts, &missing, common.strict)?;
+    let decisions = rinit_facts::decisions(documents, overrides, &host_facts, &facts);
+    Ok((facts, decisions))
 }
 
 async fn act(

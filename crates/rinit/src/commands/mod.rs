@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod certs;
+pub(crate) mod config;
 pub(crate) mod init;
 pub(crate) mod version;
 

@@ -1,0 +1,108 @@
+//! The flags of `rinit config …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// `rinit config …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the defaults that a configuration file starts from
+    #[command(subcommand)]
+    Print(PrintCommand),
+    /// Say everything that is wrong with a configuration file
+    Validate(ValidateArguments),
+    /// Write a configuration file in the newest version of its documents, with every default
+    Migrate(MigrateArguments),
+    /// Handle the images of the control plane
+    #[command(subcommand)]
+    Images(ImagesCommand),
+    /// Print the JSON Schema of the documents, for editors and pipelines
+    Schema,
+}
+
+/// `rinit config print …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum PrintCommand {
+    /// The documents of `init`
+    InitDefaults(PrintArguments),
+    /// The document of `join`
+    JoinDefaults(PrintArguments),
+    /// The document of `reset`
+    ResetDefaults(PrintArguments),
+    /// The document of `upgrade`
+    UpgradeDefaults(PrintArguments),
+}
+
+/// `rinit config print …-defaults`
+#[derive(Debug, Clone, Default, Args)]
+pub struct PrintArguments {
+    /// The configurations of components to print as well: KubeletConfiguration,
+    /// KubeProxyConfiguration
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub component_configs: Vec<String>,
+}
+
+/// `rinit config validate`
+#[derive(Debug, Clone, Default, Args)]
+pub struct ValidateArguments {
+    /// The configuration file; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Only warn of fields that are not known, for files made for a newer kubeadm
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
+}
+
+/// `rinit config migrate`
+#[derive(Debug, Clone, Default, Args)]
+pub struct MigrateArguments {
+    /// The configuration file to convert; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub old_config: PathBuf,
+    /// The file to write; stdout without it
+    #[arg(long, value_name = "FILE")]
+    pub new_config: Option<PathBuf>,
+}
+
+/// `rinit config images …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImagesCommand {
+    /// Print the images that a control plane needs
+    List(ImagesArguments),
+}
+
+/// How data is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DataFormat {
+    /// Lines.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// `rinit config images list`
+#[derive(Debug, Clone, Default, Args)]
+pub struct ImagesArguments {
+    /// The configuration file; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The version of the control plane
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+    /// The registry of the images
+    #[arg(long, value_name = "REPOSITORY")]
+    pub image_repository: Option<String>,
+    /// Feature gates of kubeadm: name=true or name=false
+    #[arg(long, value_name = "GATES", value_delimiter = ',', value_parser = crate::arguments::key_value)]
+    pub feature_gates: Vec<(String, String)>,
+    /// How they are told
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: DataFormat,
+}

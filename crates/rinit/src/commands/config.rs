@@ -1,0 +1,305 @@
+//! `rinit config …`: everything that is done with a configuration file and no host.
+
+use std::path::Path;
+
+use rinit_cli::{
+    ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
+    PrintCommand, ValidateArguments,
+};
+use rinit_config::{BootstrapToken, Documents, Surroundings};
+use rinit_diag::{ExitCode, Problem};
+use rinit_facts::{Facts, HostFacts, Missing, Overrides};
+use rinit_host::{Host, Root};
+use rinit_manifest::yaml;
+use rinit_plan::FileMode;
+use rinit_versions::KubernetesVersion;
+use serde_json::{Value, json};
+
+use crate::commands::{refuse, resolve};
+use crate::settings::{self, Reading};
+use crate::{collect, printer};
+
+/// What kubeadm writes where the real value is a secret or depends on the host.
+const PLACEHOLDER_TOKEN: &str = "abcdef.0123456789abcdef";
+const PLACEHOLDER_ADDRESS: &str = "1.2.3.4";
+const CONTAINERD: &str = "unix:///var/run/containerd/containerd.sock";
+/// The components whose configuration can be printed.
+const COMPONENTS: [&str; 2] = ["KubeProxyConfiguration", "KubeletConfiguration"];
+
+/// Runs one of the commands.
+pub(crate) async fn config(command: ConfigCommand) -> ExitCode {
+    let outcome = match command {
+        ConfigCommand::Validate(arguments) => validate(&arguments),
+        ConfigCommand::Print(command) => print(&command).await,
+        ConfigCommand::Migrate(arguments) => migrate(&arguments).await,
+        ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments),
+        ConfigCommand::Schema => {
+            printer::data(&pretty(&rinit_config::json_schema()));
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::Success,
+        Err(code) => code,
+    }
+}
+
+/// JSON as kubeadm prints it.
+fn pretty(value: &Value) -> String {
+    // Values have string keys only, so that this does not fail.
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    format!("{text}\n")
+}
+
+fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
+    let reading = Reading {
+        strict: arguments.strict,
+        allow_unknown_fields: arguments.allow_unknown_fields,
+    };
+    let documents = settings::documents(Some(&arguments.config), reading).map_err(refuse)?;
+    some_document(&documents, "--config")?;
+    if documents.init.is_some() || documents.cluster.is_some() {
+        let overrides = Overrides::default();
+        let host = HostFacts::of_no_host(rinit_host::now());
+        let facts = resolve(&documents, &overrides, &host)?;
+        settings::advise(&documents, &facts, &Missing::default(), arguments.strict)?;
+        for warning in &facts.warnings {
+            printer::warning(warning);
+        }
+        if arguments.strict && !facts.warnings.is_empty() {
+            return Err(settings::strictly(facts.warnings.len()));
+        }
+    } else if !documents.warnings.is_empty() {
+        printer::report(&documents.warnings.to_string());
+    }
+    printer::data("ok\n");
+    Ok(())
+}
+
+/// A file without any document of kubeadm's is a mistake.
+fn some_document(documents: &Documents, flag: &str) -> Result<(), ExitCode> {
+    let found = documents.init.is_some()
+        || documents.cluster.is_some()
+        || documents.join.is_some()
+        || documents.reset.is_some()
+        || documents.upgrade.is_some();
+    if found {
+        return Ok(());
+    }
+    if !documents.warnings.is_empty() {
+        printer::report(&documents.warnings.to_string());
+    }
+    let name = documents.source.file_name();
+    printer::problem(
+        &Problem::new(format!("{name} has no document for kubeadm"))
+            .with_hint(format!("check the path after `{flag}`; `rinit config print init-defaults` prints documents to start from")),
+    );
+    Err(ExitCode::Configuration)
+}
+
+async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
+    let mut documents = Documents::none("the defaults");
+    let mut surroundings = Surroundings {
+        node_name: "node".to_owned(),
+        advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
+        cri_socket: CONTAINERD.to_owned(),
+        kubernetes_version: KubernetesVersion::newest().to_string(),
+        bootstrap_token: placeholder_token()?,
+        taints: false,
+    };
+    let arguments = match command {
+        PrintCommand::InitDefaults(arguments) => {
+            documents.init = Some(rinit_config::InitConfiguration::default());
+            arguments
+        }
+        PrintCommand::JoinDefaults(arguments) => {
+            documents.join = Some(join_example(&surroundings.bootstrap_token));
+            surroundings.node_name = hostname().await?;
+            arguments
+        }
+        PrintCommand::ResetDefaults(arguments) => {
+            documents.reset = Some(rinit_config::ResetConfiguration::default());
+            arguments
+        }
+        PrintCommand::UpgradeDefaults(arguments) => {
+            documents.upgrade = Some(rinit_config::UpgradeConfiguration::default());
+            arguments
+        }
+    };
+    add_components(&mut documents, arguments)?;
+    rinit_config::complete(&mut documents, &surroundings);
+    printer::data(&yaml::join_documents(&rinit_config::exposed(&documents)));
+    Ok(())
+}
+
+/// A join by token without the hashes that nobody can know beforehand.
+fn join_example(token: &BootstrapToken) -> rinit_config::JoinConfiguration {
+    use rinit_config::v1beta4::{BootstrapTokenDiscovery, Discovery};
+    rinit_config::JoinConfiguration {
+        discovery: Discovery {
+            bootstrap_token: Some(BootstrapTokenDiscovery {
+                token: Some(token.clone()),
+                api_server_endpoint: Some("kube-apiserver:6443".to_owned()),
+                unsafe_skip_ca_verification: Some(true),
+                ..BootstrapTokenDiscovery::default()
+            }),
+            ..Discovery::default()
+        },
+        ..rinit_config::JoinConfiguration::default()
+    }
+}
+
+fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Result<(), ExitCode> {
+    if arguments.component_configs.is_empty() {
+        return Ok(());
+    }
+    let facts = facts_without_file()?;
+    for kind in &arguments.component_configs {
+        match kind.trim() {
+            "KubeletConfiguration" => documents.kubelet = Some(facts.kubelet_configuration.clone()),
+            "KubeProxyConfiguration" => {
+                documents.kube_proxy = Some(facts.kube_proxy_configuration.clone());
+            }
+            other => {
+                let problem =
+                    Problem::new(format!("there is no component configuration \"{other}\""));
+                let hint = match rinit_diag::probable(other, COMPONENTS) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("there are `{}`", COMPONENTS.join("` and `")),
+                };
+                printer::problem(&problem.with_hint(hint));
+                return Err(ExitCode::Usage);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn facts_without_file() -> Result<Facts, ExitCode> {
+    resolve(
+        &Documents::none("no file"),
+        &Overrides::default(),
+        &HostFacts::of_no_host(rinit_host::now()),
+    )
+}
+
+fn placeholder_token() -> Result<BootstrapToken, ExitCode> {
+    token(PLACEHOLDER_TOKEN.to_owned())
+}
+
+fn token(text: String) -> Result<BootstrapToken, ExitCode> {
+    BootstrapToken::new(text).ok_or_else(|| {
+        printer::error("a drawn token does not have the form of one", None);
+        ExitCode::Failure
+    })
+}
+
+async fn machine() -> Result<rinit_host::MachineFacts, ExitCode> {
+    let host = Host::new(Root::typed(None));
+    host.machine_facts().await.map_err(|error| {
+        printer::problem(&Problem::from_error(&error));
+        ExitCode::Failure
+    })
+}
+
+async fn hostname() -> Result<String, ExitCode> {
+    Ok(machine().await?.hostname)
+}
+
+async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
+    let reading = Reading::default();
+    let mut documents =
+        settings::documents(Some(&arguments.old_config), reading).map_err(refuse)?;
+    some_document(&documents, "--old-config")?;
+    if !documents.warnings.is_empty() {
+        printer::report(&documents.warnings.to_string());
+    }
+    let machine = machine().await?;
+    let address = match machine.default_address {
+        Some(address) => address.to_string(),
+        None if collect::needs_address(&documents) => {
+            printer::problem(
+                &Problem::new("this host has no default route to take an advertise address from")
+                    .with_hint("set `localAPIEndpoint.advertiseAddress` in the file"),
+            );
+            return Err(ExitCode::Configuration);
+        }
+        None => String::new(),
+    };
+    let drawn = rinit_pki::bootstrap_token().map_err(|error| {
+        printer::error(&rinit_diag::chain(&error), None);
+        ExitCode::Failure
+    })?;
+    let surroundings = Surroundings {
+        node_name: machine.hostname,
+        advertise_address: address,
+        cri_socket: CONTAINERD.to_owned(),
+        kubernetes_version: asked_version(&documents)?,
+        bootstrap_token: token(drawn.expose().clone())?,
+        taints: true,
+    };
+    rinit_config::complete(&mut documents, &surroundings);
+    let text = yaml::join_documents(&rinit_config::exposed(&documents));
+    match &arguments.new_config {
+        None => printer::data(&text),
+        Some(path) => write_new(path, &text)?,
+    }
+    Ok(())
+}
+
+/// What a label in the file, or no version at all, stands for.
+fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
+    if documents.cluster.is_none() {
+        return Ok(KubernetesVersion::newest().to_string());
+    }
+    let host = HostFacts::of_no_host(rinit_host::now());
+    let mut quiet = Documents::none("no file");
+    quiet.cluster = documents
+        .cluster
+        .as_ref()
+        .map(|cluster| rinit_config::ClusterConfiguration {
+            kubernetes_version: cluster.kubernetes_version.clone(),
+            ..rinit_config::ClusterConfiguration::default()
+        });
+    Ok(resolve(&quiet, &Overrides::default(), &host)?
+        .version
+        .to_string())
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
+    // It may hold tokens.
+    rinit_host::write_typed(path, FileMode::PRIVATE, text.as_bytes()).map_err(|error| {
+        printer::problem(&Problem::from_error(&error));
+        ExitCode::Failure
+    })
+}
+
+fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
+    let documents =
+        settings::documents(arguments.config.as_deref(), Reading::default()).map_err(refuse)?;
+    let overrides = Overrides {
+        kubernetes_version: arguments.kubernetes_version.clone(),
+        image_repository: arguments.image_repository.clone(),
+        feature_gates: settings::feature_gates(&arguments.feature_gates).map_err(refuse)?,
+        ..Overrides::default()
+    };
+    let host = HostFacts::of_no_host(rinit_host::now());
+    let facts = resolve(&documents, &overrides, &host)?;
+    let images = facts.needed_images();
+    printer::data(&match arguments.output {
+        DataFormat::Text => images
+            .iter()
+            .fold(String::new(), |text, image| text + image + "\n"),
+        DataFormat::Json => pretty(&images_document(&images)),
+        DataFormat::Yaml => yaml::to_string(&images_document(&images)),
+    });
+    Ok(())
+}
+
+fn images_document(images: &[String]) -> Value {
+    json!({
+        "apiVersion": "output.kubeadm.k8s.io/v1alpha3",
+        "kind": "Images",
+        "images": images,
+    })
+}
