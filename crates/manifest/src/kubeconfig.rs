@@ -119,9 +119,12 @@ impl fmt::Debug for Source {
 /// Why a text is no kubeconfig that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeconfigError {
-    /// It is no YAML.
-    #[error("the kubeconfig cannot be read")]
-    Yaml(#[from] YamlError),
+    /// It is no YAML. The reader's own words show the text, which may be that of a key.
+    #[error("the kubeconfig is not valid YAML{}", at(*.place))]
+    Yaml {
+        /// The line and the column, if they are known.
+        place: Option<(u64, u64)>,
+    },
     /// It is not one mapping.
     #[error("the kubeconfig is not one YAML mapping")]
     NotAMapping,
@@ -139,6 +142,20 @@ pub enum KubeconfigError {
     /// A field is no base64.
     #[error("the field {0} of the kubeconfig is not base64")]
     NotBase64(&'static str),
+}
+
+fn at(place: Option<(u64, u64)>) -> String {
+    place.map_or_else(String::new, |(line, column)| {
+        format!(" at line {line}, column {column}")
+    })
+}
+
+impl From<YamlError> for KubeconfigError {
+    fn from(error: YamlError) -> Self {
+        Self::Yaml {
+            place: error.place(),
+        }
+    }
 }
 
 impl CurrentContext {

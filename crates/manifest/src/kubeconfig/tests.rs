@@ -98,6 +98,16 @@ fn nothing_secret_is_shown() {
     let with_token = TEXT.replace("client-key-data: a2V5", "token: abcdef.0123456789abcdef");
     let shown = format!("{:?}", CurrentContext::parse(&with_token).unwrap());
     assert!(!shown.contains("0123456789abcdef"), "{shown}");
+    for broken in ["[a2V5", "\"a2V5", "a2V5\n  - a2V5", "!a2V5 {"] {
+        let text = TEXT.replace(
+            "client-key-data: a2V5",
+            &format!("client-key-data: {broken}"),
+        );
+        let error = CurrentContext::parse(&text).unwrap_err();
+        let shown = format!("{error} {error:?} {}", rinit_diag::chain(&error));
+        assert!(!shown.contains("a2V5"), "{shown}");
+        assert!(shown.contains("not valid YAML at line "), "{shown}");
+    }
 }
 
 #[test]
@@ -145,7 +155,11 @@ fn what_is_missing_is_named() {
             "a: 1\n---\nb: 1\n",
             "the kubeconfig is not one YAML mapping",
         ),
-        (TEXT, "a: [", "the kubeconfig cannot be read"),
+        (
+            TEXT,
+            "a: [",
+            "the kubeconfig is not valid YAML at line 1, column 4",
+        ),
     ] {
         assert!(TEXT.contains(old), "{old}");
         let error = CurrentContext::parse(&TEXT.replace(old, new)).unwrap_err();

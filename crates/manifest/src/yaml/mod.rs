@@ -24,6 +24,14 @@ pub struct YamlError {
     source: Box<serde_saphyr::Error>,
 }
 
+impl YamlError {
+    /// The line and the column, for texts of which nothing may be shown.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        let location = self.source.location()?;
+        Some((location.line(), location.column()))
+    }
+}
+
 /// One document, ending in a line break.
 pub fn to_string(value: &Value) -> String {
     write::document(value)
