@@ -1,5 +1,6 @@
 //! Folders and text files.
 
+use rinit_diag::Problem;
 use rinit_manifest::yaml;
 use rinit_plan::{DirectorySpec, FileMode, FileSpec};
 use rinit_workflow::{Ensured, State};
@@ -12,9 +13,14 @@ impl Apply {
         match self.host.info(&spec.path)? {
             None => Ok(State::Absent),
             Some(info) if info.kind == rinit_host::FileKind::Folder => Ok(State::HOLDS),
-            Some(_) => Err(ApplyError::Malformed {
-                path: spec.path.clone(),
-                reason: "it is no folder".to_owned(),
+            Some(_) => Ok(State::Blocked {
+                problems: vec![
+                    Problem::new(format!("{} is no folder", spec.path)).with_hint(format!(
+                        "Move {0} away to have the folder made; `ls -ld {0}` shows it.",
+                        self.host.resolve(&spec.path).display()
+                    )),
+                ],
+                conflict: false,
             }),
         }
     }
