@@ -1,0 +1,304 @@
+//! A control plane in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rinit_apply::Apply;
+use rinit_config::ReadOptions;
+use rinit_facts::{Facts, HostFacts, Overrides};
+use rinit_host::{Host, Root};
+use rinit_plan::Artefact;
+use rinit_workflow::{
+    Event, Mode, Outcome, Phase, Reporter, RunOptions, RunOutcome, Selection, Summary,
+    WorkflowError,
+};
+use tempfile::TempDir;
+
+/// The certificates of this configuration are quick to make.
+const CONFIG: &str = "\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint:
+  advertiseAddress: 10.123.0.2
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.37.1
+encryptionAlgorithm: ECDSA-P256
+";
+
+pub(crate) const PKI: &str = "etc/kubernetes/pki";
+
+/// The phases whose results are files.
+pub(crate) fn tree() -> Vec<Phase> {
+    vec![
+        rinit_phase_certs::phase(),
+        rinit_phase_kubeconfig::phase(),
+        rinit_phase_etcd::phase(),
+        rinit_phase_control_plane::phase(),
+    ]
+}
+
+/// What is at a path: its mode, its identity and time, and what is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) mode: u32,
+    pub(crate) written: (u64, i64, i64),
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+/// A folder that stands for `/` of a node.
+pub(crate) struct Node {
+    folder: TempDir,
+}
+
+/// A run and all that came of it.
+pub(crate) struct Ran {
+    pub(crate) result: Result<Summary, WorkflowError>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Ran {
+    pub(crate) fn outcome(&self) -> RunOutcome {
+        match self.events.last() {
+            Some(Event::RunFinished { outcome, .. }) => *outcome,
+            other => panic!("a run ends with run-finished, not {other:?}"),
+        }
+    }
+
+    /// What did not hold.
+    pub(crate) fn told(&self) -> Vec<(String, Outcome, Option<String>)> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Action {
+                    action,
+                    outcome,
+                    detail,
+                    ..
+                } if *outcome != Outcome::Held => Some((action.clone(), *outcome, detail.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Problems, or warnings where there are none, a line each, hints below.
+    pub(crate) fn complaints(&self) -> String {
+        let mut text = String::new();
+        for event in &self.events {
+            let (word, phase, message, hint) = match event {
+                Event::Problem {
+                    phase,
+                    message,
+                    hint,
+                } => ("problem", phase, message, hint),
+                Event::Warning {
+                    phase,
+                    message,
+                    hint,
+                } => ("warning", phase, message, hint),
+                _ => continue,
+            };
+            let phase = phase.as_deref().unwrap_or("-");
+            let hint = hint.as_deref().unwrap_or("no hint");
+            writeln!(text, "{word} {phase}: {message}\n  {hint}").unwrap();
+        }
+        text
+    }
+}
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Event>>);
+
+impl Reporter for Recorder {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Node {
+    /// An empty node.
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A node with everything on it.
+    pub(crate) async fn whole() -> Self {
+        let node = Self::new();
+        let ran = node.run(Mode::Apply).await;
+        assert_eq!(ran.outcome(), RunOutcome::Completed, "{}", ran.complaints());
+        node
+    }
+
+    /// A node with the files of another, in the same state.
+    pub(crate) fn copy(other: &Self) -> Self {
+        let node = Self::new();
+        for (path, entry) in other.snapshot() {
+            node.put(&path, &entry);
+        }
+        node
+    }
+
+    /// Makes one entry of a snapshot, and the folders above it.
+    pub(crate) fn put(&self, path: &str, entry: &Entry) {
+        let target = self.at(path);
+        match &entry.bytes {
+            None => std::fs::create_dir_all(&target).unwrap(),
+            Some(bytes) => {
+                std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+                std::fs::write(&target, bytes).unwrap();
+            }
+        }
+        let mode = std::fs::Permissions::from_mode(entry.mode);
+        std::fs::set_permissions(&target, mode).unwrap();
+    }
+
+    /// Where a path, given without the leading slash, lies on this machine.
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Vec<u8> {
+        std::fs::read(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.at(path), text).unwrap();
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
+        std::fs::remove_file(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// The root in messages, which is another in every test.
+    pub(crate) fn without_root(&self, text: &str) -> String {
+        text.replace(&self.folder.path().display().to_string(), "<root>")
+    }
+
+    /// Everything on the node.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, Entry> {
+        let mut found = BTreeMap::new();
+        collect(self.folder.path(), self.folder.path(), &mut found);
+        found
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        self.facts_of(CONFIG)
+    }
+
+    pub(crate) fn facts_of(&self, config: &str) -> Facts {
+        let documents =
+            rinit_config::parse("config.yaml", config.as_bytes(), ReadOptions::default())
+                .unwrap_or_else(|findings| panic!("{findings}"));
+        let host = HostFacts {
+            cluster_ca_certificate: self.at(&format!("{PKI}/ca.crt")).exists(),
+            cluster_ca_key: self.at(&format!("{PKI}/ca.key")).exists(),
+            ..rinit_testkit::host_facts()
+        };
+        rinit_facts::resolve(&documents, &Overrides::default(), &host)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) async fn run(&self, mode: Mode) -> Ran {
+        self.run_of(CONFIG, mode).await
+    }
+
+    pub(crate) async fn run_of(&self, config: &str, mode: Mode) -> Ran {
+        let facts = self.facts_of(config);
+        let host = Host::new(Root::Folder(self.folder.path().to_owned()));
+        let recorder = Recorder::default();
+        let options = RunOptions { mode, rooted: true };
+        let result = rinit_workflow::run(
+            &tree(),
+            &facts,
+            &Selection::default(),
+            options,
+            &Apply::new(host, &facts),
+            &recorder,
+        )
+        .await;
+        let events = recorder.0.into_inner().unwrap();
+        Ran { result, events }
+    }
+
+    /// A run after which everything is there and a further one changes nothing.
+    pub(crate) async fn complete(&self, what: &str) {
+        let ran = self.run(Mode::Apply).await;
+        assert!(ran.result.is_ok(), "{what}: {}", ran.complaints());
+        self.is_complete(what).await;
+    }
+
+    /// Nothing is left to be done, and a run that sees so leaves every byte and time.
+    pub(crate) async fn is_complete(&self, what: &str) {
+        let before = self.snapshot();
+        for path in self.files_in_order() {
+            assert!(before.contains_key(&path), "{what}: {path} is missing");
+        }
+        let ran = self.run(Mode::Apply).await;
+        assert_eq!(
+            ran.outcome(),
+            RunOutcome::Unchanged,
+            "{what}: {}{:?}",
+            ran.complaints(),
+            ran.told()
+        );
+        assert_eq!(ran.complaints(), "", "{what}");
+        assert!(
+            self.snapshot() == before,
+            "{what}: a byte or a time changed"
+        );
+    }
+
+    /// Every file that the plans make, in the order of writing: a key before what it is for.
+    pub(crate) fn files_in_order(&self) -> Vec<String> {
+        let plans = rinit_workflow::plans(&tree(), &self.facts(), &Selection::default()).unwrap();
+        let mut files = Vec::new();
+        for action in plans.iter().flat_map(|plan| &plan.actions) {
+            if matches!(action, rinit_plan::Action::Directory(_)) {
+                continue;
+            }
+            let mut given: Vec<String> = action
+                .gives()
+                .into_iter()
+                .filter_map(|artefact| match artefact {
+                    Artefact::File(path) => Some(path.as_str().trim_start_matches('/').to_owned()),
+                    _ => None,
+                })
+                .collect();
+            given.sort_by_key(|path| !ends(path, "key"));
+            files.append(&mut given);
+        }
+        files
+    }
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Entry>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let data = path.symlink_metadata().unwrap();
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        found.insert(
+            name,
+            Entry {
+                mode: data.mode() & 0o7777,
+                written: (data.ino(), data.mtime(), data.mtime_nsec()),
+                bytes: data.is_file().then(|| std::fs::read(&path).unwrap()),
+            },
+        );
+        if data.is_dir() {
+            collect(root, &path, found);
+        }
+    }
+}
+
+/// Whether a file name ends so.
+pub(crate) fn ends(path: &str, extension: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|found| found == extension)
+}
