@@ -152,6 +152,80 @@ pub struct PhaseArguments {
 pub enum CertsCommand {
     /// Say until when every certificate of this control plane is valid
     CheckExpiration(CheckExpirationArguments),
+    /// Make certificates anew from the authorities on this host
+    Renew(RenewArguments),
+    /// Print a new key for `--certificate-key`
+    CertificateKey,
+}
+
+/// How a report is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// `rinit certs renew`
+#[derive(Debug, Clone, Default, Args)]
+pub struct RenewArguments {
+    /// What to renew, by the names of `rinit certs check-expiration`, or `all`
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// The configuration file, whose names, algorithm and period count then; without it
+    /// everything is as in the old certificates
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
+    /// The folder of the kubeconfigs
+    #[arg(long, value_name = "DIR")]
+    pub kubeconfig_dir: Option<String>,
+    /// Leave out the names of old certificates that the configuration does not ask for
+    #[arg(long, requires = "config")]
+    pub prune_sans: bool,
+    /// Bring back the static pods that use renewed certificates, one at a time, and the kubelet
+    #[arg(long)]
+    pub restart: bool,
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How the outcome is told
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ReportFormat,
+}
+
+/// `rinit kubeconfig …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum KubeconfigCommand {
+    /// Print a kubeconfig for another user
+    User(KubeconfigUserArguments),
+}
+
+/// `rinit kubeconfig user`
+#[derive(Debug, Clone, Default, Args)]
+pub struct KubeconfigUserArguments {
+    /// The name of the user
+    #[arg(long, value_name = "NAME")]
+    pub client_name: String,
+    /// A group of the user; may be given several times
+    #[arg(long, value_name = "GROUP")]
+    pub org: Vec<String>,
+    /// A token that the user shows in place of a client certificate
+    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// How long the client certificate is valid: a Go duration, also with days
+    #[arg(long, value_name = "DURATION", default_value = "8760h")]
+    pub validity_period: String,
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
 }
 
 /// How expirations are told.

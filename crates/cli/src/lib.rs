@@ -14,7 +14,8 @@ use rinit_workflow::Phase;
 
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GlobalArguments,
-    InitArguments, OutputFormat, PhaseArguments, VersionArguments, VersionFormat,
+    InitArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments,
+    RenewArguments, ReportFormat, VersionArguments, VersionFormat,
 };
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
@@ -37,6 +38,8 @@ pub enum Invocation {
     Certs(CertsCommand),
     /// `rinit config …`
     Config(ConfigCommand),
+    /// `rinit kubeconfig …`
+    Kubeconfig(KubeconfigCommand),
     /// `rinit version`
     Version(VersionArguments),
 }
@@ -73,6 +76,12 @@ pub fn command(tree: &[Phase]) -> Command {
                 .arg_required_else_help(true),
         )
         .subcommand(
+            KubeconfigCommand::augment_subcommands(Command::new("kubeconfig"))
+                .about("Handle kubeconfigs")
+                .subcommand_required(true)
+                .arg_required_else_help(true),
+        )
+        .subcommand(
             VersionArguments::augment_args(Command::new("version"))
                 .about("Print the version of rinit"),
         )
@@ -100,6 +109,9 @@ pub fn parse(
         },
         Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
         Some(("config", config)) => Invocation::Config(ConfigCommand::from_arg_matches(config)?),
+        Some(("kubeconfig", kubeconfig)) => {
+            Invocation::Kubeconfig(KubeconfigCommand::from_arg_matches(kubeconfig)?)
+        }
         Some(("version", version)) => {
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }

@@ -4,3 +4,4 @@
 //! changes anything by itself.
 
 pub mod expiration;
+pub mod renewal;

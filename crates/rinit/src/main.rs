@@ -12,7 +12,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-use rinit_cli::{CertsCommand, Invocation};
+use rinit_cli::Invocation;
 
 fn main() -> ExitCode {
     let tree = registry::phases();
@@ -52,8 +52,11 @@ fn main() -> ExitCode {
             Invocation::Phase { name, arguments } => {
                 commands::init::phase(&tree, &line.global, name, *arguments).await
             }
-            Invocation::Certs(CertsCommand::CheckExpiration(arguments)) => {
-                commands::certs::check_expiration(&tree, &line.global, &arguments).await
+            Invocation::Certs(command) => {
+                commands::certs::certs(&tree, &line.global, command).await
+            }
+            Invocation::Kubeconfig(command) => {
+                commands::kubeconfig::kubeconfig(&line.global, command).await
             }
             Invocation::Config(command) => commands::config::config(command).await,
             Invocation::Version(arguments) => commands::version::version(&arguments),

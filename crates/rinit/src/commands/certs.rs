@@ -1,10 +1,16 @@
 //! `rinit certs …`
 
+mod renew;
+mod restart;
+mod write;
+
+use std::path::Path;
 use std::time::Duration;
 
-use rinit_cli::{CheckExpirationArguments, ExpirationFormat, GlobalArguments};
+use rinit_cli::{CertsCommand, CheckExpirationArguments, ExpirationFormat, GlobalArguments};
+use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::Overrides;
+use rinit_facts::{Facts, Overrides};
 use rinit_host::{Host, Root};
 use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::{Action, LogicalPath};
@@ -16,9 +22,93 @@ use crate::{collect, printer, settings};
 /// The phases that make what can expire.
 const PHASES: [&str; 2] = ["certs", "kubeconfig"];
 
+/// Runs one of the commands.
+pub(crate) async fn certs(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    command: CertsCommand,
+) -> ExitCode {
+    match command {
+        CertsCommand::CheckExpiration(arguments) => {
+            check_expiration(tree, global, &arguments).await
+        }
+        CertsCommand::Renew(arguments) => renew::renew(tree, global, &arguments).await,
+        CertsCommand::CertificateKey => certificate_key(),
+    }
+}
+
+/// What the commands about certificates work with.
+pub(crate) struct Setting {
+    pub(crate) host: Host,
+    pub(crate) facts: Facts,
+}
+
+/// The host and the facts. Where `lenient`, nothing is asked of a host that only its own name and
+/// address would answer: neither decides which certificates there are, and a copied folder lies on
+/// any host.
+pub(crate) async fn setting(
+    global: &GlobalArguments,
+    config: Option<&Path>,
+    mut overrides: Overrides,
+    lenient: bool,
+) -> Result<Setting, ExitCode> {
+    let documents: Documents =
+        settings::documents(config, settings::Reading::default()).map_err(refuse)?;
+    let host = Host::new(Root::typed(global.root.as_deref()));
+    if lenient {
+        overrides
+            .apiserver_advertise_address
+            .get_or_insert_with(|| "127.0.0.1".to_owned());
+        overrides.node_name.get_or_insert_with(|| "node".to_owned());
+    }
+    let mut host_facts = collect::host_facts(&host, &documents, &overrides, None)
+        .await
+        .map_err(|problem| {
+            printer::problem(&problem);
+            ExitCode::Failure
+        })?;
+    if lenient {
+        host_facts.loopback_global_address = Some([192, 0, 2, 1].into());
+    }
+    let facts = resolve(&documents, &overrides, &host_facts)?;
+    Ok(Setting { host, facts })
+}
+
+/// The actions of some phases.
+pub(crate) fn actions(
+    tree: &[Phase],
+    facts: &Facts,
+    phases: &[&str],
+) -> Result<Vec<Action>, ExitCode> {
+    let selection = Selection {
+        only: phases.iter().map(|phase| (*phase).to_owned()).collect(),
+        skip: Vec::new(),
+    };
+    match rinit_workflow::plans(tree, facts, &selection) {
+        Ok(plans) => Ok(plans.into_iter().flat_map(|plan| plan.actions).collect()),
+        Err(error) => {
+            printer::problem(&Problem::from_error(&error));
+            Err(ExitCode::Failure)
+        }
+    }
+}
+
+fn certificate_key() -> ExitCode {
+    match rinit_pki::certificate_key() {
+        Ok(key) => {
+            printer::data(&format!("{}\n", key.expose()));
+            ExitCode::Success
+        }
+        Err(error) => {
+            printer::error(&rinit_diag::chain(&error), None);
+            ExitCode::Failure
+        }
+    }
+}
+
 /// Says until when every certificate is valid: what the phases would make is what is looked at, so
 /// that there is no second list.
-pub(crate) async fn check_expiration(
+async fn check_expiration(
     tree: &[Phase],
     global: &GlobalArguments,
     arguments: &CheckExpirationArguments,
@@ -30,52 +120,23 @@ pub(crate) async fn check_expiration(
             return ExitCode::Usage;
         }
     };
-    let documents =
-        match settings::documents(arguments.config.as_deref(), settings::Reading::default()) {
-            Ok(documents) => documents,
-            Err(error) => return refuse(error),
-        };
-    let host = Host::new(Root::typed(global.root.as_deref()));
-    let mut overrides = Overrides {
+    let overrides = Overrides {
         cert_dir: arguments.cert_dir.clone(),
         kubeconfig_dir: arguments.kubeconfig_dir.clone(),
         ..Overrides::default()
     };
-    // Neither decides which certificates there are, and a copied folder lies on any host.
-    overrides
-        .apiserver_advertise_address
-        .get_or_insert_with(|| "127.0.0.1".to_owned());
-    overrides.node_name.get_or_insert_with(|| "node".to_owned());
-    let collected = collect::host_facts(&host, &documents, &overrides, None).await;
-    let mut host_facts = match collected {
-        Ok(host_facts) => host_facts,
-        Err(problem) => {
-            printer::problem(&problem);
-            return ExitCode::Failure;
-        }
-    };
-    host_facts.loopback_global_address = Some([192, 0, 2, 1].into());
-    let facts = match resolve(&documents, &overrides, &host_facts) {
-        Ok(facts) => facts,
+    let Setting { host, facts } =
+        match setting(global, arguments.config.as_deref(), overrides, true).await {
+            Ok(setting) => setting,
+            Err(code) => return code,
+        };
+    let actions = match actions(tree, &facts, &PHASES) {
+        Ok(actions) => actions,
         Err(code) => return code,
-    };
-    let selection = Selection {
-        only: PHASES.map(str::to_owned).to_vec(),
-        skip: Vec::new(),
-    };
-    let actions = match rinit_workflow::plans(tree, &facts, &selection) {
-        Ok(plans) => plans
-            .into_iter()
-            .flat_map(|plan| plan.actions)
-            .collect::<Vec<Action>>(),
-        Err(error) => {
-            printer::problem(&Problem::from_error(&error));
-            return ExitCode::Failure;
-        }
     };
     let mut read = |path: &LogicalPath| {
         // Of a key only its presence counts, and others than root may not read it.
-        if path.as_str().ends_with(".key") {
+        if path.file_name().rsplit('.').next() == Some("key") {
             return host
                 .exists(path)
                 .map(|found| found.then(Vec::new))
@@ -100,7 +161,7 @@ pub(crate) async fn check_expiration(
 }
 
 /// A duration as Go writes them, with days in front: `30d`, `1d12h`, `90m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const DAY: u64 = 24 * 60 * 60;
     let wrong = || "it must be a duration such as 30d, 36h or 1h30m".to_owned();
     let (days, rest) = text.split_once('d').unwrap_or(("0", text));

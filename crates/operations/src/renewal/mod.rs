@@ -1,0 +1,390 @@
+//! `rinit certs renew`: which certificates are made anew, what they will say, and the files that
+//! come of it.
+//!
+//! A renewal looks at everything and makes everything in memory before anything is written. Who
+//! writes, writes the key of a pair before its certificate. A crash in between leaves a new key
+//! beside an old certificate: init and `check` tell of it, and the next renewal mends it, since it
+//! needs of the old pair nothing but what the certificate says.
+
+mod kubeconfig;
+mod leaf;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rinit_diag::Problem;
+use rinit_pki::{Authority, Certificate, PkiError, PrivateKey};
+use rinit_plan::{
+    Action, CaId, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret,
+    Signer,
+};
+
+use crate::expiration::ReadFile;
+use kubeconfig::Place;
+use leaf::{Asked, NewLeaf};
+
+/// Says where a symbolic link leads, as written in it; nothing where there is no link.
+pub type LinkTarget<'a> = dyn FnMut(&LogicalPath) -> Option<String> + 'a;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The certificates by kubeadm's names; all, if none is named.
+    pub names: Vec<String>,
+    /// Whether the specifications come from a configuration that was given, so that they count
+    /// beside what the old certificates say.
+    pub configured: bool,
+    /// Whether names that are no longer asked for are left out.
+    pub prune: bool,
+    /// The moment of the renewal.
+    pub now: Timestamp,
+}
+
+/// Everything that will be made anew, and what will not.
+#[derive(Debug)]
+pub struct Renewal {
+    /// What is made anew, in the order of the phases.
+    pub renewed: Vec<Renewed>,
+    /// What is left as it is, and why.
+    pub left: Vec<Left>,
+    authorities: BTreeMap<CaId, Authority>,
+}
+
+/// A certificate that is made anew.
+#[derive(Debug)]
+pub struct Renewed {
+    /// kubeadm's name for it.
+    pub name: String,
+    /// The file that it is in.
+    pub path: LogicalPath,
+    /// Which authority signs.
+    pub signer: CaId,
+    /// Whom the signing certificate names.
+    pub signed_by: String,
+    /// The end of the old one, where it could be read.
+    pub previous_end: Option<Timestamp>,
+    /// The end of the new one.
+    pub not_after: Timestamp,
+    /// Names that are no longer asked for and kept all the same.
+    pub kept: Vec<String>,
+    /// Names that the new one does not have.
+    pub dropped: Vec<String>,
+    /// Names that the old one did not have.
+    pub added: Vec<String>,
+    leaf: NewLeaf,
+    place: Place,
+}
+
+/// A certificate that is not made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// kubeadm's name for it.
+    pub name: String,
+    /// The file that it would be in.
+    pub path: LogicalPath,
+    /// Why.
+    pub reason: LeftReason,
+}
+
+/// Why a certificate is not made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftReason {
+    /// It is not there.
+    Missing,
+    /// The key of its authority is not on this host.
+    External(CaId),
+    /// The kubelet renews it by itself, and still can.
+    KeptByKubelet,
+}
+
+impl LeftReason {
+    /// The reason as a fragment.
+    pub fn text(self) -> String {
+        match self {
+            Self::Missing => "it is not there".to_owned(),
+            Self::External(authority) => {
+                format!("the key of {authority} is not on this host, so it is renewed elsewhere")
+            }
+            Self::KeptByKubelet => "the kubelet renews it by itself".to_owned(),
+        }
+    }
+}
+
+/// A file with its new content, which may be a key.
+#[derive(Debug)]
+pub struct NewFile {
+    /// Where it goes.
+    pub path: LogicalPath,
+    /// Its mode.
+    pub mode: FileMode,
+    /// What it will hold.
+    pub content: Secret<Vec<u8>>,
+}
+
+/// The names that can be renewed, in the order of the plans.
+pub fn names<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Vec<&'a str> {
+    actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Certificate(spec) => Some(spec.name.as_str()),
+            Action::Kubeconfig(spec) => Some(spec.name.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Renewal {
+    /// Looks at everything that is asked for. If anything stands in the way, all of it is told.
+    pub fn plan<'a>(
+        actions: impl IntoIterator<Item = &'a Action>,
+        options: &Options,
+        read: &mut ReadFile<'_>,
+        link: &mut LinkTarget<'_>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut planner = Planner {
+            options,
+            read,
+            link,
+            problems: Vec::new(),
+            renewal: Self {
+                renewed: Vec::new(),
+                left: Vec::new(),
+                authorities: BTreeMap::new(),
+            },
+        };
+        for action in actions {
+            match action {
+                Action::Certificate(spec) if options.asks_for(&spec.name) => planner.pair(spec),
+                Action::Kubeconfig(spec) if options.asks_for(&spec.name) => {
+                    planner.kubeconfig(spec);
+                }
+                _ => {}
+            }
+        }
+        if planner.problems.is_empty() {
+            Ok(planner.renewal)
+        } else {
+            Err(planner.problems)
+        }
+    }
+
+    /// The algorithms of the keys that [`Renewal::issue`] will ask for, in its order.
+    pub fn algorithms(&self) -> impl Iterator<Item = KeyAlgorithm> {
+        self.renewed.iter().map(|renewed| renewed.leaf.algorithm)
+    }
+
+    /// Makes every certificate, with a new key each. The files are in the order in which they are
+    /// to be written.
+    pub fn issue(
+        &self,
+        new_key: &mut dyn FnMut(KeyAlgorithm) -> Result<PrivateKey, PkiError>,
+    ) -> Result<Vec<NewFile>, Problem> {
+        let mut files = Vec::new();
+        for renewed in &self.renewed {
+            let failed = |error: PkiError| {
+                Problem::new(format!("{}: {}", renewed.path, rinit_diag::chain(&error)))
+            };
+            let Some(authority) = self.authorities.get(&renewed.signer) else {
+                continue;
+            };
+            let key = new_key(renewed.leaf.algorithm).map_err(failed)?;
+            let certificate = authority
+                .issue(renewed.leaf.as_leaf(), &key)
+                .map_err(failed)?;
+            files.extend(renewed.place.files(&certificate, &key));
+        }
+        Ok(files)
+    }
+}
+
+impl Options {
+    fn asks_for(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|asked| asked == name)
+    }
+}
+
+/// What is gathered while looking.
+struct Planner<'a, 'b> {
+    options: &'a Options,
+    read: &'a mut ReadFile<'b>,
+    link: &'a mut LinkTarget<'b>,
+    problems: Vec<Problem>,
+    renewal: Renewal,
+}
+
+impl Planner<'_, '_> {
+    fn pair(&mut self, spec: &CertificateSpec) {
+        let pem = match (self.read)(&spec.certificate) {
+            Ok(Some(pem)) => pem,
+            Ok(None) => return self.leave(&spec.name, &spec.certificate, LeftReason::Missing),
+            Err(reason) => return self.refuse(&spec.certificate, &reason),
+        };
+        let place = Place::Pair {
+            certificate: spec.certificate.clone(),
+            key: spec.key.clone(),
+        };
+        let asked = Asked::from(spec);
+        self.renew(
+            &spec.name,
+            &spec.certificate,
+            &spec.signer,
+            &asked,
+            &pem,
+            place,
+        );
+    }
+
+    fn kubeconfig(&mut self, spec: &KubeconfigSpec) {
+        let text = match (self.read)(&spec.path) {
+            Ok(Some(text)) => Secret::new(text),
+            Ok(None) => {
+                // It opens a locked cluster; careful administrators take it off the node.
+                return self.leave(&spec.name, &spec.path, LeftReason::Missing);
+            }
+            Err(reason) => return self.refuse(&spec.path, &reason),
+        };
+        let found = match kubeconfig::find(&spec.path, &text, self.read, self.link) {
+            Ok(found) => found,
+            Err(reason) => return self.refuse(&spec.path, &reason),
+        };
+        let mut asked = Asked::from(spec);
+        if spec.rotated.is_some() {
+            if self.options.names.is_empty() && self.kubelet_goes_on(spec, &found.certificate) {
+                return self.leave(&spec.name, &spec.path, LeftReason::KeptByKubelet);
+            }
+            // The name of the node is in the file; without a configuration nothing else knows it.
+            if !self.options.configured {
+                match found.node_user() {
+                    Some(user) => asked.subject.common_name = user,
+                    None => asked.stands_alone = false,
+                }
+            }
+        }
+        self.renew(
+            &spec.name,
+            &spec.path,
+            &spec.signer,
+            &asked,
+            &found.certificate,
+            found.place,
+        );
+    }
+
+    /// Whether the kubelet can still ask for its next certificate with the one that it has.
+    fn kubelet_goes_on(&mut self, spec: &KubeconfigSpec, pem: &[u8]) -> bool {
+        let Ok(certificates) = Certificate::read_all(pem) else {
+            return false;
+        };
+        let Ok(Some(authority)) = (self.read)(&spec.signer.certificate) else {
+            return false;
+        };
+        let valid = certificates
+            .first()
+            .is_some_and(|leaf| leaf.validity.not_after > self.options.now);
+        valid
+            && Certificate::read_all(&authority)
+                .is_ok_and(|authority| rinit_pki::chain(&certificates, &authority).is_ok())
+    }
+
+    fn renew(
+        &mut self,
+        name: &str,
+        path: &LogicalPath,
+        signer: &Signer,
+        asked: &Asked,
+        pem: &[u8],
+        place: Place,
+    ) {
+        let old = match Certificate::read_all(pem) {
+            Ok(mut certificates) => Some(certificates.swap_remove(0)),
+            // What it should say is known all the same.
+            Err(_) if self.options.configured || asked.stands_alone => None,
+            Err(error) => {
+                self.problems
+                    .push(Problem::new(format!("{path}: {error}")).with_hint(format!(
+                        "Say what it should hold: `rinit certs renew {name} --config FILE`."
+                    )));
+                return;
+            }
+        };
+        match self.authority(signer) {
+            Ok(true) => {}
+            Ok(false) => return self.leave(name, path, LeftReason::External(signer.id)),
+            Err(()) => return,
+        }
+        let Some(authority) = self.renewal.authorities.get(&signer.id) else {
+            return;
+        };
+        let (leaf, names) = leaf::decide(asked, old.as_ref(), self.options, authority);
+        self.renewal.renewed.push(Renewed {
+            name: name.to_owned(),
+            path: path.clone(),
+            signer: signer.id,
+            signed_by: authority.certificate().subject.to_string(),
+            previous_end: old.map(|old| old.validity.not_after),
+            not_after: leaf.validity.not_after,
+            kept: names.kept,
+            dropped: names.dropped,
+            added: names.added,
+            leaf,
+            place,
+        });
+    }
+
+    /// Loads an authority once. Answers whether its key is here; its faults are told once.
+    fn authority(&mut self, signer: &Signer) -> Result<bool, ()> {
+        if self.renewal.authorities.contains_key(&signer.id) {
+            return Ok(true);
+        }
+        let problem = match ((self.read)(&signer.certificate), (self.read)(&signer.key)) {
+            (Ok(None), _) => Problem::new(format!("{} is missing", signer.certificate))
+                .with_hint("Put the authority's certificate there."),
+            (_, Ok(None)) => return Ok(false),
+            (Err(reason), _) => Problem::new(format!("{}: {reason}", signer.certificate)),
+            (_, Err(reason)) => Problem::new(format!("{}: {reason}", signer.key)),
+            (Ok(Some(certificate)), Ok(Some(key))) => {
+                match Authority::load(&certificate, &Secret::new(key).expose()[..]) {
+                    Ok(authority) => {
+                        let end = authority.certificate().validity.not_after;
+                        if end > self.options.now {
+                            self.renewal.authorities.insert(signer.id, authority);
+                            return Ok(true);
+                        }
+                        Problem::new(format!(
+                            "{}: the certificate of the authority expired at {end}, so that nothing \
+                             it signs is of use",
+                            signer.certificate
+                        ))
+                        .with_hint(format!(
+                            "Put a new certificate for the same key into {}.",
+                            signer.certificate
+                        ))
+                    }
+                    Err(error) => Problem::new(format!("{}: {error}", signer.certificate))
+                        .with_hint(format!(
+                            "Put the certificate into {} and its key into {}.",
+                            signer.certificate, signer.key
+                        )),
+                }
+            }
+        };
+        // Several certificates have the same signer.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        Err(())
+    }
+
+    fn leave(&mut self, name: &str, path: &LogicalPath, reason: LeftReason) {
+        self.renewal.left.push(Left {
+            name: name.to_owned(),
+            path: path.clone(),
+            reason,
+        });
+    }
+
+    fn refuse(&mut self, path: &LogicalPath, reason: &str) {
+        self.problems
+            .push(Problem::new(format!("{path}: {reason}")));
+    }
+}

@@ -1,0 +1,259 @@
+//! `rinit certs renew`
+
+use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
+use rinit_diag::{ExitCode, Problem};
+use rinit_facts::{Facts, Overrides};
+use rinit_host::Host;
+use rinit_operations::renewal::{self, NewFile, Options, Renewal};
+use rinit_pki::KeyPool;
+use rinit_plan::{Action, LogicalPath};
+use rinit_workflow::Phase;
+use serde_json::{Value, json};
+
+use super::restart::{self, Restart};
+use super::write::{Backup, replace};
+use super::{PHASES, Setting, actions, setting};
+use crate::printer;
+
+/// What stands for every name.
+const ALL: &str = "all";
+
+/// Makes certificates anew.
+pub(super) async fn renew(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    arguments: &RenewArguments,
+) -> ExitCode {
+    run(tree, global, arguments)
+        .await
+        .unwrap_or_else(|code| code)
+}
+
+async fn run(
+    tree: &[Phase],
+    global: &GlobalArguments,
+    arguments: &RenewArguments,
+) -> Result<ExitCode, ExitCode> {
+    if arguments.restart && global.root.is_some() {
+        printer::error(
+            "--restart is about the running host, and --root is not",
+            Some("leave out `--restart`"),
+        );
+        return Err(ExitCode::Usage);
+    }
+    let overrides = Overrides {
+        cert_dir: arguments.cert_dir.clone(),
+        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
+        ..Overrides::default()
+    };
+    let config = arguments.config.as_deref();
+    let Setting { host, facts } = setting(global, config, overrides, config.is_none()).await?;
+    let actions = actions(tree, &facts, &PHASES)?;
+    let names = asked(&arguments.names, &actions)?;
+    let _lock = if arguments.dry_run {
+        None
+    } else {
+        Some(host.lock().map_err(|error| {
+            printer::problem(&Problem::from_error(&error));
+            ExitCode::Blocked
+        })?)
+    };
+    if !arguments.dry_run {
+        restart::put_back(&host, &facts).map_err(|error| failed(&Problem::from_error(&error)))?;
+    }
+    let options = Options {
+        names,
+        configured: config.is_some(),
+        prune: arguments.prune_sans,
+        now: facts.now,
+    };
+    let renewal = plan(&host, &actions, &options)?;
+    tell(&renewal, arguments.dry_run);
+    if !options.names.is_empty()
+        && let Some(left) = renewal.left.first()
+    {
+        printer::error(
+            &format!("{} is not renewed: {}", left.name, left.reason.text()),
+            None,
+        );
+        return Err(ExitCode::Blocked);
+    }
+    if arguments.dry_run || renewal.renewed.is_empty() {
+        report(arguments.output, &renewal, None);
+        return Ok(ExitCode::Success);
+    }
+    let files = issue(&renewal)?;
+    let folder = backup_folder(&facts);
+    let backup = Backup::make(&host, folder, &files)
+        .map_err(|error| failed(&Problem::from_error(&error)))?;
+    replace(&host, &backup, &files).map_err(|problem| failed(&problem))?;
+    printer::progress(&format!(
+        "the old files are in {}",
+        host.resolve(&backup.folder).display()
+    ));
+    report(arguments.output, &renewal, Some(&backup.folder));
+    let paths: Vec<LogicalPath> = files.iter().map(|file| file.path.clone()).collect();
+    let kubelet = renewal
+        .renewed
+        .iter()
+        .any(|renewed| renewed.name == "kubelet.conf");
+    drop(files);
+    if arguments.restart {
+        let restart = Restart {
+            tree,
+            host: &host,
+            facts: &facts,
+            backup: &backup,
+            renewed: &paths,
+            kubelet,
+        };
+        return Ok(restart.run().await);
+    }
+    if global.root.is_none() {
+        remind(&host, &facts, &paths, kubelet);
+    }
+    Ok(ExitCode::Success)
+}
+
+fn failed(problem: &Problem) -> ExitCode {
+    printer::problem(problem);
+    ExitCode::Failure
+}
+
+/// The names that were typed; none for all.
+fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>, ExitCode> {
+    let known = renewal::names(actions);
+    for name in typed {
+        if name == ALL || known.contains(&name.as_str()) {
+            continue;
+        }
+        let candidates = known.iter().copied().chain([ALL]);
+        let hint = match rinit_diag::probable(name, candidates) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the names are {} and {ALL}", known.join(", ")),
+        };
+        printer::error(
+            &format!("there is no certificate {name} to renew"),
+            Some(&hint),
+        );
+        return Err(ExitCode::Usage);
+    }
+    if typed.iter().any(|name| name == ALL) {
+        return Ok(Vec::new());
+    }
+    Ok(typed.to_vec())
+}
+
+fn plan(host: &Host, actions: &[Action], options: &Options) -> Result<Renewal, ExitCode> {
+    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
+    Renewal::plan(actions, options, &mut read, &mut link).map_err(|problems| {
+        for problem in &problems {
+            printer::problem(problem);
+        }
+        ExitCode::Blocked
+    })
+}
+
+/// Keys are made on all cores; what is issued waits in memory until all of it is there.
+fn issue(renewal: &Renewal) -> Result<Vec<NewFile>, ExitCode> {
+    let pool = KeyPool::new(renewal.algorithms());
+    tokio::task::block_in_place(|| renewal.issue(&mut |algorithm| pool.take(algorithm)))
+        .map_err(|problem| failed(&problem))
+}
+
+/// A new folder beside those of kubeadm's own backups.
+fn backup_folder(facts: &Facts) -> LogicalPath {
+    let time = facts.now.strftime("%Y-%m-%dT%H-%M-%SZ");
+    facts
+        .paths
+        .manifests
+        .parent()
+        .join("tmp")
+        .join(&format!("rinit-backup-{time}"))
+}
+
+/// What happens, and every name that is not what somebody may expect.
+fn tell(renewal: &Renewal, dry_run: bool) {
+    let verb = if dry_run { "would renew" } else { "renewing" };
+    for renewed in &renewal.renewed {
+        printer::progress(&format!(
+            "{verb} {} until {}, signed by {} ({})",
+            renewed.name, renewed.not_after, renewed.signer, renewed.signed_by
+        ));
+        if !renewed.added.is_empty() {
+            printer::progress(&format!(
+                "  with the new names {}",
+                renewed.added.join(", ")
+            ));
+        }
+        if !renewed.kept.is_empty() {
+            printer::warning(
+                &Problem::new(format!(
+                    "{}: the configuration does not ask for the names {}, which are kept",
+                    renewed.name,
+                    renewed.kept.join(", ")
+                ))
+                .with_hint("Leave them out with `--prune-sans`."),
+            );
+        }
+        if !renewed.dropped.is_empty() {
+            printer::warning(&Problem::new(format!(
+                "{}: the names {} are left out",
+                renewed.name,
+                renewed.dropped.join(", ")
+            )));
+        }
+    }
+    for left in &renewal.left {
+        printer::progress(&format!("leaving {}: {}", left.name, left.reason.text()));
+    }
+}
+
+/// What was done, for machines; for people it is told while it is done.
+fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>) {
+    if format == ReportFormat::Text {
+        return;
+    }
+    let renewed: Vec<Value> = renewal
+        .renewed
+        .iter()
+        .map(|renewed| {
+            json!({
+                "name": renewed.name,
+                "path": renewed.path,
+                "certificateAuthority": renewed.signer.name(),
+                "signedBy": renewed.signed_by,
+                "previousExpirationDate": renewed.previous_end.map(|end| end.to_string()),
+                "expirationDate": renewed.not_after.to_string(),
+                "addedNames": renewed.added,
+                "keptNames": renewed.kept,
+                "droppedNames": renewed.dropped,
+            })
+        })
+        .collect();
+    let left: Vec<Value> = renewal
+        .left
+        .iter()
+        .map(|left| json!({ "name": left.name, "path": left.path, "reason": left.reason.text() }))
+        .collect();
+    let document = json!({ "renewed": renewed, "left": left, "backup": backup });
+    printer::data(&format!("{document:#}\n"));
+}
+
+/// Renewed files count once those who read them start again.
+fn remind(host: &Host, facts: &Facts, paths: &[LogicalPath], kubelet: bool) {
+    let mut users: Vec<String> = restart::pods_that_use(host, facts, paths)
+        .into_iter()
+        .map(|pod| pod.name)
+        .collect();
+    if kubelet {
+        users.insert(0, "the kubelet".to_owned());
+    }
+    if !users.is_empty() {
+        printer::progress(&format!(
+            "still run with the old ones until they are restarted: {} (`--restart` does it)",
+            users.join(", ")
+        ));
+    }
+}
