@@ -82,11 +82,22 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
         println!("\n==== {name}");
         let start = Instant::now();
         let result = match work {
-            Work::Cargo(words) => shell::pass(
-                Command::new(env!("CARGO"))
-                    .args(words)
-                    .current_dir(checkout()),
-            ),
+            Work::Cargo(words) => {
+                let mut cargo = Command::new(env!("CARGO"));
+                cargo.args(words).current_dir(checkout());
+                // Tests that run etcd, an API server or kubeadm as processes find them there.
+                let programs = if words.contains(&"test") {
+                    obtain(&components, options.kubernetes).map(Some)
+                } else {
+                    Ok(None)
+                };
+                programs.and_then(|programs| {
+                    if let Some(programs) = programs {
+                        cargo.env("RINIT_TEST_COMPONENTS", &programs.folder);
+                    }
+                    shell::pass(&mut cargo)
+                })
+            }
             Work::Nodes(scenario) => {
                 obtain(&components, options.kubernetes).and_then(|components| {
                     let lan = format!("test-{}-{}", std::process::id(), results.len());

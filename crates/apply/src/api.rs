@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -111,7 +112,7 @@ impl Apply {
         let client = self.admin(access).await?;
         match question(&client, &self.looking_patience()).await {
             Ok(answer) => Ok(Ok(answer)),
-            Err(error) if error.is_unreachable() && self.looking.load(Ordering::Relaxed) => {
+            Err(error) if error.may_pass() && self.looking.load(Ordering::Relaxed) => {
                 self.clients
                     .unreachable
                     .lock()
@@ -191,6 +192,11 @@ impl Apply {
         access: &ApiAccess,
         object: &ObjectSpec,
     ) -> Result<State, ApplyError> {
+        let verified = object.write == WriteStyle::Verify;
+        let finished = verified && self.looking.load(Ordering::Relaxed) && self.is_finished();
+        if finished {
+            self.await_api_server(access).await;
+        }
         let asked = self
             .asked(access, async |client, patience| {
                 client.get_patiently(&object.id, patience).await
@@ -199,17 +205,17 @@ impl Apply {
         let live = match asked {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(State::Absent),
+            Err(State::Unknown { reason }) if finished => {
+                return Ok(State::Unverified {
+                    problem: unverified(&reason),
+                });
+            }
             Err(state) => return Ok(state),
         };
-        let verified = object.write == WriteStyle::Verify;
         if object.write == WriteStyle::Retain {
             return Ok(State::HOLDS);
         }
-        if object
-            .fills
-            .iter()
-            .any(|fill| matches!(fill.reference, Reference::SealedFile { .. }))
-        {
+        if object.fills.iter().any(is_sealed) {
             return Ok(State::Differs {
                 diff: "encrypted anew under this run's certificate key".to_owned(),
             });
@@ -241,6 +247,21 @@ impl Apply {
         })
     }
 
+    /// Gives the API server of a finished control plane a moment, since it may just be starting.
+    async fn await_api_server(&self, access: &ApiAccess) {
+        if !self.kubelet_runs().await {
+            return;
+        }
+        let Ok(client) = self.admin(access).await else {
+            return;
+        };
+        // How it stands then is seen by the question that follows.
+        let _ = client
+            .wait_until_well("/readyz", &Patience::of(VERIFY_LIMIT))
+            .await;
+        self.clients.forget_unreachable();
+    }
+
     pub(crate) async fn ensure_object(
         &self,
         access: &ApiAccess,
@@ -256,6 +277,9 @@ impl Apply {
             unmanaged: &object.unmanaged,
         };
         let written = client.write(&desired, &self.patience()).await?;
+        if object.fills.iter().any(is_sealed) {
+            self.uploaded.store(true, Ordering::Relaxed);
+        }
         match written.outcome {
             Outcome::Refused(_) if documents_differ(&body, &written.live).is_empty() => {
                 Ok(Ensured::default())
@@ -407,6 +431,23 @@ impl Apply {
             .await?
             .ok_or_else(|| ApplyError::NoObject("a bootstrap token of init".to_owned()))
     }
+}
+
+/// How long a finished control plane may take to answer before it counts as down.
+const VERIFY_LIMIT: Duration = Duration::from_secs(15);
+
+fn is_sealed(fill: &Fill) -> bool {
+    matches!(fill.reference, Reference::SealedFile { .. })
+}
+
+/// A finished control plane cannot be asked for its configuration.
+fn unverified(reason: &str) -> Problem {
+    Problem::new(format!(
+        "this host has a finished control plane, and it cannot be told whether it was made with this configuration: {reason}"
+    ))
+    .with_hint(
+        "bring its API server back first, such as with `systemctl start kubelet`, or give the configuration that it was made with; to change single files all the same, run their phases, such as `rinit init phase control-plane apiserver`",
+    )
 }
 
 /// Compares the YAML documents in the data of two ConfigMaps by meaning, in both directions: what

@@ -9,7 +9,7 @@ use rinit_diag::Problem;
 use rinit_facts::Facts;
 use rinit_host::{Host, HostError};
 use rinit_pki::KeyPool;
-use rinit_plan::{Action, ApiAccess, Artefact};
+use rinit_plan::{Action, ApiAccess, Artefact, LogicalPath};
 use rinit_workflow::{Ensured, Executor, Presence, State};
 
 use crate::api::Clients;
@@ -33,6 +33,11 @@ pub struct Apply {
     pub(crate) clients: Clients,
     /// Whether the first write is still to come. Until then nobody waits for anything.
     pub(crate) looking: AtomicBool,
+    /// Whether this run has uploaded certificates.
+    pub(crate) uploaded: AtomicBool,
+    /// The kubelet's configuration once a finished init has left it: it points at a certificate
+    /// that the kubelet renews.
+    pub(crate) kubelet_kubeconfig: LogicalPath,
 }
 
 impl Apply {
@@ -48,6 +53,8 @@ impl Apply {
             keys: Mutex::new(None),
             clients: Clients::default(),
             looking: AtomicBool::new(true),
+            uploaded: AtomicBool::new(false),
+            kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
         }
     }
 
@@ -68,7 +75,7 @@ impl Apply {
             Action::NodeMark { access, mark } => self.inspect_node_mark(access, mark).await,
             Action::BootstrapToken { access, token } => self.inspect_token(access, token).await,
             Action::ClientRotation(spec) => self.inspect_rotation(spec),
-            Action::JoinCommand(_) => Ok(State::Absent),
+            Action::CertificateKey { .. } | Action::JoinCommand(_) => Ok(State::Absent),
             Action::Refuse { message, hint } => Ok(State::Blocked {
                 problems: vec![Problem {
                     message: message.clone(),
@@ -100,17 +107,21 @@ impl Apply {
             Action::NodeMark { access, mark } => self.ensure_node_mark(access, mark).await,
             Action::BootstrapToken { access, token } => self.ensure_token(access, token).await,
             Action::ClientRotation(spec) => self.ensure_rotation(spec),
+            Action::CertificateKey { key, .. } => Ok(Ensured {
+                certificate_key: Some(key.expose().clone()),
+                ..Ensured::default()
+            }),
             Action::JoinCommand(spec) => self.ensure_join_command(spec).await,
             Action::Refuse { message, .. } => Err(ApplyError::Impossible(message.clone())),
         }
     }
 }
 
-/// An error of looking as a state: what this user may not see is unknown, all else is in the way.
+/// An error of looking as a state.
 fn unseen(error: &ApplyError) -> State {
     match error {
-        ApplyError::Host(host) if host.is_permission_denied() => State::Unknown {
-            reason: "only root may look".to_owned(),
+        ApplyError::Host(host) if host.is_permission_denied() => State::Hidden {
+            problem: problem(error),
         },
         _ => State::Blocked {
             problems: vec![problem(error)],

@@ -82,5 +82,5 @@ fn difference(spec: &FileSpec, found: &str, same_text: bool, mode: FileMode) -> 
         let shown = diff.unified_diff().context_radius(2).to_string();
         lines.push(shown.trim_end().to_owned());
     }
-    lines.join("\n")
+    rinit_diag::mask_credentials(&lines.join("\n"))
 }

@@ -48,7 +48,7 @@ impl Apply {
         };
         Ensured {
             warnings,
-            join: None,
+            ..Ensured::default()
         }
     }
 
@@ -106,7 +106,7 @@ impl Apply {
             Ok(()) => Ok(Ensured::default()),
             Err(error) if pull.ignored => Ok(Ensured {
                 warnings: vec![problem(&error.into())],
-                join: None,
+                ..Ensured::default()
             }),
             Err(error) => Err(error.into()),
         }

@@ -1,5 +1,7 @@
 //! The join commands.
 
+use std::sync::atomic::Ordering;
+
 use rinit_plan::JoinCommandSpec;
 use rinit_workflow::{Ensured, JoinCommands};
 
@@ -36,9 +38,12 @@ impl Apply {
             worker.push_str(" --discovery-token-ca-cert-hash ");
             worker.push_str(pin);
         }
+        // A drawn key that this run has not uploaded under decrypts nothing.
+        let uploaded = !spec.certificate_key_drawn || self.uploaded.load(Ordering::Relaxed);
+        let certificate_key = spec.certificate_key.as_ref().filter(|_| uploaded);
         let control_plane = spec.control_plane.then(|| {
             let mut command = format!("{worker} --control-plane");
-            if let Some(key) = &spec.certificate_key {
+            if let Some(key) = certificate_key {
                 command.push_str(" --certificate-key ");
                 command.push_str(if spec.withhold_certificate_key {
                     WITHHELD
@@ -53,12 +58,12 @@ impl Apply {
             control_plane,
             endpoint: spec.endpoint.clone(),
             ca_certificate_hashes: pins,
-            certificates_uploaded: spec.certificate_key.is_some(),
+            certificates_uploaded: certificate_key.is_some(),
             kubeconfig: spec.access.kubeconfig.to_string(),
         };
         Ok(Ensured {
-            warnings: Vec::new(),
             join: Some(join),
+            ..Ensured::default()
         })
     }
 }

@@ -190,7 +190,10 @@ impl Apply {
     pub(crate) fn ensure_rotation(&self, spec: &ClientRotation) -> Result<Ensured, ApplyError> {
         // A kubelet that has not made its own certificate by now goes on with the embedded one.
         if !self.host.exists(&spec.certificate)? {
-            return Ok(Ensured::default());
+            return Ok(Ensured {
+                unchanged: true,
+                ..Ensured::default()
+            });
         }
         let missing = || ApplyError::Missing {
             path: spec.kubeconfig.clone(),
@@ -221,6 +224,16 @@ impl Apply {
             text.expose().as_bytes(),
         )?;
         Ok(Ensured::default())
+    }
+
+    /// Whether an earlier init has come to its end: the kubelet's kubeconfig points at a
+    /// certificate that the kubelet renews, which is written after the cluster's configuration.
+    pub(crate) fn is_finished(&self) -> bool {
+        let text = self.host.read_text(&self.kubelet_kubeconfig).ok().flatten();
+        text.map(Secret::new).is_some_and(|text| {
+            CurrentContext::parse(text.expose())
+                .is_ok_and(|context| matches!(context.client_certificate, Some(Source::File(_))))
+        })
     }
 
     fn kubeconfig_document(&self, path: &LogicalPath) -> Result<Option<Value>, ApplyError> {

@@ -67,14 +67,7 @@ impl Apply {
                 conflict: false,
             });
         };
-        let key = match self.host.read(&spec.key) {
-            Err(error) if error.is_permission_denied() => {
-                return Ok(State::Unknown {
-                    reason: format!("only root may read {}", spec.key),
-                });
-            }
-            other => other?,
-        };
+        let key = self.host.read(&spec.key)?;
         Ok(verdict(rinit_pki::judge_leaf(
             spec,
             &certificate,

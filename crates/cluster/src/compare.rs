@@ -53,7 +53,7 @@ impl fmt::Display for Difference {
 /// All differences, one after another.
 pub fn render(differences: &[Difference]) -> String {
     let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    shown.join("\n")
+    rinit_diag::mask_credentials(&shown.join("\n"))
 }
 
 /// Where `live` differs from what `ours` says. `unmanaged` are JSON pointers of fields that others

@@ -150,6 +150,11 @@ impl ClusterError {
         )
     }
 
+    /// Whether another try may succeed: the server is starting, busy, or not there yet.
+    pub fn may_pass(&self) -> bool {
+        self.last().fate() == Fate::Retry
+    }
+
     pub(crate) fn is_invalid(&self) -> bool {
         matches!(self, Self::Rejected { code: 422, .. })
     }

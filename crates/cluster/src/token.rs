@@ -10,6 +10,8 @@ use crate::retry::retry;
 use crate::{Client, ClusterError, Patience, Result};
 
 const SECRET_TYPE: &str = "bootstrap.kubernetes.io/token";
+/// How much of its life a token must have before it that a joiner is told of.
+const LEAST_LEFT: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 const USAGE_PREFIX: &str = "usage-bootstrap-";
 
 /// How a token stands.
@@ -149,7 +151,12 @@ fn longest_lasting(
             token.description == like.description
                 && sorted(&token.usages) == sorted(&like.usages)
                 && sorted(&token.groups) == sorted(&like.groups)
-                && token.expires.is_none_or(|expires| expires > now)
+                && match token.expires {
+                    // A joiner needs a while, and a token that somebody made to last for ever
+                    // stands in only for one that should.
+                    Some(expires) => expires > now + LEAST_LEFT,
+                    None => like.expires.is_none(),
+                }
         })
         .max_by_key(|token| token.expires.unwrap_or(Timestamp::MAX))
 }

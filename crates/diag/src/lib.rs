@@ -77,6 +77,29 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// The same text without user names and passwords in URLs, such as a proxy's.
+pub fn mask_credentials(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, after) = rest.split_at(start + 3);
+        masked.push_str(before);
+        // A password may hold a slash; only the end of the word ends it for certain.
+        let word = after
+            .find(|c: char| c.is_whitespace() || c == '"')
+            .unwrap_or(after.len());
+        rest = match after[..word].rfind('@') {
+            Some(at) => {
+                masked.push_str("<secret>");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    masked.push_str(rest);
+    masked
+}
+
 /// The exit codes of rinit: a contract with scripts, listed in `docs/exit-codes.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -187,6 +210,15 @@ mod tests {
         assert_eq!(probable("controlplane", names), Some("control-plane"));
         assert_eq!(probable("nonsense", names), None);
         assert!(nearest("nonsense", names).is_some());
+    }
+
+    #[test]
+    fn credentials_in_urls_are_masked() {
+        assert_eq!(
+            mask_credentials("- value: http://u:se/k@p:3128\n+ value: http://p:3128 a@b"),
+            "- value: http://<secret>@p:3128\n+ value: http://p:3128 a@b"
+        );
+        assert_eq!(mask_credentials("plain"), "plain");
     }
 
     #[test]

@@ -46,6 +46,12 @@ pub enum HostError {
         /// The path on the machine.
         path: PathBuf,
     },
+    /// A symbolic link on the way to a file leads nowhere.
+    #[error("{} is a symbolic link that leads nowhere", link.display())]
+    DanglingLink {
+        /// The link on the machine.
+        link: PathBuf,
+    },
     /// Symbolic links lead in a circle.
     #[error("{} goes through too many symbolic links", path.display())]
     TooManyLinks {
@@ -209,6 +215,10 @@ impl Hint for HostError {
             Self::TooLarge { path, .. } | Self::NotText { path } => Some(format!(
                 "See what it is with `file {}`; rinit expects a text of Kubernetes' own there.",
                 path.display()
+            )),
+            Self::DanglingLink { link } => Some(format!(
+                "Mount what {} leads to, or remove the link.",
+                link.display()
             )),
             Self::TooManyLinks { path } => Some(format!(
                 "Show the links with `namei -l {}`.",

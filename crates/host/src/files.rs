@@ -146,10 +146,24 @@ fn absent_is_none<T>(
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ) =>
         {
-            Ok(None)
+            match dangling_link(path) {
+                None => Ok(None),
+                // What it leads to may be a disk that is not mounted; it is not to be replaced.
+                Some(link) => Err(HostError::DanglingLink { link }),
+            }
         }
         Err(error) => Err(HostError::file(operation, path, error)),
     }
+}
+
+/// The symbolic link at the path, or at a folder on the way to it, that leads nowhere.
+fn dangling_link(path: &Path) -> Option<std::path::PathBuf> {
+    path.ancestors()
+        .find(|part| {
+            std::fs::symlink_metadata(part).is_ok_and(|data| data.file_type().is_symlink())
+                && std::fs::metadata(part).is_err()
+        })
+        .map(Path::to_path_buf)
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {

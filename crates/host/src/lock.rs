@@ -11,7 +11,7 @@ use rinit_plan::FileMode;
 use crate::{Host, HostError, Result, Root};
 
 /// The file that is locked on a running machine.
-const LOCK_FILE: &str = "/run/lock/rinit.lock";
+const LOCK_FILE: &str = "/run/rinit.lock";
 
 /// The right to change the machine, held until it is dropped.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ fn lock_file(path: &Path) -> Result<Lock> {
         .write(true)
         .create(true)
         .truncate(false)
-        // Whoever may open it could hold it, and /run/lock is open to all on some distributions.
+        // Whoever may open it could hold it. /run is for root alone, unlike /run/lock, where any
+        // user could have made the file first.
         .mode(FileMode::PRIVATE.0)
         .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(path)

@@ -96,6 +96,13 @@ pub enum Action {
     },
     /// `kubelet.conf` points at the client certificate that the kubelet renews itself.
     ClientRotation(ClientRotation),
+    /// The key under which this run uploads certificates is known to the user.
+    CertificateKey {
+        /// The uploaded certificates.
+        uploaded: ObjectId,
+        /// The key, drawn for this run.
+        key: Secret<String>,
+    },
     /// The join commands are known to the user.
     JoinCommand(JoinCommandSpec),
     /// Never holds: what the user asked for cannot be planned, such as a patch that does not fit.
@@ -313,6 +320,9 @@ pub struct JoinCommandSpec {
     pub control_plane: bool,
     /// The certificate key, if the certificates were uploaded.
     pub certificate_key: Option<Secret<String>>,
+    /// Whether that key was drawn for this run, so that it is worth nothing unless this run
+    /// uploads under it.
+    pub certificate_key_drawn: bool,
     /// Whether tokens are shown as `<value withheld>`.
     pub withhold_token: bool,
     /// Whether the certificate key is shown as `<value withheld>`.
@@ -379,6 +389,7 @@ impl Action {
                 needs
             }
             Self::ClientRotation(spec) => vec![Artefact::File(spec.kubeconfig.clone())],
+            Self::CertificateKey { uploaded, .. } => vec![Artefact::Object(uploaded.clone())],
             Self::JoinCommand(spec) => {
                 let mut needs = vec![Artefact::File(spec.ca_certificate.clone())];
                 if spec.tokens.iter().any(|token| token.drawn) && !spec.withhold_token {
@@ -433,6 +444,7 @@ impl Action {
             | Self::Image(_)
             | Self::ClusterAdmins(_)
             | Self::NodeMark { .. }
+            | Self::CertificateKey { .. }
             | Self::JoinCommand(_)
             | Self::Refuse { .. } => Vec::new(),
         }
@@ -482,6 +494,7 @@ impl fmt::Display for Action {
             Self::ClientRotation(spec) => {
                 write!(f, "rotated client certificate in {}", spec.kubeconfig)
             }
+            Self::CertificateKey { .. } => f.write_str("certificate key"),
             Self::JoinCommand(_) => f.write_str("join command"),
             Self::Refuse { .. } => f.write_str("what cannot be planned"),
         }

@@ -94,6 +94,9 @@ pub enum Event {
         /// How other nodes join, unless that was skipped or failed.
         #[serde(skip_serializing_if = "Option::is_none")]
         join: Option<JoinCommands>,
+        /// The key of the certificates that this run uploaded, if it was drawn for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        certificate_key: Option<String>,
     },
 }
 
@@ -113,8 +116,10 @@ pub enum Outcome {
     WouldCreate,
     /// It would be changed.
     WouldChange,
-    /// It would be done; how it stands cannot be told.
+    /// It would be done; how it stands cannot be told yet.
     Unknown,
+    /// This user may not look.
+    Hidden,
     /// It was tried and failed.
     Failed,
 }
@@ -122,7 +127,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the world is another one now, or would be.
     pub fn changes(self) -> bool {
-        !matches!(self, Self::Held | Self::Failed)
+        !matches!(self, Self::Held | Self::Failed | Self::Hidden)
     }
 }
 

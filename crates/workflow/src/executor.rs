@@ -22,10 +22,21 @@ pub enum State {
         /// The difference, a line each, as `-` and `+` lines. Never shows a secret.
         diff: String,
     },
-    /// It cannot be told yet, or not by this user.
+    /// It cannot be told yet: something that comes before it does not hold.
     Unknown {
         /// Why.
         reason: String,
+    },
+    /// This user may not look. A dry run says so; a run does not write over what it cannot see.
+    Hidden {
+        /// What cannot be looked at, and who could.
+        problem: Problem,
+    },
+    /// It cannot be told whether the cluster was made with this configuration, though it seems to
+    /// be finished. As long as nothing of the configuration would change, that does not matter.
+    Unverified {
+        /// Why not, and how it could be told.
+        problem: Problem,
     },
     /// Something stands in the way that rinit will not change by itself.
     Blocked {
@@ -66,6 +77,10 @@ pub struct Ensured {
     pub warnings: Vec<Problem>,
     /// The join commands, if that was the action.
     pub join: Option<JoinCommands>,
+    /// Whether there was nothing to do after all.
+    pub unchanged: bool,
+    /// A drawn certificate key that the user must be told, since nothing else knows it.
+    pub certificate_key: Option<String>,
 }
 
 /// Whoever acts: the apply crate, or a double in memory in tests.

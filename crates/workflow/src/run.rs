@@ -41,6 +41,8 @@ pub struct Summary {
     pub changed: usize,
     /// How other nodes join, if that phase ran.
     pub join: Option<JoinCommands>,
+    /// The key of the certificates that this run uploaded, if it was drawn for it.
+    pub certificate_key: Option<String>,
 }
 
 /// A problem and the phase that found it.
@@ -178,13 +180,14 @@ pub async fn run<E: Executor>(
     )
     .await;
     let milliseconds = millis(started);
-    let (outcome, join) = match &result {
-        Ok(summary) => (summary.outcome, summary.join.clone()),
+    let outcome = match &result {
+        Ok(summary) => summary.outcome,
         Err(WorkflowError::Action { .. } | WorkflowError::Blocked { late: true, .. }) => {
-            (RunOutcome::Failed, None)
+            RunOutcome::Failed
         }
-        Err(_) => (RunOutcome::Refused, None),
+        Err(_) => RunOutcome::Refused,
     };
+    let summary = result.as_ref().ok();
     if let Err(error) = &result {
         report_error(error, reporter);
     }
@@ -192,7 +195,8 @@ pub async fn run<E: Executor>(
         outcome,
         changed,
         milliseconds,
-        join,
+        join: summary.and_then(|summary| summary.join.clone()),
+        certificate_key: summary.and_then(|summary| summary.certificate_key.clone()),
     });
     result
 }
@@ -250,6 +254,14 @@ async fn run_inner<E: Executor>(
             .map(|step| step.name.clone())
             .collect(),
     });
+    for Problem { message, hint } in &facts.warnings {
+        let (message, hint) = (message.clone(), hint.clone());
+        reporter.report(Event::Warning {
+            phase: None,
+            message,
+            hint,
+        });
+    }
     for message in &facts.detected {
         reporter.report(Event::Note {
             phase: None,
@@ -340,7 +352,16 @@ async fn look<E: Executor>(
                         problem: problem.clone(),
                     }));
                 }
-                State::Absent | State::Differs { .. } | State::Unknown { .. } => {
+                State::Hidden { problem } => {
+                    if mode == Mode::Apply {
+                        let (phase, problem) = (phase.clone(), problem.clone());
+                        problems.push(PhaseProblem { phase, problem });
+                    }
+                }
+                State::Absent
+                | State::Differs { .. }
+                | State::Unknown { .. }
+                | State::Unverified { .. } => {
                     for need in action.needs() {
                         if !given.contains(&need)
                             && executor.holds(&need).await == Presence::Missing
@@ -365,6 +386,7 @@ async fn look<E: Executor>(
         }
         stages.push(Stage { phase, tasks });
     }
+    problems.extend(unverified(&stages));
     if problems.is_empty() {
         return Ok(stages);
     }
@@ -379,6 +401,29 @@ async fn look<E: Executor>(
         conflict,
         late: false,
     })
+}
+
+/// Files that would be written though nobody can tell whether the cluster was made with this
+/// configuration: init completes a cluster and does not change one.
+fn unverified(stages: &[Stage]) -> Option<PhaseProblem> {
+    let tasks = || {
+        stages
+            .iter()
+            .flat_map(|stage| stage.tasks.iter().map(|task| (&stage.phase, task)))
+    };
+    let writes = tasks().any(|(_, task)| {
+        matches!(task.action, Action::File(_))
+            && matches!(task.seen, State::Absent | State::Differs { .. })
+    });
+    tasks()
+        .filter(|_| writes)
+        .find_map(|(phase, task)| match &task.seen {
+            State::Unverified { problem } => Some(PhaseProblem {
+                phase: phase.clone(),
+                problem: problem.clone(),
+            }),
+            _ => None,
+        })
 }
 
 /// A dry run is for everybody: not being root is worth a warning there, not a refusal.
@@ -431,7 +476,9 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
         for task in &stage.tasks {
             let (outcome, detail) = match &task.seen {
                 State::Holds { .. } | State::Blocked { .. } => (Outcome::Held, None),
+                State::Hidden { problem } => (Outcome::Hidden, Some(problem.message.clone())),
                 _ if is_reading(&task.action) => (Outcome::Unknown, None),
+                State::Unverified { problem } => (Outcome::Unknown, Some(problem.message.clone())),
                 State::Absent => (Outcome::WouldCreate, None),
                 State::Differs { diff } => (Outcome::WouldChange, Some(diff.clone())),
                 State::Unknown { reason } => (Outcome::Unknown, Some(reason.clone())),
@@ -455,6 +502,7 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
         outcome: RunOutcome::DryRun,
         changed,
         join: None,
+        certificate_key: None,
     }
 }
 
@@ -474,6 +522,7 @@ async fn act<E: Executor>(
     executor.prepare(&open);
     let mut touched: BTreeSet<Artefact> = BTreeSet::new();
     let mut join = None;
+    let mut certificate_key = None;
     for Stage { phase, tasks } in stages {
         let started = Instant::now();
         reporter.report(Event::PhaseStarted {
@@ -500,6 +549,7 @@ async fn act<E: Executor>(
                     *changed += usize::from(!is_reading(&task.action));
                 }
                 join = dealt.join.or(join);
+                certificate_key = dealt.certificate_key.or(certificate_key);
                 failure = failure.or(dealt.failure);
             }
             drop(running);
@@ -526,6 +576,7 @@ async fn act<E: Executor>(
         outcome,
         changed: *changed,
         join,
+        certificate_key,
     })
 }
 
@@ -533,7 +584,7 @@ async fn act<E: Executor>(
 fn is_reading(action: &Action) -> bool {
     matches!(
         action,
-        Action::Check(_) | Action::Wait(_) | Action::JoinCommand(_)
+        Action::Check(_) | Action::Wait(_) | Action::CertificateKey { .. } | Action::JoinCommand(_)
     )
 }
 
@@ -566,6 +617,7 @@ struct Dealt {
     warnings: Vec<Problem>,
     milliseconds: u64,
     join: Option<JoinCommands>,
+    certificate_key: Option<String>,
     failure: Option<WorkflowError>,
 }
 
@@ -609,6 +661,7 @@ async fn deal_with<E: Executor>(
         warnings: Vec::new(),
         milliseconds: 0,
         join: None,
+        certificate_key: None,
         failure: None,
     };
     match seen {
@@ -634,6 +687,18 @@ async fn deal_with<E: Executor>(
             });
             return dealt;
         }
+        // What came to stand there since the first look is not written over unseen either.
+        State::Hidden { problem } => {
+            dealt.outcome = Outcome::Failed;
+            dealt.milliseconds = millis(started);
+            let phase = phase.to_owned();
+            dealt.failure = Some(WorkflowError::Blocked {
+                problems: vec![PhaseProblem { phase, problem }],
+                conflict: false,
+                late: false,
+            });
+            return dealt;
+        }
         // Looking and showing is done, and makes nothing.
         _ if is_reading(&task.action) => dealt.outcome = Outcome::Done,
         State::Absent => dealt.outcome = Outcome::Created,
@@ -641,7 +706,7 @@ async fn deal_with<E: Executor>(
             dealt.outcome = Outcome::Changed;
             dealt.detail = Some(diff);
         }
-        State::Unknown { .. } => dealt.outcome = Outcome::Done,
+        State::Unknown { .. } | State::Unverified { .. } => dealt.outcome = Outcome::Done,
     }
     let progress = |message: String| {
         reporter.report(Event::Progress {
@@ -654,6 +719,10 @@ async fn deal_with<E: Executor>(
         Ok(ensured) => {
             dealt.warnings = ensured.warnings;
             dealt.join = ensured.join;
+            dealt.certificate_key = ensured.certificate_key;
+            if ensured.unchanged {
+                dealt.outcome = Outcome::Held;
+            }
         }
         Err(error) => {
             dealt.outcome = Outcome::Failed;

@@ -27,6 +27,7 @@ fn plan(facts: &Facts) -> Plan {
         tokens: facts.bootstrap_tokens.clone(),
         control_plane: facts.api.control_plane_host.is_some(),
         certificate_key: upload.enabled.then(|| upload.certificate_key.clone()),
+        certificate_key_drawn: upload.drawn,
         withhold_token: facts.join_options.withhold_token,
         withhold_certificate_key: facts.join_options.withhold_certificate_key,
     })])

@@ -1,8 +1,8 @@
 //! The upload-certs phase of init: the certificates and keys that all control planes share go into
 //! the cluster, encrypted, for two hours.
 //!
-//! It never shows or writes the certificate key that they are encrypted under, and uploads nothing
-//! unless the user asks for it.
+//! It never writes the certificate key that they are encrypted under, and uploads nothing unless the
+//! user asks for it.
 
 use rinit_facts::{Etcd, Facts};
 use rinit_manifest::cluster;
@@ -46,6 +46,7 @@ fn plan(facts: &Facts) -> Plan {
         shared_files(facts),
         &upload.certificate_key,
     );
+    let uploaded = secret.id.clone();
     let mut actions = vec![
         Action::ClusterAdmins(facts.access.clone()),
         Action::BootstrapToken {
@@ -59,6 +60,11 @@ fn plan(facts: &Facts) -> Plan {
             .objects()
             .map(|object| cluster::apply(&facts.access, object)),
     );
+    // Nobody else knows a key that was drawn for this run.
+    if upload.drawn && !facts.join_options.withhold_certificate_key {
+        let key = upload.certificate_key.clone();
+        actions.push(Action::CertificateKey { uploaded, key });
+    }
     Plan::of(actions)
 }
 

@@ -123,8 +123,15 @@ pub(super) fn executable(name: &str) -> CheckOutcome {
     )
 }
 
+/// How long the look-up of a name may take. A name server that drops packets takes far longer.
+const LOOKUP_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+
 pub(super) async fn hostname(name: &str) -> CheckOutcome {
-    let found = tokio::net::lookup_host((name, 0)).await;
+    let lookup = tokio::net::lookup_host((name, 0));
+    let Ok(found) = tokio::time::timeout(LOOKUP_LIMIT, lookup).await else {
+        let seconds = LOOKUP_LIMIT.as_secs();
+        return unresolved(name, &format!("no answer within {seconds} s"));
+    };
     match found.map(|mut addresses| addresses.next()) {
         Ok(Some(_)) => CheckOutcome::Passed,
         Ok(None) => unresolved(name, "no address"),

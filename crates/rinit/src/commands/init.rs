@@ -1,5 +1,7 @@
 //! `rinit init` and `rinit init phase …`: the same run over different selections.
 
+use std::fmt::Write as _;
+
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_config::Documents;
@@ -112,10 +114,6 @@ async fn run(
             .as_ref()
             .and_then(|init| init.dry_run)
             .unwrap_or(false);
-    let (facts, decisions) = match facts(&host, documents, overrides, common).await {
-        Ok(found) => found,
-        Err(code) => return code,
-    };
     let _lock = if dry_run {
         None
     } else {
@@ -127,11 +125,16 @@ async fn run(
             }
         }
     };
+    // Looked at under the lock: another run may just have ended.
+    let (facts, decisions) = match facts(&host, documents, overrides, common).await {
+        Ok(found) => found,
+        Err(code) => return code,
+    };
     let options = RunOptions {
         mode: if dry_run { Mode::DryRun } else { Mode::Apply },
-        rooted: global.root.is_some(),
+        rooted: !host.is_running_system(),
     };
-    let printer = Printer::new(common.output, global.verbose, dry_run);
+    let printer = Printer::new(common.output, global.verbose, dry_run, given(global, common));
     if dry_run || global.verbose > 0 {
         for decision in &decisions {
             printer.report(Event::Note {
@@ -149,6 +152,18 @@ async fn run(
         &printer,
     )
     .await
+}
+
+/// The flags that a hint must repeat, so that the phase that it names works on the same cluster.
+fn given(global: &GlobalArguments, common: &CommonArguments) -> String {
+    let mut flags = String::new();
+    for (flag, value) in [("--config", &common.config), ("--root", &global.root)] {
+        if let Some(value) = value {
+            // Writing to a String does not fail.
+            let _ = write!(flags, " {flag} {}", value.display());
+        }
+    }
+    flags
 }
 
 async fn facts(

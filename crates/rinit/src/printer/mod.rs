@@ -23,6 +23,8 @@ const EVENTS_VERSION: &str = "rinit.events/v1";
 /// Sends events to whoever is to see them.
 pub(crate) struct Printer {
     started: Instant,
+    /// Flags that a command in a hint must repeat.
+    flags: String,
     sink: Mutex<Sink>,
 }
 
@@ -44,20 +46,47 @@ struct Framed<'a> {
 
 impl Printer {
     /// A printer for a run.
-    pub(crate) fn new(format: OutputFormat, verbose: u8, dry_run: bool) -> Self {
+    pub(crate) fn new(format: OutputFormat, verbose: u8, dry_run: bool, flags: String) -> Self {
         let sink = match format {
             OutputFormat::Text => Sink::Text(Text::new(verbose > 0, dry_run)),
             OutputFormat::Json => Sink::Json { sequence: 0 },
         };
         Self {
             started: Instant::now(),
+            flags,
             sink: Mutex::new(sink),
         }
     }
 }
 
+impl Printer {
+    /// Completes the commands in a hint: without the configuration, a phase would work with the
+    /// defaults.
+    fn with_flags(&self, mut event: Event) -> Event {
+        if let Event::Warning { hint, .. } | Event::Problem { hint, .. } = &mut event
+            && let Some(text) = hint
+        {
+            *text = complete(text, &self.flags);
+        }
+        event
+    }
+}
+
+/// Puts flags behind each command in backticks that runs a phase.
+fn complete(hint: &str, flags: &str) -> String {
+    let mut parts: Vec<String> = hint.split('`').map(str::to_owned).collect();
+    // Every second part stands in backticks.
+    for command in parts.iter_mut().skip(1).step_by(2) {
+        if command.starts_with("rinit init phase ") && !command.contains(" --") {
+            command.push_str(flags);
+        }
+    }
+    parts.join("`")
+}
+
 impl Reporter for Printer {
     fn report(&self, event: Event) {
+        let event = self.with_flags(event);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *sink {
             Sink::Text(text) => text.print(&event),
@@ -133,4 +162,19 @@ pub(crate) fn start_log(verbose: u8) {
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complete;
+
+    #[test]
+    fn a_phase_in_a_hint_gets_the_flags_of_this_run() {
+        assert_eq!(
+            complete("`rinit init phase certs ca` makes it; see `ls`", " --config a.yaml"),
+            "`rinit init phase certs ca --config a.yaml` makes it; see `ls`"
+        );
+        let help = "`rinit init phase --help` lists them";
+        assert_eq!(complete(help, " --config a.yaml"), help);
+    }
 }

@@ -77,8 +77,12 @@ impl Text {
                 changed,
                 milliseconds,
                 join,
+                certificate_key,
             } => {
                 finished(*outcome, *changed, *milliseconds);
+                if let Some(key) = certificate_key {
+                    data(&format!("certificate key: {key}\n"));
+                }
                 if let Some(join) = join {
                     data(&join::text(join));
                 }
@@ -96,11 +100,12 @@ impl Text {
             Outcome::WouldCreate => "would create",
             Outcome::WouldChange => "would change",
             Outcome::Unknown => "would do",
+            Outcome::Hidden => "cannot tell",
             Outcome::Failed => "failed",
         };
         let mut text = format!("[{phase}] {word}: {action}");
         if let Some(detail) = detail {
-            if outcome == Outcome::Unknown {
+            if matches!(outcome, Outcome::Unknown | Outcome::Hidden) {
                 text.push_str(&format!(" ({detail})"));
             } else {
                 for line in detail.lines() {

@@ -420,6 +420,7 @@ pub(crate) fn unit(files: &[&str]) -> Action {
     Action::Unit(UnitSpec {
         name: "kubelet",
         files: files.iter().map(|name| path(name)).collect(),
+        watched: Vec::new(),
         only_if_running: false,
     })
 }
