@@ -2,7 +2,7 @@
 //!
 //! The phases are brought together in [`registry`], flags become plain settings in [`settings`],
 //! what planning must know of the host is collected in [`collect`], and everything that a user
-//! sees goes through [`printer`]. Nothing is decided here about what a control plane is.
+//! sees goes through [`printer`]. It never decides what a control plane is.
 
 mod collect;
 mod commands;

@@ -1,7 +1,7 @@
 //! What differs by Kubernetes minor, as data: images, flags, probes, behaviour.
 //!
-//! For each minor rinit behaves as the newest kubeadm patch that this table names. Nothing here
-//! is computed at run time and nothing is looked up on a network.
+//! For each minor rinit behaves as the newest kubeadm patch that this table names. This
+//! crate never computes a version at run time and never looks one up on a network.
 
 mod flags;
 

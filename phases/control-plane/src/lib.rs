@@ -1,8 +1,8 @@
 //! The control-plane phase of init: the static pods of the API server, the controller manager and
 //! the scheduler.
 //!
-//! Each component is a row of a table and a module that says what it is started with. Nothing
-//! here starts a pod: the kubelet does, when it finds the manifests.
+//! Each component is a row of a table and a module that says what it is started with. It
+//! never starts a pod: the kubelet does, when it finds the manifests.
 
 mod api_server;
 mod authorization;

@@ -11,6 +11,7 @@ use crate::shell::{self, Output};
 
 /// Exit codes of rinit, by its documentation.
 const USAGE: i32 = 2;
+const BLOCKED: i32 = 4;
 const CONFLICT: i32 = 5;
 
 /// A second init changes nothing and says so; one with another configuration refuses; phases do
@@ -39,6 +40,10 @@ pub(super) fn again(context: &Context) -> Result<()> {
     })?;
     node.write_file(CONFIG, &config, 0o600)?;
 
+    shell::step(
+        "another version is refused while the API server is down",
+        || unverified(&node, &config),
+    )?;
     shell::step("single phases", || phases(&node))?;
     shell::step("check-expiration beside kubeadm's", || {
         expirations(&node, "the certificates of rinit")
@@ -142,12 +147,7 @@ pub(super) fn killed(context: &Context) -> Result<()> {
 /// The files that init writes, with mode and time, and its objects with their versions. Of what a
 /// controller keeps up to date only the generation counts.
 fn fingerprint(node: &Node) -> Result<String> {
-    let files = node.run(&[
-        "bash",
-        "-c",
-        "find /etc/kubernetes /var/lib/kubelet/config.yaml /var/lib/kubelet/instance-config.yaml \
-         /var/lib/kubelet/kubeadm-flags.env -printf '%p %m %u %s %T@\\n' | sort",
-    ])?;
+    let files = files(node)?;
     let own = [
         "kubeadm",
         "coredns",
@@ -183,7 +183,18 @@ fn fingerprint(node: &Node) -> Result<String> {
             }
         }
     }
-    Ok(files.stdout + &objects)
+    Ok(files + &objects)
+}
+
+/// The files that init writes, with mode and time.
+fn files(node: &Node) -> Result<String> {
+    let found = node.run(&[
+        "bash",
+        "-c",
+        "find /etc/kubernetes /var/lib/kubelet/config.yaml /var/lib/kubelet/instance-config.yaml \
+         /var/lib/kubelet/kubeadm-flags.env -printf '%p %m %u %s %T@\\n' | sort",
+    ])?;
+    Ok(found.stdout)
 }
 
 fn same(before: &str, after: &str) -> Result<()> {
@@ -219,6 +230,26 @@ fn refuses(node: &Node, config: &str, shown: &[&str]) -> Result<()> {
         );
     }
     same(&before, &fingerprint(node)?)
+}
+
+/// Without an API server to ask, a finished control plane is not written over; what it was made
+/// with brings it back.
+fn unverified(node: &Node, config: &str) -> Result<()> {
+    let before = files(node)?;
+    node.run(&["systemctl", "stop", "kubelet"])?;
+    node.run(&["bash", "-c", "kill -9 $(pidof kube-apiserver)"])?;
+    let other = config.replace(
+        line_of(config, "kubernetesVersion:")?,
+        "kubernetesVersion: v1.37.0",
+    );
+    node.write_file(CONFIG, &other, 0o600)?;
+    let output = node.try_run(&Initiator::Rinit.command())?;
+    ensure!(output.code == Some(BLOCKED), "{output}");
+    ensure!(output.stderr.contains("finished control plane"), "{output}");
+    same(&before, &files(node)?)?;
+    node.write_file(CONFIG, config, 0o600)?;
+    node.run(&Initiator::Rinit.command())?;
+    same(&before, &files(node)?)
 }
 
 fn phases(node: &Node) -> Result<()> {

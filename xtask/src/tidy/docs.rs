@@ -241,6 +241,7 @@ fn events() -> Vec<Event> {
                 certificates_uploaded: false,
                 kubeconfig: text(),
             }),
+            certificate_key: Some(String::new()),
         },
     ];
     // A new kind of event fails to compile here, and then belongs into the list.
