@@ -178,7 +178,9 @@ fn fingerprint(node: &Node) -> Result<String> {
         ];
         for line in node.run(&list)?.stdout.lines() {
             if own.iter().any(|name| line.contains(name)) {
-                objects.push_str(line);
+                // The width of the columns depends on what else there is.
+                let words: Vec<&str> = line.split_whitespace().collect();
+                objects.push_str(&words.join(" "));
                 objects.push('\n');
             }
         }
