@@ -156,6 +156,10 @@ pub enum CertsCommand {
     Renew(RenewArguments),
     /// Print a new key for `--certificate-key`
     CertificateKey,
+    /// Make keys and requests that another authority is to sign
+    GenerateCsr(GenerateCsrArguments),
+    /// Check and install what another authority has signed
+    InstallSigned(InstallSignedArguments),
 }
 
 /// How a report is told.
@@ -196,6 +200,41 @@ pub struct RenewArguments {
     /// How the outcome is told
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
+}
+
+/// `rinit certs generate-csr`
+#[derive(Debug, Clone, Default, Args)]
+pub struct GenerateCsrArguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder for keys and requests of certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
+    /// The folder for kubeconfigs with their keys, and their requests
+    #[arg(long, value_name = "DIR")]
+    pub kubeconfig_dir: Option<String>,
+}
+
+/// `rinit certs install-signed`
+#[derive(Debug, Clone, Default, Args)]
+pub struct InstallSignedArguments {
+    /// The folder with what was signed: for each request FILE.csr the certificate FILE.crt, in the
+    /// same folders below it
+    #[arg(value_name = "DIR")]
+    pub from: PathBuf,
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the certificates
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<String>,
+    /// The folder of the kubeconfigs
+    #[arg(long, value_name = "DIR")]
+    pub kubeconfig_dir: Option<String>,
+    /// Check everything and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `rinit kubeconfig …`

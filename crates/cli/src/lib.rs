@@ -13,8 +13,8 @@ use clap::{Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
 
 pub use arguments::{
-    CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GlobalArguments,
-    InitArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments,
+    CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GenerateCsrArguments,
+    GlobalArguments, InitArguments, InstallSignedArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments,
     RenewArguments, ReportFormat, VersionArguments, VersionFormat,
 };
 pub use config_arguments::{

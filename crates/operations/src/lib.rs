@@ -5,3 +5,4 @@
 
 pub mod expiration;
 pub mod renewal;
+pub mod requests;

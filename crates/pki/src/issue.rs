@@ -261,7 +261,7 @@ impl SigningKey for Blank<'_> {
 }
 
 /// The extensions of RFC 5280, section 4.2, as Go encodes them.
-mod extension {
+pub(crate) mod extension {
     use super::{CustomExtension, ExtendedKeyUsage, IpAddr, der, tag};
 
     const SUBJECT_KEY_ID: u64 = 14;
@@ -326,7 +326,7 @@ mod extension {
         extension(AUTHORITY_KEY_ID, false, der::sequence([id.as_slice()]))
     }
 
-    pub(super) fn alternative_names(dns: &[String], ip: &[IpAddr]) -> CustomExtension {
+    pub(crate) fn alternative_names(dns: &[String], ip: &[IpAddr]) -> CustomExtension {
         let dns = dns
             .iter()
             .map(|name| der::element(tag::context(2), name.as_bytes()));

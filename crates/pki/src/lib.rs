@@ -14,6 +14,7 @@ mod key;
 mod name;
 mod pool;
 mod random;
+mod request;
 mod seal;
 
 pub use certificate::{
@@ -27,6 +28,7 @@ pub use key::PrivateKey;
 pub use name::Name;
 pub use pool::KeyPool;
 pub use random::{bootstrap_token, certificate_key};
+pub use request::request;
 pub use seal::{open, seal};
 
 /// One PEM block (RFC 7468) with lines of 64 characters and a line feed after each.

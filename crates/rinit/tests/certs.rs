@@ -529,3 +529,126 @@ fn a_certificate_key_is_64_digits_and_another_each_time() {
     );
     assert_ne!(one, other);
 }
+
+#[test]
+fn what_another_authority_signed_is_checked_and_installed() {
+    let node = Node::new();
+    // The keys of the authorities are elsewhere from now on.
+    let elsewhere = node.folder.path().join("elsewhere");
+    let signed = node.folder.path().join("signed");
+    std::fs::create_dir_all(elsewhere.join("etcd")).unwrap();
+    std::fs::create_dir_all(signed.join("etcd")).unwrap();
+    let pki = node.path("/etc/kubernetes/pki");
+    for name in ["ca", "front-proxy-ca", "etcd/ca"] {
+        for end in ["crt", "key"] {
+            let file = format!("{name}.{end}");
+            std::fs::copy(pki.join(&file), elsewhere.join(&file)).unwrap();
+        }
+        std::fs::remove_file(pki.join(format!("{name}.key"))).unwrap();
+    }
+    let config = node.config();
+    let generate = ["certs", "generate-csr", "--config", &config];
+    let refused = node.rinit(&generate);
+    assert_eq!(refused.code, Some(4));
+    assert!(
+        refused
+            .stderr
+            .contains("pki/etcd/peer.key is already there")
+    );
+    assert!(refused.stderr.contains("scheduler.conf is already there"));
+    for (name, _) in PAIRS {
+        for end in ["crt", "key"] {
+            std::fs::remove_file(pki.join(format!("{name}.{end}"))).unwrap();
+        }
+    }
+    for name in KUBECONFIGS.iter().chain(&["kubelet.conf"]) {
+        std::fs::remove_file(node.path(&format!("/etc/kubernetes/{name}"))).unwrap();
+    }
+    let output = node.rinit(&generate);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+
+    // Whoever signs there takes the names and the key from the request.
+    let sign = |request: &Path, authority: &str, usage: &str, certificate: &Path| {
+        let extensions = node.folder.path().join("extensions");
+        std::fs::write(&extensions, format!("extendedKeyUsage={usage}\n")).unwrap();
+        let output = Command::new("openssl")
+            .args(["x509", "-req", "-days", "30", "-copy_extensions", "copyall"])
+            .arg("-in")
+            .arg(request)
+            .arg("-CA")
+            .arg(elsewhere.join(format!("{authority}.crt")))
+            .arg("-CAkey")
+            .arg(elsewhere.join(format!("{authority}.key")))
+            .arg("-extfile")
+            .arg(&extensions)
+            .arg("-out")
+            .arg(certificate)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    for (name, authority) in PAIRS {
+        let usage = match name {
+            "apiserver" => "serverAuth",
+            "etcd/server" | "etcd/peer" => "serverAuth,clientAuth",
+            _ => "clientAuth",
+        };
+        let request = pki.join(format!("{name}.csr"));
+        sign(
+            &request,
+            authority,
+            usage,
+            &signed.join(format!("{name}.crt")),
+        );
+    }
+    for name in KUBECONFIGS.iter().chain(&["kubelet.conf"]) {
+        let request = node.path(&format!("/etc/kubernetes/{name}.csr"));
+        sign(
+            &request,
+            "ca",
+            "clientAuth",
+            &signed.join(format!("{name}.crt")),
+        );
+    }
+    // Two are not what was asked for, and nothing is written as long as that is so.
+    let good = std::fs::read(signed.join("apiserver.crt")).unwrap();
+    let request = pki.join("apiserver-kubelet-client.csr");
+    sign(&request, "ca", "serverAuth", &signed.join("apiserver.crt"));
+    sign(
+        &request,
+        "etcd/ca",
+        "clientAuth",
+        &signed.join("front-proxy-client.crt"),
+    );
+    let from = signed.display().to_string();
+    let install = ["certs", "install-signed", &from, "--config", &config];
+    let before = node.files();
+    let refused = node.rinit(&install);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    for part in [
+        "apiserver.crt: the certificate lacks the names",
+        "apiserver.crt: the key does not belong",
+        "front-proxy-client.crt: the certificate names CN=etcd-ca as its issuer",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    assert_eq!(node.files(), before);
+
+    std::fs::write(signed.join("apiserver.crt"), good).unwrap();
+    let request = pki.join("front-proxy-client.csr");
+    sign(
+        &request,
+        "front-proxy-ca",
+        "clientAuth",
+        &signed.join("front-proxy-client.crt"),
+    );
+    let output = node.rinit(&install);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    // Init finds all of it good.
+    for phase in ["certs", "kubeconfig"] {
+        let output = node.rinit(&["init", "phase", phase, "all", "--config", &config]);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+    }
+    let (certificate, key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    assert!(key.belongs_to(&certificate));
+}

@@ -1,5 +1,6 @@
 //! `rinit certs …`
 
+mod csr;
 mod renew;
 mod restart;
 mod write;
@@ -34,6 +35,8 @@ pub(crate) async fn certs(
         }
         CertsCommand::Renew(arguments) => renew::renew(tree, global, &arguments).await,
         CertsCommand::CertificateKey => certificate_key(),
+        CertsCommand::GenerateCsr(arguments) => csr::generate(tree, global, &arguments).await,
+        CertsCommand::InstallSigned(arguments) => csr::install(tree, global, &arguments).await,
     }
 }
 

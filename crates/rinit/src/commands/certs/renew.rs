@@ -163,7 +163,7 @@ fn issue(renewal: &Renewal) -> Result<Vec<NewFile>, ExitCode> {
 }
 
 /// A new folder beside those of kubeadm's own backups.
-fn backup_folder(facts: &Facts) -> LogicalPath {
+pub(super) fn backup_folder(facts: &Facts) -> LogicalPath {
     let time = facts.now.strftime("%Y-%m-%dT%H-%M-%SZ");
     facts
         .paths

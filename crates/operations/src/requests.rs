@@ -1,0 +1,273 @@
+//! `rinit certs generate-csr` and the way back: keys and requests for another authority, and what
+//! it has signed, checked and put where it belongs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use rinit_diag::Problem;
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
+use rinit_manifest::yaml;
+use rinit_pki::{Fault, Finding, PkiError, PrivateKey};
+use rinit_plan::{
+    Action, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret, Severity,
+};
+use serde_json::json;
+
+use crate::expiration::ReadFile;
+use crate::renewal::NewFile;
+
+/// The keys and requests for every certificate and kubeconfig of the plans.
+///
+/// Nothing that exists is replaced: if a file is there, all such files are told.
+pub fn generate<'a>(
+    actions: impl IntoIterator<Item = &'a Action>,
+    read: &mut ReadFile<'_>,
+    new_key: &mut dyn FnMut(KeyAlgorithm) -> Result<PrivateKey, PkiError>,
+) -> Result<Vec<NewFile>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut wanted = Vec::new();
+    for action in actions {
+        let targets = match action {
+            Action::Certificate(spec) => [spec.key.clone(), request_file(spec)],
+            Action::Kubeconfig(spec) => [spec.path.clone(), beside(&spec.path, "csr")],
+            _ => continue,
+        };
+        for target in &targets {
+            match read(target) {
+                Ok(None) => {}
+                Ok(Some(_)) => problems.push(
+                    Problem::new(format!("{target} is already there"))
+                        .with_hint(format!("Move {target} away, or choose another folder.")),
+                ),
+                Err(reason) => problems.push(Problem::new(format!("{target}: {reason}"))),
+            }
+        }
+        wanted.push((action, targets));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut files = Vec::new();
+    for (action, [first, second]) in wanted {
+        let failed = |error: PkiError| {
+            vec![Problem::new(format!(
+                "{first}: {}",
+                rinit_diag::chain(&error)
+            ))]
+        };
+        let (request, text) = match action {
+            Action::Certificate(spec) => {
+                let key = new_key(spec.algorithm).map_err(failed)?;
+                let request = rinit_pki::request(spec, &key).map_err(failed)?;
+                (request, key.pem().clone())
+            }
+            Action::Kubeconfig(spec) => {
+                let key = new_key(spec.algorithm).map_err(failed)?;
+                let request = rinit_pki::request(spec, &key).map_err(failed)?;
+                (request, partial(spec, &key))
+            }
+            _ => continue,
+        };
+        for (path, content) in [
+            (first, text.expose().clone().into_bytes()),
+            (second, request.into_bytes()),
+        ] {
+            files.push(NewFile {
+                path,
+                mode: FileMode::PRIVATE,
+                content: Secret::new(content),
+            });
+        }
+    }
+    Ok(files)
+}
+
+/// Gives what was signed by its name, such as `etcd/server.crt` or `admin.conf.crt`; nothing where
+/// it is not there, or says why it cannot be read.
+pub type ReadSigned<'a> = dyn FnMut(&str) -> Result<Option<Vec<u8>>, String> + 'a;
+
+/// What is installed, and what was not found.
+#[derive(Debug)]
+pub struct Installation {
+    /// The files, in the order in which they are to be written.
+    pub files: Vec<NewFile>,
+    /// The names of what is installed.
+    pub installed: Vec<String>,
+    /// The names of what was not found among what was signed.
+    pub absent: Vec<String>,
+    /// What is odd and no reason to refuse.
+    pub warnings: Vec<Problem>,
+}
+
+/// Checks everything that was signed, and says what goes where. All faults are told at once.
+pub fn install<'a>(
+    actions: impl IntoIterator<Item = &'a Action>,
+    certificates: &LogicalPath,
+    read: &mut ReadFile<'_>,
+    signed: &mut ReadSigned<'_>,
+    now: Timestamp,
+) -> Result<Installation, Vec<Problem>> {
+    let mut installation = Installation {
+        files: Vec::new(),
+        installed: Vec::new(),
+        absent: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut problems = Vec::new();
+    for action in actions {
+        let (name, file) = match action {
+            Action::Certificate(spec) => (&spec.name, below(certificates, &spec.certificate)),
+            Action::Kubeconfig(spec) => (&spec.name, format!("{}.crt", spec.path.file_name())),
+            _ => continue,
+        };
+        let pem = match signed(&file) {
+            Ok(Some(pem)) => pem,
+            Ok(None) => {
+                installation.absent.push(name.clone());
+                continue;
+            }
+            Err(reason) => {
+                problems.push(Problem::new(format!("{file}: {reason}")));
+                continue;
+            }
+        };
+        let checked = match action {
+            Action::Certificate(spec) => pair(spec, pem, read, now),
+            Action::Kubeconfig(spec) => kubeconfig(spec, &pem, read, now),
+            _ => continue,
+        };
+        match checked {
+            Ok((new, findings)) => {
+                let (errors, odd): (Vec<_>, Vec<_>) =
+                    findings.into_iter().partition(stands_in_the_way);
+                let told = |finding: Finding| {
+                    Problem::new(format!("{file}: {}", finding.fault)).with_hint(format!(
+                        "Have the request of {name} signed again, with the names and usages in it."
+                    ))
+                };
+                problems.extend(errors.into_iter().map(told));
+                installation.warnings.extend(odd.into_iter().map(told));
+                installation.files.push(new);
+                installation.installed.push(name.clone());
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        Ok(installation)
+    } else {
+        Err(problems)
+    }
+}
+
+/// What a renewal tolerates in old certificates, nobody wants in a new one.
+fn stands_in_the_way(finding: &Finding) -> bool {
+    finding.severity() == Severity::Error || matches!(finding.fault, Fault::Expired { .. })
+}
+
+fn needed(path: &LogicalPath, read: &mut ReadFile<'_>) -> Result<Secret<Vec<u8>>, Problem> {
+    match read(path) {
+        Ok(Some(bytes)) => Ok(Secret::new(bytes)),
+        Ok(None) => Err(Problem::new(format!("{path} is missing"))
+            .with_hint("Make keys and requests with `rinit certs generate-csr`.")),
+        Err(reason) => Err(Problem::new(format!("{path}: {reason}"))),
+    }
+}
+
+fn authority(path: &LogicalPath, read: &mut ReadFile<'_>) -> Result<Secret<Vec<u8>>, Problem> {
+    needed(path, read).map_err(|problem| Problem {
+        hint: Some(format!("Put the authority's certificate into {path}.")),
+        ..problem
+    })
+}
+
+fn pair(
+    spec: &CertificateSpec,
+    pem: Vec<u8>,
+    read: &mut ReadFile<'_>,
+    now: Timestamp,
+) -> Result<(NewFile, Vec<Finding>), Problem> {
+    let key = needed(&spec.key, read)?;
+    let authority = authority(&spec.signer.certificate, read)?;
+    let findings = rinit_pki::judge_leaf(spec, &pem, Some(key.expose()), authority.expose(), now);
+    let file = NewFile {
+        path: spec.certificate.clone(),
+        mode: FileMode::PUBLIC,
+        content: Secret::new(pem),
+    };
+    Ok((file, findings))
+}
+
+fn kubeconfig(
+    spec: &KubeconfigSpec,
+    pem: &[u8],
+    read: &mut ReadFile<'_>,
+    now: Timestamp,
+) -> Result<(NewFile, Vec<Finding>), Problem> {
+    let text = needed(&spec.path, read)?;
+    let authority = authority(&spec.signer.certificate, read)?;
+    let wrong = |reason: String| Problem::new(format!("{}: {reason}", spec.path));
+    let text = std::str::from_utf8(text.expose())
+        .map_err(|_| wrong("the kubeconfig is not UTF-8".to_owned()))?;
+    let context = CurrentContext::parse(text).map_err(|error| wrong(rinit_diag::chain(&error)))?;
+    let Some(Source::Data(key)) = context.client_key else {
+        return Err(wrong("the current user has no key in the file".to_owned()));
+    };
+    let findings = rinit_pki::judge_client(spec, pem, Some(key.expose()), authority.expose(), now);
+    let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
+    let text = Kubeconfig {
+        server: &context.server,
+        cluster_name: &context.cluster_name,
+        user: &context.user,
+        ca_certificates: &String::from_utf8_lossy(authority.expose()),
+        client_certificate: &String::from_utf8_lossy(pem),
+        client_key: &key,
+    }
+    .to_yaml(false);
+    let file = NewFile {
+        path: spec.path.clone(),
+        mode: KubeconfigSpec::MODE,
+        content: Secret::new(text.expose().clone().into_bytes()),
+    };
+    Ok((file, findings))
+}
+
+/// A kubeconfig that has its key, and neither an authority nor a certificate yet.
+fn partial(spec: &KubeconfigSpec, key: &PrivateKey) -> Secret<String> {
+    let user = &spec.subject.common_name;
+    let context = format!("{user}@{}", spec.cluster_name);
+    let document = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": spec.cluster_name, "cluster": {"server": spec.server}}],
+        "contexts": [{
+            "name": context,
+            "context": {"cluster": spec.cluster_name, "user": user},
+        }],
+        "current-context": context,
+        "users": [{
+            "name": user,
+            "user": {"client-key-data": STANDARD.encode(key.pem().expose())},
+        }],
+    });
+    Secret::new(yaml::to_string(&document))
+}
+
+fn request_file(spec: &CertificateSpec) -> LogicalPath {
+    let name = spec.certificate.file_name();
+    let base = name.strip_suffix(".crt").unwrap_or(name);
+    spec.certificate.parent().join(&format!("{base}.csr"))
+}
+
+fn beside(path: &LogicalPath, end: &str) -> LogicalPath {
+    path.parent().join(&format!("{}.{end}", path.file_name()))
+}
+
+/// The path of a file below a folder.
+fn below(folder: &LogicalPath, file: &LogicalPath) -> String {
+    file.as_str()
+        .strip_prefix(folder.as_str())
+        .unwrap_or(file.as_str())
+        .trim_start_matches('/')
+        .to_owned()
+}
