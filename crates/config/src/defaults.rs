@@ -136,8 +136,38 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
     document
         .ca_certificate_validity_period
         .get_or_insert(GoDuration::from_seconds(87_600 * 3600));
+    if let Some(version) = &mut document.kubernetes_version
+        && !version.starts_with('v')
+    {
+        version.insert(0, 'v');
+    }
     for name in &mut document.api_server.cert_sans {
         *name = name.to_lowercase();
+    }
+    field_references(document);
+}
+
+/// Says of each reference to a field of the pod in which version its path is written.
+pub fn field_references(document: &mut ClusterConfiguration) {
+    let etcd = document
+        .etcd
+        .local
+        .as_mut()
+        .map(|local| &mut local.extra_envs);
+    for variables in [
+        &mut document.api_server.component.extra_envs,
+        &mut document.controller_manager.extra_envs,
+        &mut document.scheduler.extra_envs,
+    ]
+    .into_iter()
+    .chain(etcd)
+    {
+        for reference in variables
+            .iter_mut()
+            .filter_map(|variable| variable.value_from.as_mut()?.field_ref.as_mut())
+        {
+            reference.api_version.get_or_insert_with(|| "v1".to_owned());
+        }
     }
 }
 

@@ -33,7 +33,7 @@ mod tree;
 mod v1beta3;
 pub mod v1beta4;
 
-pub use defaults::{Surroundings, complete, exposed};
+pub use defaults::{Surroundings, complete, exposed, field_references};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse};
 pub use duration::{GoDuration, NotADuration};
 pub use finding::{Finding, Findings, Severity};

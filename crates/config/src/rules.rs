@@ -98,6 +98,15 @@ impl Judge<'_> {
                 "keep one of the two",
             );
         }
+        if token.get("ttl").is_none() && token.get("expires").is_some() {
+            // kubeadm fills in `ttl` and then finds both.
+            self.error(
+                key_span(token, "expires"),
+                &join(path, "expires"),
+                "no kubeadm takes it, for each fills in a `ttl` beside it",
+                "write `ttl` with the life of the token instead, such as `ttl: 24h`",
+            );
+        }
         let usages = token.get("usages").map(Node::items).unwrap_or_default();
         let authenticates = usages.is_empty()
             || usages

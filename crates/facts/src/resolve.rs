@@ -38,14 +38,15 @@ pub(crate) const CRI_SOCKETS: [&str; 3] = [
     "/var/run/crio/crio.sock",
     "/var/run/cri-dockerd.sock",
 ];
-/// Feature gates of kubeadm that came and went within the supported minors. They change nothing.
-const RETIRED_FEATURE_GATES: [&str; 6] = [
-    "ControlPlaneKubeletLocalMode",
-    "EtcdLearnerMode",
-    "NodeLocalCRISocket",
-    "PublicKeysECDSA",
-    "RootlessControlPlane",
-    "WaitForAllControlPlaneComponents",
+/// Feature gates of kubeadm with the last minor that knows them, as far as the supported minors
+/// go. They change nothing in what is done here.
+const FEATURE_GATES: [(&str, u32); 6] = [
+    ("ControlPlaneKubeletLocalMode", 35),
+    ("EtcdLearnerMode", 34),
+    ("NodeLocalCRISocket", 36),
+    ("PublicKeysECDSA", 36),
+    ("RootlessControlPlane", u32::MAX),
+    ("WaitForAllControlPlaneComponents", 34),
 ];
 
 /// Everything that keeps the configuration from being resolved.
@@ -240,8 +241,8 @@ impl Resolver<'_> {
 
     fn facts(&mut self, init: &InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
         let now = truncate(self.host.now);
-        self.feature_gates(&mut cluster);
         let version = self.version(&cluster);
+        self.feature_gates(&cluster, version.minor().0);
         let paths = self.paths(&cluster);
         let node = self.node(init);
         let api = self.api(init, &cluster);
@@ -259,6 +260,7 @@ impl Resolver<'_> {
         let etcd = self.etcd(&mut cluster, &node.name, api.advertise_address);
         let certificates = self.certificates(&mut cluster, &node, &api, &network, now);
         let images = images(&cluster, &version);
+        rinit_config::field_references(&mut cluster);
         let cluster_name = cluster
             .cluster_name
             .get_or_insert_with(|| "kubernetes".to_owned())
@@ -328,23 +330,28 @@ impl Resolver<'_> {
         }
     }
 
-    fn feature_gates(&mut self, cluster: &mut ClusterConfiguration) {
-        let gates: Vec<String> = cluster.feature_gates.keys().cloned().collect();
-        for gate in gates {
-            if RETIRED_FEATURE_GATES.contains(&gate.as_str()) {
-                self.warnings.push(
-                    Problem::new(format!("the feature gate {gate} changes nothing any more"))
-                        .with_hint("take it out of the configuration"),
-                );
-            } else {
-                self.wrong(
-                    &format!("featureGates.{gate}"),
-                    Problem::new(format!("there is no feature gate \"{gate}\" in kubeadm"))
-                        .with_hint(
-                            "feature gates of components go into their `extraArgs` as `feature-gates`",
-                        ),
-                );
-            }
+    fn feature_gates(&mut self, cluster: &ClusterConfiguration, minor: u32) {
+        for gate in cluster.feature_gates.keys() {
+            let known = FEATURE_GATES.iter().find(|(name, _)| name == gate);
+            let problem = match known {
+                Some((_, last)) if minor <= *last => {
+                    self.warnings.push(
+                        Problem::new(format!("the feature gate {gate} changes nothing here"))
+                            .with_hint("take it out of the configuration"),
+                    );
+                    continue;
+                }
+                Some((_, last)) => Problem::new(format!(
+                    "kubeadm has no feature gate \"{gate}\" since Kubernetes 1.{}",
+                    last + 1
+                ))
+                .with_hint("take it out of the configuration; it changes nothing any more"),
+                None => Problem::new(format!("there is no feature gate \"{gate}\" in kubeadm"))
+                    .with_hint(
+                        "feature gates of components go into their `extraArgs` as `feature-gates`",
+                    ),
+            };
+            self.wrong(&format!("featureGates.{gate}"), problem);
         }
     }
 
@@ -890,7 +897,10 @@ impl Resolver<'_> {
             }
             ttl
         });
-        let count = configured.len();
+        let drawn_count = configured
+            .iter()
+            .filter(|token| token.token.is_none())
+            .count();
         configured
             .into_iter()
             .enumerate()
@@ -929,10 +939,10 @@ impl Resolver<'_> {
                     token.groups
                 };
                 // Only one token can be drawn for a run.
-                if drawn && count > 1 {
+                if drawn && drawn_count > 1 {
                     self.wrong(
                         &format!("bootstrapTokens[{index}]"),
-                        Problem::new("a token beside others must be written out")
+                        Problem::new("of several tokens only one can be drawn; the others must be written out")
                             .with_hint("`kubeadm token generate` draws one"),
                     );
                 }
