@@ -81,7 +81,8 @@ pub(crate) enum Instead {
     Presence,
 }
 
-/// Fields of objects: kind (or any), steps (with `*` for any, or a `*` in the end), what stays.
+/// Fields of objects: kind (or any), steps (with `*` for any, or a `*` in the end), what stays. In
+/// a list, a step other than `*` is the `key` of an element.
 pub(crate) const FIELDS: &[(&str, &[&str], Instead)] = &[
     // The server's bookkeeping.
     (ANY, &["metadata", "uid"], Instead::Nothing),
@@ -112,6 +113,12 @@ pub(crate) const FIELDS: &[(&str, &[&str], Instead)] = &[
             "annotations",
             "deprecated.daemonset.template.generation",
         ],
+        Instead::Nothing,
+    ),
+    // What the node's conditions bring about, such as a full disk.
+    (
+        "Node",
+        &["spec", "taints", "node.kubernetes.io/*"],
         Instead::Nothing,
     ),
     // The signatures of cluster-info, made with the token by the controller manager.

@@ -164,13 +164,18 @@ fn leave_out(value: &mut Value, steps: &[&str], instead: Instead, created: Optio
                 leave_out(element, rest, instead, created);
             }
         }
+        Value::Array(elements) => {
+            for element in elements.iter_mut() {
+                if element["key"].as_str().is_some_and(|key| fits(key, step)) {
+                    leave_out(element, rest, instead, created);
+                }
+            }
+            elements.retain(|element| !element.is_null());
+        }
         Value::Object(fields) => {
             let matching: Vec<String> = fields
                 .keys()
-                .filter(|key| match step.strip_suffix(ANY) {
-                    Some(prefix) => key.starts_with(prefix),
-                    None => key == step,
-                })
+                .filter(|key| fits(key, step))
                 .cloned()
                 .collect();
             for key in matching {
@@ -182,6 +187,14 @@ fn leave_out(value: &mut Value, steps: &[&str], instead: Instead, created: Optio
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a step, perhaps with a `*` in the end, names a field or element.
+fn fits(name: &str, step: &str) -> bool {
+    match step.strip_suffix(ANY) {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == step,
     }
 }
 

@@ -233,6 +233,14 @@ fn what_a_server_or_a_clock_fills_in_is_no_difference() {
     for (name, pointer, value) in [
         ("coredns", "/metadata/uid", json!("another")),
         ("coredns", "/metadata/resourceVersion", json!("18")),
+        (
+            "cp",
+            "/spec/taints",
+            json!([
+                {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"},
+                {"key": "control-plane", "effect": "NoSchedule"},
+            ]),
+        ),
         ("cp", "/status", json!({"phase": "y"})),
         (
             "kubeadm-config",
