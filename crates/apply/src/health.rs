@@ -104,6 +104,10 @@ impl Apply {
         };
         match probe(&url, &Trust::Anyone, identity.as_ref(), PROBE_LIMIT).await {
             Ok(answer) if answer.status == 200 => Ok(Answer::Healthy),
+            // A new API server knows nobody before it has loaded its own roles.
+            Ok(answer) if answer.status == 403 => Ok(Answer::Not(format!(
+                "{url} answers 403: it has not loaded its access rules yet"
+            ))),
             Ok(answer) => Ok(Answer::Not(format!(
                 "{url} answers {} {}",
                 answer.status,

@@ -60,6 +60,12 @@ ExecStart=
 ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
 "#;
 
+/// The disk is the machine's, and how full that is says nothing about a node: by its own limit of
+/// 15 % free the kubelet would evict the pods of a scenario.
+const KUBELET_DEFAULTS: &str = "\
+KUBELET_EXTRA_ARGS=--eviction-hard=memory.available<100Mi,nodefs.available<1%,imagefs.available<1%
+";
+
 const CONTAINERD_UNIT: &str = "\
 [Unit]
 Description=containerd
@@ -119,6 +125,7 @@ pub(super) fn write(folder: &Path, images: &ImageNames) -> Result<()> {
         "etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
         KUBELET_DROP_IN,
     )?;
+    file("etc/default/kubelet", KUBELET_DEFAULTS)?;
     file("etc/systemd/system/containerd.service", CONTAINERD_UNIT)?;
     let config = CONTAINERD_CONFIG.replace("@PAUSE@", images.name("pause")?);
     file("etc/containerd/config.toml", &config)?;
