@@ -9,7 +9,6 @@
     clippy::expect_used,
     reason = "a test that cannot read its examples fails"
 )]
-#![expect(clippy::print_stdout, reason = "the coverage is printed")]
 
 use std::path::{Path, PathBuf};
 
