@@ -4,6 +4,7 @@
 //! `cluster`, waits for conditions with `shell::until`, and fails by returning an error. Nodes
 //! are taken down after it; when it fails, their journals and pod logs are shown first.
 
+mod certs;
 pub(crate) mod cluster;
 mod harness;
 mod init;
@@ -48,6 +49,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "init/killed",
         run: init::killed,
+    },
+    Scenario {
+        name: "certs/recovery",
+        run: certs::recovery,
     },
     Scenario {
         name: "parity/minimal",

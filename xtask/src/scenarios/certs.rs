@@ -1,0 +1,116 @@
+//! What `rinit certs` promises on a running node.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::cluster::{Cluster, Initiator, minimal_config};
+use super::{Context, checkout};
+use crate::node::Node;
+use crate::shell;
+
+/// Where the tool that ages certificates lies in a node.
+const AGED: &str = "/usr/local/bin/aged";
+
+/// A node that was forgotten for more than a year is dead, and one command brings it back, the
+/// kubelet included.
+pub(super) fn recovery(context: &Context) -> Result<()> {
+    let node = context.start("cp", 2)?;
+    let config = minimal_config(context, &node)?;
+    let cluster = Cluster::init(&node, Initiator::Rinit, &config)?;
+    cluster.connect_pods(&[&node])?;
+    cluster.wait_for_ready_nodes(&[&node])?;
+    node.copy_file(&build_aged()?, AGED, 0o755)?;
+
+    shell::step("the node sleeps for 400 days", || {
+        stop(&node)?;
+        node.run(&[AGED, "400"])?;
+        node.run(&["systemctl", "start", "containerd"])?;
+        node.run(&["systemctl", "start", "--no-block", "kubelet"])?;
+        Ok(())
+    })?;
+    shell::step("nothing of it works", || {
+        let check = node.try_run(&["rinit", "certs", "check-expiration", "--warn-within", "0"])?;
+        ensure!(check.code == Some(6), "{check}");
+        ensure!(
+            check.stdout.matches("<invalid>").count() == 12,
+            "not every certificate has expired: {check}"
+        );
+        // The kubelet gives up at its start.
+        let limit = Duration::from_mins(1);
+        shell::until("the kubelet complains of its certificate", limit, || {
+            let journal = node.run(&["journalctl", "-u", "kubelet", "-n", "60", "--no-pager"])?;
+            let complains = journal.stdout.contains("expired");
+            Ok(complains.then_some(()).ok_or(journal.stdout))
+        })?;
+        let kubectl = node.try_run(&["kubectl", "get", "nodes"])?;
+        ensure!(!kubectl.success(), "the API server answers: {kubectl}");
+        Ok(())
+    })?;
+    shell::step("one command", || {
+        let output = node.run(&["rinit", "certs", "renew", "all", "--restart"])?;
+        ensure!(output.stderr.contains("renewing kubelet.conf"), "{output}");
+        ensure!(!output.stderr.contains("PRIVATE KEY"), "{output}");
+        Ok(())
+    })?;
+    cluster.wait_for_ready_nodes(&[&node])?;
+    cluster.wait_for_system_pods()?;
+    node.run(&[
+        "rinit",
+        "certs",
+        "check-expiration",
+        "--warn-within",
+        "300d",
+    ])?;
+    node.down()
+}
+
+/// When the kubelet last told the API server that it lives.
+fn heartbeat(node: &Node) -> Result<String> {
+    let path = "jsonpath={.spec.renewTime}";
+    let lease = [
+        "kubectl",
+        "get",
+        "lease",
+        "-n",
+        "kube-node-lease",
+        &node.name,
+        "-o",
+        path,
+    ];
+    Ok(node.run(&lease)?.stdout)
+}
+
+/// Ends the kubelet, every container, and the runtime.
+fn stop(node: &Node) -> Result<()> {
+    node.run(&["systemctl", "stop", "kubelet"])?;
+    let containers = node.run(&["ctr", "-n", "k8s.io", "tasks", "list", "-q"])?;
+    for container in containers.stdout.lines() {
+        // A sandbox may end with its last container.
+        node.try_run(&[
+            "ctr", "-n", "k8s.io", "tasks", "kill", "-s", "SIGKILL", container,
+        ])?;
+    }
+    node.run(&["systemctl", "stop", "containerd"])?;
+    Ok(())
+}
+
+/// Builds the tool that ages certificates; the path of its program.
+fn build_aged() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "-p", "rinit", "--example", "aged"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    let name = "cargo build -p rinit --example aged";
+    let messages = shell::step(name, || shell::read(cargo.current_dir(checkout())))?;
+    for line in messages.lines() {
+        let message: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        if message["target"]["name"] == "aged"
+            && let Some(program) = message["executable"].as_str()
+        {
+            return Ok(PathBuf::from(program));
+        }
+    }
+    None.context("cargo built no program named aged")
+}
