@@ -56,7 +56,13 @@ pub(super) fn recovery(context: &Context) -> Result<()> {
         Ok(())
     })?;
     cluster.wait_for_ready_nodes(&[&node])?;
-    cluster.wait_for_system_pods()?;
+    shell::step("the kubelet tells of itself", || {
+        let before = heartbeat(&node)?;
+        shell::until("its lease is renewed", Duration::from_mins(1), || {
+            let now = heartbeat(&node)?;
+            Ok(if now == before { Err(now) } else { Ok(()) })
+        })
+    })?;
     node.run(&[
         "rinit",
         "certs",
