@@ -13,9 +13,10 @@ use clap::{Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
 
 pub use arguments::{
-    CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat, GenerateCsrArguments,
-    GlobalArguments, InitArguments, InstallSignedArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments,
-    RenewArguments, ReportFormat, VersionArguments, VersionFormat,
+    CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
+    GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
+    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
+    ReportFormat, VersionArguments, VersionFormat,
 };
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,

@@ -58,9 +58,7 @@ fn subcommand(phase: &Phase) -> Command {
     let command = match &phase.body {
         Body::Leaf { .. } => PhaseArguments::augment_args(command),
         Body::Group(children) => parent(command)
-            .subcommand(
-                PhaseArguments::augment_args(Command::new("all")).about("Run all of them"),
-            )
+            .subcommand(PhaseArguments::augment_args(Command::new("all")).about("Run all of them"))
             .subcommands(children.iter().map(subcommand)),
     };
     // The text comes last, since adding flags replaces it by that of the flags.

@@ -306,6 +306,10 @@ pub struct ClientRotation {
 
 /// What the join commands are made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says how one thing is shown"
+)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinCommandSpec {
     /// How the API server is reached, to find a live token.

@@ -134,7 +134,12 @@ async fn run(
         mode: if dry_run { Mode::DryRun } else { Mode::Apply },
         rooted: !host.is_running_system(),
     };
-    let printer = Printer::new(common.output, global.verbose, dry_run, given(global, common));
+    let printer = Printer::new(
+        common.output,
+        global.verbose,
+        dry_run,
+        given(global, common),
+    );
     if dry_run || global.verbose > 0 {
         for decision in &decisions {
             printer.report(Event::Note {

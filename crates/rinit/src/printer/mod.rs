@@ -171,7 +171,10 @@ mod tests {
     #[test]
     fn a_phase_in_a_hint_gets_the_flags_of_this_run() {
         assert_eq!(
-            complete("`rinit init phase certs ca` makes it; see `ls`", " --config a.yaml"),
+            complete(
+                "`rinit init phase certs ca` makes it; see `ls`",
+                " --config a.yaml"
+            ),
             "`rinit init phase certs ca --config a.yaml` makes it; see `ls`"
         );
         let help = "`rinit init phase --help` lists them";

@@ -1,5 +1,7 @@
 //! Events as lines for people.
 
+use std::fmt::Write as _;
+
 use rinit_workflow::{Event, Outcome, RunOutcome};
 
 use crate::printer::{data, error, join, progress, warning};
@@ -106,7 +108,8 @@ impl Text {
         let mut text = format!("[{phase}] {word}: {action}");
         if let Some(detail) = detail {
             if matches!(outcome, Outcome::Unknown | Outcome::Hidden) {
-                text.push_str(&format!(" ({detail})"));
+                // Writing to a String does not fail.
+                let _ = write!(text, " ({detail})");
             } else {
                 for line in detail.lines() {
                     text.push_str("\n    ");
@@ -129,7 +132,7 @@ fn finished(outcome: RunOutcome, changed: usize, milliseconds: u64) {
             "nothing was changed: everything holds already ({time})"
         )),
         RunOutcome::Completed => {
-            progress(&format!("done: {} in {time}", counted(changed, "change")))
+            progress(&format!("done: {} in {time}", counted(changed, "change")));
         }
         RunOutcome::DryRun => progress(&format!(
             "nothing was written; a run would make {}",

@@ -1,0 +1,490 @@
+//! From what the user wrote and what the host is to what will be done.
+
+mod certificates;
+mod components;
+mod network;
+mod node;
+mod tokens;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_config::{Documents, Findings, Format, GoDuration, Severity};
+use rinit_diag::Problem;
+use rinit_plan::LogicalPath;
+use rinit_versions::KubernetesVersion;
+use serde_json::{Value, json};
+
+use self::components::{DEFAULT_IMAGE_REPOSITORY, images};
+use crate::component_configs;
+use crate::facts::{Addon, Facts, JoinOptions, Timeouts};
+use crate::host_facts::HostFacts;
+use crate::overrides::Overrides;
+use crate::paths::Paths;
+
+/// The CRI sockets that are looked for, in kubeadm's order; the first is the default.
+pub(crate) const CRI_SOCKETS: [&str; 3] = [
+    "/var/run/containerd/containerd.sock",
+    "/var/run/crio/crio.sock",
+    "/var/run/cri-dockerd.sock",
+];
+/// Feature gates of kubeadm with the last minor that knows them, as far as the supported minors
+/// go. They change nothing in what is done here.
+const FEATURE_GATES: [(&str, u32); 6] = [
+    ("ControlPlaneKubeletLocalMode", 35),
+    ("EtcdLearnerMode", 34),
+    ("NodeLocalCRISocket", 36),
+    ("PublicKeysECDSA", 36),
+    ("RootlessControlPlane", u32::MAX),
+    ("WaitForAllControlPlaneComponents", 34),
+];
+
+/// Everything that keeps the configuration from being resolved.
+#[derive(Debug, Clone)]
+pub struct ResolveError {
+    /// What is wrong in the file, with places.
+    pub findings: Findings,
+    /// What is wrong elsewhere: in flags, or with what the host offers.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.fmt(f)?;
+        for problem in &self.problems {
+            writeln!(f, "error: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ResolveError {}
+
+/// Decides everything, or says everything that is wrong.
+///
+/// `overrides` win over the documents. What neither says is taken from `host`, then from kubeadm's
+/// defaults; every such choice that depends on the host is told in [`Facts::detected`].
+pub fn resolve(
+    documents: &Documents,
+    overrides: &Overrides,
+    host: &HostFacts,
+) -> Result<Facts, Box<ResolveError>> {
+    let mut resolver = Resolver {
+        host,
+        overrides,
+        documents,
+        findings: Findings::new(documents.source.clone()),
+        problems: Vec::new(),
+        detected: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let init = documents.init.clone().unwrap_or_default();
+    let mut cluster = documents.cluster.clone().unwrap_or_default();
+    resolver.apply_flags(&mut cluster);
+    let facts = resolver.facts(&init, cluster);
+    if resolver.problems.is_empty() && !resolver.findings.has_errors() {
+        Ok(facts)
+    } else {
+        let Resolver {
+            findings, problems, ..
+        } = resolver;
+        Err(Box::new(ResolveError { findings, problems }))
+    }
+}
+
+/// The pairs of a flag and the field that they replace.
+type ArgumentFlags<'a> = (&'a [(String, String)], &'a mut Vec<v1beta4::Argument>);
+
+/// Collects what is wrong while it goes on with a stand-in, so that everything is said at once.
+struct Resolver<'a> {
+    host: &'a HostFacts,
+    overrides: &'a Overrides,
+    documents: &'a Documents,
+    findings: Findings,
+    problems: Vec<Problem>,
+    detected: Vec<String>,
+    warnings: Vec<Problem>,
+}
+
+impl Resolver<'_> {
+    /// Something wrong with a field of the file, or with the flag that replaced it.
+    fn wrong(&mut self, path: &str, problem: Problem) {
+        if self.documents.source.place(path).is_some() {
+            let mut finding = self
+                .documents
+                .source
+                .finding(Severity::Error, path, problem.message);
+            if let Some(hint) = problem.hint {
+                finding = finding.with_hint(hint);
+            }
+            self.findings.push(finding);
+        } else {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Checks the value of a flag by the rule of its field.
+    fn check_flag(&mut self, flag: &str, format: Format, value: &str) {
+        if let Some(problem) = format.refuse(value) {
+            self.problems.push(Problem {
+                message: format!("--{flag}: {}", problem.message),
+                hint: problem.hint,
+            });
+        }
+    }
+
+    /// Puts the flags over the document of the cluster.
+    fn apply_flags(&mut self, cluster: &mut ClusterConfiguration) {
+        let flags = self.overrides;
+        let texts: [(&str, Format, &Option<String>, &mut Option<String>); 7] = [
+            (
+                "cert-dir",
+                Format::AbsolutePath,
+                &flags.cert_dir,
+                &mut cluster.certificates_dir,
+            ),
+            (
+                "control-plane-endpoint",
+                Format::HostPort,
+                &flags.control_plane_endpoint,
+                &mut cluster.control_plane_endpoint,
+            ),
+            (
+                "image-repository",
+                Format::ImageRepository,
+                &flags.image_repository,
+                &mut cluster.image_repository,
+            ),
+            (
+                "kubernetes-version",
+                Format::KubernetesVersion,
+                &flags.kubernetes_version,
+                &mut cluster.kubernetes_version,
+            ),
+            (
+                "pod-network-cidr",
+                Format::PodSubnet,
+                &flags.pod_network_cidr,
+                &mut cluster.networking.pod_subnet,
+            ),
+            (
+                "service-cidr",
+                Format::ServiceSubnet,
+                &flags.service_cidr,
+                &mut cluster.networking.service_subnet,
+            ),
+            (
+                "service-dns-domain",
+                Format::DnsSubdomain,
+                &flags.service_dns_domain,
+                &mut cluster.networking.dns_domain,
+            ),
+        ];
+        for (flag, format, value, field) in texts {
+            if let Some(value) = value {
+                self.check_flag(flag, format, value);
+                *field = Some(value.clone());
+            }
+        }
+        if !flags.apiserver_cert_extra_sans.is_empty() {
+            for name in &flags.apiserver_cert_extra_sans {
+                self.check_flag(
+                    "apiserver-cert-extra-sans",
+                    Format::SubjectAlternativeName,
+                    name,
+                );
+            }
+            cluster
+                .api_server
+                .cert_sans
+                .clone_from(&flags.apiserver_cert_extra_sans);
+        }
+        for (gate, value) in &flags.feature_gates {
+            cluster.feature_gates.insert(gate.clone(), *value);
+        }
+        let arguments: [ArgumentFlags<'_>; 3] = [
+            (
+                &flags.apiserver_extra_args,
+                &mut cluster.api_server.component.extra_args,
+            ),
+            (
+                &flags.controller_manager_extra_args,
+                &mut cluster.controller_manager.extra_args,
+            ),
+            (
+                &flags.scheduler_extra_args,
+                &mut cluster.scheduler.extra_args,
+            ),
+        ];
+        for (pairs, field) in arguments {
+            if !pairs.is_empty() {
+                *field = pairs
+                    .iter()
+                    .map(|(name, value)| v1beta4::Argument {
+                        name: name.clone(),
+                        value: value.clone(),
+                    })
+                    .collect();
+            }
+        }
+    }
+
+    fn facts(&mut self, init: &InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
+        let now = truncate(self.host.now);
+        let version = self.version(&cluster);
+        self.feature_gates(&cluster, version.minor().0);
+        let paths = self.paths(&cluster);
+        let node = self.node(init);
+        let api = self.api(init, &cluster);
+        if api.control_plane_host.is_some() {
+            // kubeadm stores the port that counts, whether or not it was written.
+            cluster.control_plane_endpoint = Some(api.endpoint());
+        }
+        if let Some(external) = &mut cluster.etcd.external
+            && external.http_endpoints.is_empty()
+            && version.table().etcd_http_endpoints
+        {
+            external.http_endpoints.clone_from(&external.endpoints);
+        }
+        let network = self.network(&mut cluster);
+        let etcd = self.etcd(&mut cluster, &node.name, api.advertise_address);
+        let certificates = self.certificates(&mut cluster, &node, &api, &network, now);
+        let images = images(&cluster, &version);
+        rinit_config::field_references(&mut cluster);
+        let cluster_name = cluster
+            .cluster_name
+            .get_or_insert_with(|| "kubernetes".to_owned())
+            .clone();
+        cluster.certificates_dir = Some(paths.certificates.to_string());
+        cluster
+            .image_repository
+            .get_or_insert_with(|| DEFAULT_IMAGE_REPOSITORY.to_owned());
+        cluster.kubernetes_version = Some(version.to_string());
+
+        let kubelet = component_configs::kubelet(
+            self.documents.kubelet.as_ref(),
+            &paths,
+            &network,
+            &mut self.warnings,
+        );
+        let kube_proxy = component_configs::kube_proxy(
+            self.documents.kube_proxy.as_ref(),
+            &version,
+            &network,
+            api.advertise_address,
+            &mut self.warnings,
+        );
+        let access = self.access(&paths, &api);
+        let bootstrap_tokens = self.bootstrap_tokens(init, now);
+        let upload_certs = self.upload_certs(init, &certificates, now);
+        let patches = self.patches();
+        let ignored_checks = self.ignored_checks(init);
+        Facts {
+            cluster_name,
+            node,
+            network,
+            api,
+            certificates,
+            etcd,
+            api_server: self.component(&cluster.api_server.component, true),
+            controller_manager: self.component(&cluster.controller_manager, true),
+            scheduler: self.component(&cluster.scheduler, false),
+            dns: Addon {
+                disabled: cluster.dns.disabled.unwrap_or(false),
+            },
+            proxy: Addon {
+                disabled: cluster.proxy.disabled.unwrap_or(false),
+            },
+            images,
+            cluster_configuration: stored_configuration(&cluster),
+            kubelet_configuration: kubelet,
+            kubelet_configuration_written: self.documents.kubelet.is_some(),
+            kube_proxy_configuration: kube_proxy,
+            kube_proxy_configuration_written: self.documents.kube_proxy.is_some(),
+            bootstrap_tokens,
+            upload_certs,
+            join_options: JoinOptions {
+                withhold_token: self.overrides.skip_token_print,
+                withhold_certificate_key: self.overrides.skip_certificate_key_print,
+            },
+            timeouts: timeouts(init),
+            patches,
+            proxy_environment: self.proxy_environment(),
+            ignored_checks,
+            access,
+            now,
+            version,
+            paths,
+            detected: std::mem::take(&mut self.detected),
+            warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    fn feature_gates(&mut self, cluster: &ClusterConfiguration, minor: u32) {
+        for gate in cluster.feature_gates.keys() {
+            let known = FEATURE_GATES.iter().find(|(name, _)| name == gate);
+            let problem = match known {
+                Some((_, last)) if minor <= *last => {
+                    self.warnings.push(
+                        Problem::new(format!("the feature gate {gate} changes nothing here"))
+                            .with_hint("take it out of the configuration"),
+                    );
+                    continue;
+                }
+                Some((_, last)) => Problem::new(format!(
+                    "kubeadm has no feature gate \"{gate}\" since Kubernetes 1.{}",
+                    last + 1
+                ))
+                .with_hint("take it out of the configuration; it changes nothing any more"),
+                None => Problem::new(format!("there is no feature gate \"{gate}\" in kubeadm"))
+                    .with_hint(
+                        "feature gates of components go into their `extraArgs` as `feature-gates`",
+                    ),
+            };
+            self.wrong(&format!("featureGates.{gate}"), problem);
+        }
+    }
+
+    fn version(&mut self, cluster: &ClusterConfiguration) -> KubernetesVersion {
+        let newest = KubernetesVersion::newest();
+        let Some(asked) = &cluster.kubernetes_version else {
+            // A second init verifies what the first one made; it is no upgrade.
+            if let Some(Ok(version)) = self.host.existing.version.as_deref().map(str::parse) {
+                self.detected.push(format!(
+                    "Kubernetes {version}, which is on this host already"
+                ));
+                return version;
+            }
+            self.detected.push(format!(
+                "Kubernetes {newest}, the newest that this rinit knows"
+            ));
+            return newest;
+        };
+        if let Some(label) = asked.strip_prefix("stable") {
+            return self.stable_version(asked, label).unwrap_or(newest);
+        }
+        match asked.parse() {
+            Ok(version) => version,
+            Err(error) => {
+                self.wrong(
+                    "kubernetesVersion",
+                    Problem::new(error.to_string())
+                        .with_hint(format!("name a version such as `{newest}`")),
+                );
+                newest
+            }
+        }
+    }
+
+    /// The newest patch that this rinit knows for a label; labels are never looked up on a network.
+    fn stable_version(&mut self, asked: &str, label: &str) -> Option<KubernetesVersion> {
+        let minor = match label.strip_prefix('-').unwrap_or(label) {
+            "" | "1" => rinit_versions::MINORS.last(),
+            rest => rinit_versions::MINORS
+                .iter()
+                .find(|row| rest.strip_prefix("1.") == Some(row.minor.to_string().as_str())),
+        };
+        let Some(row) = minor else {
+            self.wrong(
+                "kubernetesVersion",
+                Problem::new(format!("\"{asked}\" names no minor that this rinit knows"))
+                    .with_hint(format!(
+                        "name a version such as `{}`",
+                        KubernetesVersion::newest()
+                    )),
+            );
+            return None;
+        };
+        let version: KubernetesVersion = format!("v1.{}.{}", row.minor, row.newest_patch)
+            .parse()
+            .ok()?;
+        self.detected.push(format!(
+            "Kubernetes {version}, the newest of \"{asked}\" that this rinit knows"
+        ));
+        Some(version)
+    }
+
+    fn path(&mut self, field: &str, text: &str) -> LogicalPath {
+        LogicalPath::parse(text).unwrap_or_else(|error| {
+            self.wrong(
+                field,
+                Problem::new(error.to_string()).with_hint("give an absolute path"),
+            );
+            LogicalPath::parse("/").unwrap_or_else(|_| unreachable!("/ is absolute"))
+        })
+    }
+
+    fn paths(&mut self, cluster: &ClusterConfiguration) -> Paths {
+        let certificates = cluster
+            .certificates_dir
+            .as_deref()
+            .unwrap_or("/etc/kubernetes/pki");
+        let kubeconfigs = self
+            .overrides
+            .kubeconfig_dir
+            .as_deref()
+            .unwrap_or("/etc/kubernetes");
+        Paths {
+            certificates: self.path("certificatesDir", certificates),
+            kubeconfigs: self.path("--kubeconfig-dir", kubeconfigs),
+            manifests: self.path("", "/etc/kubernetes/manifests"),
+            kubelet: self.path("", "/var/lib/kubelet"),
+        }
+    }
+
+    fn ignored_checks(&mut self, init: &InitConfiguration) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .overrides
+            .ignore_preflight_errors
+            .iter()
+            .chain(&init.node_registration.ignore_preflight_errors)
+            .map(|name| name.trim().to_lowercase())
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.sort();
+        names.dedup();
+        if names.len() > 1 && names.iter().any(|name| name == "all") {
+            self.problems.push(
+                Problem::new(
+                    "the name `all` stands beside other names of preflight checks to ignore",
+                )
+                .with_hint("name `all` alone, or only single checks"),
+            );
+        }
+        names
+    }
+}
+
+/// The document that the cluster keeps, as kubeadm stores it.
+fn stored_configuration(cluster: &ClusterConfiguration) -> Value {
+    let mut value = cluster.to_value();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("apiVersion".to_owned(), json!(rinit_config::API_VERSION));
+        object.insert("kind".to_owned(), json!("ClusterConfiguration"));
+    }
+    value
+}
+
+fn timeouts(init: &InitConfiguration) -> Timeouts {
+    let timeouts = init.timeouts.clone().unwrap_or_default();
+    let seconds = |value: Option<GoDuration>, default: u64| {
+        value
+            .and_then(GoDuration::to_std)
+            .filter(|duration| !duration.is_zero())
+            .map_or(default, |duration| duration.as_secs().max(1))
+    };
+    Timeouts {
+        control_plane_component_health_check: seconds(
+            timeouts.control_plane_component_health_check,
+            240,
+        ),
+        kubelet_health_check: seconds(timeouts.kubelet_health_check, 240),
+        kubernetes_api_call: seconds(timeouts.kubernetes_api_call, 60),
+    }
+}
+
+/// Certificates and tokens know whole seconds only.
+fn truncate(timestamp: Timestamp) -> Timestamp {
+    Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp)
+}

@@ -1,0 +1,207 @@
+//! This node: its name, its container runtime, and where its API server listens and is found.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use rinit_config::Format;
+use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_diag::Problem;
+use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants};
+
+use super::components::arguments;
+use super::network::split_host_port;
+use super::{CRI_SOCKETS, Resolver};
+use crate::facts::{Api, Node};
+use crate::paths::Paths;
+
+impl Resolver<'_> {
+    pub(super) fn node(&mut self, init: &InitConfiguration) -> Node {
+        let registration = &init.node_registration;
+        let hostname = self.host.hostname.trim().to_lowercase();
+        let asked = self
+            .overrides
+            .node_name
+            .as_ref()
+            .or(registration.name.as_ref());
+        let name = if let Some(name) = asked {
+            name.trim().to_lowercase()
+        } else {
+            self.detected
+                .push(format!("node name {hostname}, the name of this host"));
+            hostname.clone()
+        };
+        if let Some(problem) = Format::NodeName.refuse(&name) {
+            self.wrong(
+                "nodeRegistration.name",
+                Problem {
+                    message: format!("node name: {}", problem.message),
+                    hint: Some("give one with `--node-name` or `nodeRegistration.name`".to_owned()),
+                },
+            );
+        }
+        let (cri_socket, other_cri_sockets) = self.cri_socket(registration.cri_socket.as_deref());
+        let taints = match &registration.taints {
+            Some(taints) => taints
+                .iter()
+                .map(|taint| Taint {
+                    key: taint.key.clone(),
+                    value: taint.value.clone().filter(|value| !value.is_empty()),
+                    effect: taint
+                        .effect
+                        .map_or_else(String::new, |effect| effect.to_string()),
+                })
+                .collect(),
+            None => vec![Taint {
+                key: constants::CONTROL_PLANE.to_owned(),
+                value: None,
+                effect: "NoSchedule".to_owned(),
+            }],
+        };
+        Node {
+            name,
+            hostname,
+            cri_socket,
+            other_cri_sockets,
+            taints,
+            kubelet_extra_args: arguments(&registration.kubelet_extra_args),
+            image_pull_policy: match registration.image_pull_policy {
+                Some(v1beta4::ImagePullPolicy::Always) => PullPolicy::Always,
+                Some(v1beta4::ImagePullPolicy::Never) => PullPolicy::Never,
+                Some(v1beta4::ImagePullPolicy::IfNotPresent) | None => PullPolicy::IfNotPresent,
+            },
+            image_pull_serial: registration.image_pull_serial.unwrap_or(true),
+            resolv_conf: self
+                .host
+                .systemd_resolved
+                .then(|| LogicalPath::parse("/run/systemd/resolve/resolv.conf").ok())
+                .flatten(),
+        }
+    }
+
+    pub(super) fn cri_socket(&mut self, configured: Option<&str>) -> (String, Vec<String>) {
+        let with_scheme = |socket: &str| {
+            if socket.contains("://") {
+                socket.to_owned()
+            } else {
+                format!("unix://{socket}")
+            }
+        };
+        if let Some(flag) = &self.overrides.cri_socket {
+            self.check_flag("cri-socket", Format::CriSocket, flag);
+            return (with_scheme(flag), Vec::new());
+        }
+        if let Some(socket) = configured.filter(|socket| !socket.is_empty()) {
+            return (with_scheme(socket), Vec::new());
+        }
+        let found = &self.host.cri_sockets;
+        let Some(first) = found.first() else {
+            return (with_scheme(CRI_SOCKETS[0]), Vec::new());
+        };
+        self.detected
+            .push(format!("container runtime {first}, found on this host"));
+        (
+            with_scheme(first),
+            found[1..]
+                .iter()
+                .map(|socket| with_scheme(socket))
+                .collect(),
+        )
+    }
+
+    pub(super) fn api(&mut self, init: &InitConfiguration, cluster: &ClusterConfiguration) -> Api {
+        let endpoint = &init.local_api_endpoint;
+        let advertise_address = self.advertise_address(endpoint.advertise_address.as_deref());
+        let bind_port = self
+            .overrides
+            .apiserver_bind_port
+            .or_else(|| endpoint.bind_port.and_then(|port| u16::try_from(port).ok()))
+            .filter(|port| *port != 0)
+            .unwrap_or(6443);
+        let (control_plane_host, port) = match &cluster.control_plane_endpoint {
+            Some(text) if !text.is_empty() => {
+                let (host, port) = split_host_port(text);
+                (Some(host), port)
+            }
+            _ => (None, None),
+        };
+        Api {
+            advertise_address,
+            bind_port,
+            control_plane_host,
+            control_plane_port: port.unwrap_or(bind_port),
+        }
+    }
+
+    pub(super) fn advertise_address(&mut self, configured: Option<&str>) -> IpAddr {
+        const FIELD: &str = "localAPIEndpoint.advertiseAddress";
+        let unspecified = IpAddr::from([0, 0, 0, 0]);
+        let asked = self
+            .overrides
+            .apiserver_advertise_address
+            .as_deref()
+            .or(configured)
+            .filter(|text| !text.is_empty());
+        let Some(asked) = asked else {
+            return self.detected_address();
+        };
+        let Ok(address) = IpAddr::from_str(asked) else {
+            self.wrong(FIELD, Problem::new(format!("\"{asked}\" is no IP address")));
+            return unspecified;
+        };
+        if address.is_unspecified() {
+            // kubeadm reads 0.0.0.0 as a wish for the default address.
+            return self.detected_address();
+        }
+        if address.is_loopback()
+            && let Some(global) = self.host.loopback_global_address
+        {
+            self.detected.push(format!(
+                "advertise address {global}, the global address of the loopback interface"
+            ));
+            return global;
+        }
+        if address.is_multicast() || address.is_loopback() {
+            self.wrong(
+                FIELD,
+                Problem::new(format!("the API server cannot be announced at {address}"))
+                    .with_hint("give an address of this host that other nodes reach"),
+            );
+        }
+        address
+    }
+
+    pub(super) fn detected_address(&mut self) -> IpAddr {
+        let Some(address) = self.host.default_address else {
+            self.wrong(
+                "localAPIEndpoint.advertiseAddress",
+                Problem::new("no advertise address is configured, and this host has no default route to take one from")
+                    .with_hint("give one with `--apiserver-advertise-address` or `localAPIEndpoint.advertiseAddress`"),
+            );
+            return IpAddr::from([0, 0, 0, 0]);
+        };
+        let interface = self
+            .host
+            .default_interface
+            .as_deref()
+            .unwrap_or("the default route");
+        self.detected
+            .push(format!("advertise address {address}, from {interface}"));
+        address
+    }
+
+    pub(super) fn access(&self, paths: &Paths, api: &Api) -> ApiAccess {
+        match &self.overrides.kubeconfig {
+            // Another kubeconfig is taken at its word.
+            Some(kubeconfig) => ApiAccess {
+                kubeconfig: kubeconfig.clone(),
+                super_kubeconfig: None,
+                server: None,
+            },
+            None => ApiAccess {
+                kubeconfig: paths.kubeconfig("admin.conf"),
+                super_kubeconfig: Some(paths.kubeconfig("super-admin.conf")),
+                server: Some(api.local_url()),
+            },
+        }
+    }
+}
