@@ -17,6 +17,20 @@ const LOCK_FILE: &str = "/run/rinit.lock";
 #[derive(Debug)]
 pub struct Lock {
     _held: Flock<File>,
+    /// The folders that were made to be locked, the innermost first.
+    made: Vec<PathBuf>,
+}
+
+/// A run that wrote nothing leaves nothing: folders that were made for the lock go with it, as
+/// long as they are empty.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        for folder in &self.made {
+            if std::fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
 }
 
 impl Host {
@@ -25,10 +39,17 @@ impl Host {
         match self.root() {
             Root::System => lock_file(Path::new(LOCK_FILE)),
             Root::Folder(folder) => {
+                let made = folder
+                    .ancestors()
+                    .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+                    .map(Path::to_path_buf)
+                    .collect();
                 crate::write::make_folders(folder, FileMode::PUBLIC_DIRECTORY)?;
                 let file =
                     File::open(folder).map_err(|error| HostError::file("open", folder, error))?;
-                hold(file, folder)
+                let mut lock = hold(file, folder)?;
+                lock.made = made;
+                Ok(lock)
             }
         }
     }
@@ -54,7 +75,10 @@ fn lock_file(path: &Path) -> Result<Lock> {
 
 fn hold(file: File, path: &Path) -> Result<Lock> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(held) => Ok(Lock { _held: held }),
+        Ok(held) => Ok(Lock {
+            _held: held,
+            made: Vec::new(),
+        }),
         Err((file, Errno::EWOULDBLOCK)) => Err(HostError::Locked {
             path: PathBuf::from(path),
             holder: holder(&file),
@@ -101,6 +125,28 @@ mod tests {
         assert_eq!(*path, root);
         drop(first);
         host.lock().unwrap();
+    }
+
+    #[test]
+    fn folders_that_were_made_for_the_lock_go_with_it_unless_something_is_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("new/root");
+        let host = Host::new(Root::Folder(root.clone()));
+        drop(host.lock().unwrap());
+        assert!(!folder.path().join("new").exists());
+        let lock = host.lock().unwrap();
+        std::fs::write(folder.path().join("new/other"), "").unwrap();
+        drop(lock);
+        assert!(!root.exists() && folder.path().join("new/other").exists());
+        // A folder that was there stays, and so does one with a file in it.
+        std::fs::create_dir(&root).unwrap();
+        drop(host.lock().unwrap());
+        assert!(root.exists());
+        let host = Host::new(Root::Folder(root.join("below")));
+        let lock = host.lock().unwrap();
+        std::fs::write(root.join("below/file"), "").unwrap();
+        drop(lock);
+        assert!(root.join("below/file").exists());
     }
 
     #[test]
