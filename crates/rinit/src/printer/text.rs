@@ -11,11 +11,17 @@ pub(super) struct Text {
     /// Whether actions that held already are shown.
     verbose: bool,
     dry_run: bool,
+    /// How many actions this user may not look at.
+    hidden: usize,
 }
 
 impl Text {
     pub(super) fn new(verbose: bool, dry_run: bool) -> Self {
-        Self { verbose, dry_run }
+        Self {
+            verbose,
+            dry_run,
+            hidden: 0,
+        }
     }
 
     pub(super) fn print(&mut self, event: &Event) {
@@ -81,7 +87,7 @@ impl Text {
                 join,
                 certificate_key,
             } => {
-                finished(*outcome, *changed, *milliseconds);
+                self.finished(*outcome, *changed, *milliseconds);
                 if let Some(key) = certificate_key {
                     data(&format!("certificate key: {key}\n"));
                 }
@@ -92,7 +98,7 @@ impl Text {
         }
     }
 
-    fn action(&self, phase: &str, action: &str, outcome: Outcome, detail: Option<&str>) {
+    fn action(&mut self, phase: &str, action: &str, outcome: Outcome, detail: Option<&str>) {
         let word = match outcome {
             Outcome::Held if !self.verbose => return,
             Outcome::Held => "holds",
@@ -105,6 +111,7 @@ impl Text {
             Outcome::Hidden => "cannot tell",
             Outcome::Failed => "failed",
         };
+        self.hidden += usize::from(outcome == Outcome::Hidden);
         let mut text = format!("[{phase}] {word}: {action}");
         if let Some(detail) = detail {
             if matches!(outcome, Outcome::Unknown | Outcome::Hidden) {
@@ -123,25 +130,30 @@ impl Text {
             progress(&text);
         }
     }
-}
 
-fn finished(outcome: RunOutcome, changed: usize, milliseconds: u64) {
-    let time = seconds(milliseconds);
-    match outcome {
-        RunOutcome::Unchanged => progress(&format!(
-            "nothing was changed: everything holds already ({time})"
-        )),
-        RunOutcome::Completed => {
-            progress(&format!("done: {} in {time}", counted(changed, "change")));
+    fn finished(&self, outcome: RunOutcome, changed: usize, milliseconds: u64) {
+        let time = seconds(milliseconds);
+        match outcome {
+            RunOutcome::Unchanged => progress(&format!(
+                "nothing was changed: everything holds already ({time})"
+            )),
+            RunOutcome::Completed => {
+                progress(&format!("done: {} in {time}", counted(changed, "change")));
+            }
+            RunOutcome::DryRun if self.hidden > 0 => progress(&format!(
+                "nothing was written; a run would make {}, and of {} this user cannot tell",
+                counted(changed, "change"),
+                counted(self.hidden, "action"),
+            )),
+            RunOutcome::DryRun => progress(&format!(
+                "nothing was written; a run would make {}",
+                counted(changed, "change")
+            )),
+            RunOutcome::Refused => progress("nothing was written"),
+            RunOutcome::Failed => progress(&format!(
+                "stopped after {time}; what is done stays done, and the same command takes up from here"
+            )),
         }
-        RunOutcome::DryRun => progress(&format!(
-            "nothing was written; a run would make {}",
-            counted(changed, "change")
-        )),
-        RunOutcome::Refused => progress("nothing was written"),
-        RunOutcome::Failed => progress(&format!(
-            "stopped after {time}; what is done stays done, and the same command takes up from here"
-        )),
     }
 }
 
