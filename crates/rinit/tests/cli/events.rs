@@ -1,0 +1,116 @@
+//! `-o json`: events for machines on stdout, one a line.
+
+use serde_json::Value;
+
+use crate::support::{Place, Said, rendering};
+
+/// The events, with what holds of all of them.
+fn events(said: &Said) -> Vec<Value> {
+    let events: Vec<Value> = said
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(event["version"], "rinit.events/v1", "{event}");
+        assert_eq!(event["sequence"], index, "{event}");
+        assert!(event["elapsedMilliseconds"].is_u64(), "{event}");
+        assert!(event["event"].is_string(), "{event}");
+    }
+    let elapsed: Vec<u64> = events
+        .iter()
+        .filter_map(|event| event["elapsedMilliseconds"].as_u64())
+        .collect();
+    assert!(elapsed.is_sorted(), "time runs forward: {elapsed:?}");
+    assert!(said.stdout.ends_with('\n'));
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "run-finished", "{last}");
+    let ends = events
+        .iter()
+        .filter(|event| event["event"] == "run-finished")
+        .count();
+    assert_eq!(ends, 1);
+    events
+}
+
+fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events
+        .iter()
+        .filter(|event| event["event"] == name)
+        .collect()
+}
+
+/// The start, with nothing before it but remarks.
+fn started(events: &[Value]) -> &Value {
+    events
+        .iter()
+        .find(|event| event["event"] != "note")
+        .filter(|event| event["event"] == "run-started")
+        .unwrap_or_else(|| panic!("the run does not start: {events:?}"))
+}
+
+#[test]
+fn every_line_is_an_event_and_the_last_one_says_how_it_ended() {
+    let place = Place::new();
+    let words = format!("{} -o json", rendering("root"));
+
+    let dry = events(&place.run(&format!("{words} --dry-run")).succeeded());
+    assert_eq!(dry.last().unwrap()["outcome"], "dry-run");
+    assert_eq!(started(&dry)["dryRun"], true);
+    let foretold = dry.last().unwrap()["changed"].clone();
+
+    let said = place.run(&words).succeeded();
+    assert_eq!(said.stderr, "", "what is told is told on stdout");
+    let first = events(&said);
+    assert_eq!(started(&first)["kubernetesVersion"], "v1.37.1");
+    assert_eq!(first.last().unwrap()["outcome"], "completed");
+    assert_eq!(first.last().unwrap()["changed"], foretold);
+    assert_eq!(first.last().unwrap()["join"], Value::Null);
+    let phases: Value = of(&first, "phase-started")
+        .into_iter()
+        .map(|event| event["phase"].clone())
+        .collect();
+    assert_eq!(phases, started(&first)["phases"]);
+    assert!(
+        of(&first, "action")
+            .iter()
+            .all(|event| event["outcome"] == "created")
+    );
+
+    let second = events(&place.run(&words).succeeded());
+    assert_eq!(second.last().unwrap()["outcome"], "unchanged");
+    assert_eq!(second.last().unwrap()["changed"], 0);
+}
+
+#[test]
+fn problems_are_events_too() {
+    let place = Place::new();
+    place.render("root").succeeded();
+    place.write("root/etc/kubernetes/pki/apiserver.crt", "none");
+    place.write("root/etc/kubernetes/admin.conf", "none");
+    let said = place.run(&format!("{} -o json", rendering("root")));
+    assert_eq!(said.code, Some(4), "{}", said.shown());
+    let refused = events(&said);
+    assert_eq!(refused.last().unwrap()["outcome"], "refused");
+    let problems = of(&refused, "problem");
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert_eq!(problems[0]["phase"], "certs/apiserver");
+    assert_eq!(problems[1]["phase"], "kubeconfig/admin");
+    assert!(problems.iter().all(|problem| problem["hint"].is_string()));
+
+    let said = place.run("init --config config.yaml --root root -o json");
+    assert_eq!(said.code, Some(2), "{}", said.shown());
+    assert_eq!(events(&said).last().unwrap()["outcome"], "refused");
+}
+
+#[test]
+fn a_whole_init_is_foretold_in_events() {
+    let place = Place::new();
+    let said = place
+        .run("init --config config.yaml --dry-run --ignore-preflight-errors all -o json")
+        .succeeded();
+    let told = events(&said);
+    assert_eq!(told.last().unwrap()["outcome"], "dry-run");
+    let actions = of(&told, "action");
+    assert!(actions.len() > 60, "{} actions", actions.len());
+}

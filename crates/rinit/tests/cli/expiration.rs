@@ -1,0 +1,108 @@
+//! `rinit certs check-expiration` over a rendered control plane.
+
+use serde_json::Value;
+
+use crate::support::Place;
+
+const ROWS: [&str; 14] = [
+    "admin.conf",
+    "apiserver",
+    "apiserver-etcd-client",
+    "apiserver-kubelet-client",
+    "controller-manager.conf",
+    "etcd-healthcheck-client",
+    "etcd-peer",
+    "etcd-server",
+    "front-proxy-client",
+    "scheduler.conf",
+    "super-admin.conf",
+    "ca",
+    "etcd-ca",
+    "front-proxy-ca",
+];
+
+fn names(document: &Value) -> Vec<&str> {
+    ["certificates", "certificateAuthorities"]
+        .iter()
+        .flat_map(|list| document[*list].as_array().into_iter().flatten())
+        .filter_map(|row| row["name"].as_str())
+        .collect()
+}
+
+#[test]
+fn it_is_told_in_three_formats() {
+    let place = Place::new();
+    place.render("root").succeeded();
+    let run = |more: &str| {
+        place
+            .run(&format!("certs check-expiration --root root {more}"))
+            .succeeded()
+    };
+    for config in ["", "--config config.yaml"] {
+        let text = run(config);
+        assert_eq!(text.stderr, "");
+        for row in ROWS {
+            assert!(
+                text.stdout.lines().any(|line| {
+                    let mut words = line.split_whitespace();
+                    words.next() == Some(row) && line.contains(" UTC ")
+                }),
+                "{row}: {}",
+                text.stdout
+            );
+        }
+        assert!(!text.stdout.contains('!'), "{}", text.stdout);
+        let json: Value = serde_json::from_str(&run(&format!("{config} -o json")).stdout).unwrap();
+        assert_eq!(names(&json), ROWS);
+        let yaml: Value = serde_yaml::from_str(&run(&format!("{config} -o yaml")).stdout).unwrap();
+        assert_eq!(names(&yaml), ROWS);
+    }
+}
+
+#[test]
+fn an_ordinary_user_sees_what_may_be_seen() {
+    if !crate::support::is_root() {
+        eprintln!("skipped: only root can make files that this user may not read");
+        return;
+    }
+    let place = Place::new();
+    place.render("root").succeeded();
+    let nobody = place.nobody();
+    let text = nobody.run("certs check-expiration --root root").succeeded();
+    for row in ROWS {
+        let line = text
+            .stdout
+            .lines()
+            .find(|line| line.split_whitespace().any(|word| word == row))
+            .unwrap_or_else(|| panic!("{row} is not told: {}", text.stdout));
+        assert_eq!(
+            line.starts_with("!UNREADABLE! "),
+            row.ends_with("conf"),
+            "{line}"
+        );
+        assert_eq!(line.contains(" UTC "), !row.ends_with("conf"), "{line}");
+    }
+    for line in text.stderr.lines() {
+        assert!(
+            line.contains("ermission denied") || line.starts_with("hint: "),
+            "{line}"
+        );
+    }
+    for format in ["json", "yaml"] {
+        let said = nobody
+            .run(&format!("certs check-expiration --root root -o {format}"))
+            .succeeded();
+        let document: Value = serde_yaml::from_str(&said.stdout).unwrap();
+        assert_eq!(names(&document), ROWS);
+    }
+}
+
+#[test]
+fn it_reads_and_makes_no_folder() {
+    let place = Place::new();
+    let said = place
+        .run("certs check-expiration --root root --config config.yaml")
+        .succeeded();
+    assert_eq!(said.stdout.matches("!MISSING! ").count(), ROWS.len());
+    assert!(!place.at("root").exists());
+}
