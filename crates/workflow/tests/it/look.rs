@@ -2,7 +2,7 @@
 
 use rinit_diag::{ExitCode, Hint, Problem};
 use rinit_plan::{Action, Artefact};
-use rinit_workflow::{Event, Mode, RunOutcome, State, WorkflowError, leaves};
+use rinit_workflow::{Event, Mode, Outcome, RunOutcome, State, WorkflowError, leaves};
 
 use crate::support::{
     Double, World, file, folder, go, go_all, init, leaf, object, only, path, unit, without,
@@ -292,4 +292,78 @@ async fn what_held_is_looked_at_again_where_something_it_needs_was_made() {
             .count();
         assert_eq!(looked, looks, "without {gone}: {log:?}");
     }
+}
+
+/// What this user may not see is not written over: a dry run says so, a run is refused.
+#[tokio::test]
+async fn what_cannot_be_seen_is_not_written_over() {
+    let tree = [leaf("one", vec![file("/secret"), file("/other")])];
+    let double = Double::default().answering(
+        "file /secret",
+        State::Hidden {
+            problem: Problem::new("cannot read /secret").with_hint("Run it with `sudo`."),
+        },
+    );
+    let dry = go(
+        &tree,
+        &rinit_workflow::Selection::default(),
+        Mode::DryRun,
+        &double,
+    )
+    .await;
+    assert_eq!(dry.outcome(), RunOutcome::DryRun);
+    assert_eq!(
+        dry.told(),
+        [
+            ("file /secret".to_owned(), Outcome::Hidden),
+            ("file /other".to_owned(), Outcome::WouldCreate),
+        ]
+    );
+    assert_eq!(dry.result.unwrap().changed, 1);
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(
+        ran.problems(),
+        [(
+            "one: cannot read /secret".to_owned(),
+            "Run it with `sudo`.".to_owned()
+        )]
+    );
+    assert_eq!(double.world(), World::default());
+}
+
+/// A cluster that cannot be asked stands in the way of a file that would change, and of nothing
+/// else.
+#[tokio::test]
+async fn an_unverified_cluster_matters_only_where_a_file_would_change() {
+    let tree = [
+        leaf("files", vec![file("/config"), file("/admin.conf")]),
+        leaf("objects", vec![object("kubeadm-config", &[])]),
+    ];
+    let mut held = World {
+        artefacts: [
+            Artefact::ApiServer,
+            Artefact::File(path("/admin.conf")),
+            Artefact::File(path("/config")),
+        ]
+        .into(),
+        held: ["file /config", "file /admin.conf"]
+            .map(str::to_owned)
+            .into(),
+        writes: 0,
+    };
+    let unverified = State::Unverified {
+        problem: Problem::new("nobody answers"),
+    };
+    let double =
+        Double::over(held.clone()).answering("ConfigMap kubeadm-config", unverified.clone());
+    go_all(&tree, &double).await.result.unwrap();
+
+    held.held.remove("file /config");
+    let double = Double::over(held.clone()).answering("ConfigMap kubeadm-config", unverified);
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(
+        ran.problems(),
+        [("objects: nobody answers".to_owned(), String::new())]
+    );
+    assert_eq!(double.world(), held);
 }
