@@ -194,7 +194,21 @@ impl HostError {
 
     /// Whether more rights would have shown more.
     pub fn is_permission_denied(&self) -> bool {
-        matches!(self, Self::PermissionDenied { .. })
+        if matches!(self, Self::PermissionDenied { .. }) {
+            return true;
+        }
+        // A socket that only root may open is told through the layers of the client.
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let denied = error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+            if denied {
+                return true;
+            }
+            source = error.source();
+        }
+        false
     }
 }
 

@@ -120,6 +120,8 @@ pub enum Outcome {
     Unknown,
     /// This user may not look.
     Hidden,
+    /// It would be refused: something stands in its way.
+    InTheWay,
     /// It was tried and failed.
     Failed,
 }
@@ -127,7 +129,10 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the world is another one now, or would be.
     pub fn changes(self) -> bool {
-        !matches!(self, Self::Held | Self::Failed | Self::Hidden)
+        !matches!(
+            self,
+            Self::Held | Self::Failed | Self::Hidden | Self::InTheWay
+        )
     }
 }
 

@@ -271,14 +271,16 @@ async fn run_inner<E: Executor>(
     // Every phase is planned, selected or not, so that a missing artefact can be traced to the
     // phase that makes it.
     let plans: Vec<Plan> = steps.iter().map(|step| (step.plan)(facts)).collect();
-    let stages = look(&steps, &plans, options.mode, executor, reporter).await?;
-    match options.mode {
-        Mode::DryRun => {
+    let (stages, refusal) = look(&steps, &plans, options.mode, executor, reporter).await;
+    match (options.mode, refusal) {
+        // What would be done is told all the same: who plans elsewhere has another host.
+        (Mode::DryRun, refusal) => {
             let summary = tell(&stages, reporter);
             *changed = summary.changed;
-            Ok(summary)
+            refusal.map_or(Ok(summary), Err)
         }
-        Mode::Apply => act(stages, executor, reporter, changed).await,
+        (Mode::Apply, Some(refusal)) => Err(refusal),
+        (Mode::Apply, None) => act(stages, executor, reporter, changed).await,
     }
 }
 
@@ -315,7 +317,7 @@ async fn look<E: Executor>(
     mode: Mode,
     executor: &E,
     reporter: &dyn Reporter,
-) -> Result<Vec<Stage>, WorkflowError> {
+) -> (Vec<Stage>, Option<WorkflowError>) {
     let mut stages = Vec::new();
     let mut given: BTreeSet<Artefact> = BTreeSet::new();
     let mut problems = Vec::new();
@@ -388,7 +390,7 @@ async fn look<E: Executor>(
     }
     problems.extend(unverified(&stages));
     if problems.is_empty() {
-        return Ok(stages);
+        return (stages, None);
     }
     let mut once = Vec::new();
     for problem in problems {
@@ -396,11 +398,12 @@ async fn look<E: Executor>(
             once.push(problem);
         }
     }
-    Err(WorkflowError::Blocked {
+    let refusal = WorkflowError::Blocked {
         problems: once,
         conflict,
         late: false,
-    })
+    };
+    (stages, Some(refusal))
 }
 
 /// Files that would be written though nobody can tell whether the cluster was made with this
@@ -475,7 +478,14 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
         let before = changed;
         for task in &stage.tasks {
             let (outcome, detail) = match &task.seen {
-                State::Holds { .. } | State::Blocked { .. } => (Outcome::Held, None),
+                State::Holds { .. } => (Outcome::Held, None),
+                State::Blocked { problems, .. } => {
+                    let messages: Vec<&str> = problems
+                        .iter()
+                        .map(|problem| problem.message.as_str())
+                        .collect();
+                    (Outcome::InTheWay, Some(messages.join("\n")))
+                }
                 State::Hidden { problem } => (Outcome::Hidden, Some(problem.message.clone())),
                 _ if is_reading(&task.action) => (Outcome::Unknown, None),
                 State::Unverified { problem } => (Outcome::Unknown, Some(problem.message.clone())),

@@ -14,6 +14,10 @@ impl Host {
         match ready(socket).await {
             Ok(None) => CheckOutcome::Passed,
             Ok(Some(problem)) => CheckOutcome::Failed { problem },
+            // Whoever may not ask learns nothing of the runtime.
+            Err(error) if error.is_permission_denied() => {
+                CheckOutcome::unknown(format!("only root may ask it on {socket}"))
+            }
             Err(error) => {
                 let mut problem = Problem::from_error(&error);
                 if error.is_unimplemented() {

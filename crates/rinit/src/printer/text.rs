@@ -109,6 +109,7 @@ impl Text {
             Outcome::WouldChange => "would change",
             Outcome::Unknown => "would do",
             Outcome::Hidden => "cannot tell",
+            Outcome::InTheWay => "would refuse",
             Outcome::Failed => "failed",
         };
         self.hidden += usize::from(outcome == Outcome::Hidden);
