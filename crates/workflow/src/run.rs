@@ -341,7 +341,7 @@ async fn look<E: Executor>(
         let seen_states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
         let mut tasks = Vec::new();
         for (action, seen) in actions.into_iter().zip(seen_states) {
-            let seen = lenient(action, seen, mode);
+            let seen = lenient(action, seen, mode, &phase, reporter);
             match &seen {
                 State::Holds { warnings } => warn(&phase, warnings, reporter),
                 State::Blocked {
@@ -429,13 +429,23 @@ fn unverified(stages: &[Stage]) -> Option<PhaseProblem> {
         })
 }
 
-/// A dry run is for everybody: not being root is worth a warning there, not a refusal.
-fn lenient(action: &Action, state: State, mode: Mode) -> State {
+/// A dry run is for everybody: not being root is worth a note there, not a refusal.
+fn lenient(
+    action: &Action,
+    state: State,
+    mode: Mode,
+    phase: &str,
+    reporter: &dyn Reporter,
+) -> State {
     match (action, state) {
         (Action::Check(check), State::Blocked { problems, .. })
             if mode == Mode::DryRun && check.kind == CheckKind::Privileged =>
         {
-            State::Holds { warnings: problems }
+            for Problem { message, .. } in problems {
+                let phase = Some(phase.to_owned());
+                reporter.report(Event::Note { phase, message });
+            }
+            State::HOLDS
         }
         (_, state) => state,
     }

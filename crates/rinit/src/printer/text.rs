@@ -108,7 +108,7 @@ impl Text {
             Outcome::WouldCreate => "would create",
             Outcome::WouldChange => "would change",
             Outcome::Unknown => "would do",
-            Outcome::Hidden => "cannot tell",
+            Outcome::Hidden => "unknown",
             Outcome::InTheWay => "would refuse",
             Outcome::Failed => "failed",
         };

@@ -146,7 +146,7 @@ async fn not_being_root_is_no_refusal_but_everything_else_still_is() {
     assert!(
         ran.events
             .iter()
-            .any(|event| matches!(event, Event::Warning { message, .. } if message == "not root"))
+            .any(|event| matches!(event, Event::Note { message, .. } if message == "not root"))
     );
     // A run that writes is refused.
     let ran = go_all(&tree, &double).await;
