@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rinit_diag::Problem;
 use rinit_plan::{
-    ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret, Taint,
-    Validity,
+    Action, ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret,
+    Taint, Validity,
 };
 use rinit_versions::{KubernetesVersion, Minor};
 use serde::Serialize;
@@ -445,6 +445,25 @@ impl Facts {
             list.push(images.etcd.clone());
         }
         list
+    }
+
+    /// What phases that use the container runtime have to say where several are on this host and
+    /// the user named none: only the user knows which one the kubelet should use.
+    pub fn ambiguous_runtime(&self) -> Option<Action> {
+        let Node {
+            cri_socket,
+            other_cri_sockets,
+            ..
+        } = &self.node;
+        (!other_cri_sockets.is_empty()).then(|| Action::Refuse {
+            message: format!(
+                "there are several container runtimes on this host: {cri_socket}, {}",
+                other_cri_sockets.join(", ")
+            ),
+            hint: Some(format!(
+                "name one with `--cri-socket {cri_socket}` or `nodeRegistration.criSocket`"
+            )),
+        })
     }
 
     /// The patches of one target, in order.

@@ -24,7 +24,7 @@ pub fn phase() -> Phase {
 
 fn plan(facts: &Facts) -> Plan {
     let paths = &facts.paths;
-    if let Some(refusal) = ambiguous_runtime(facts) {
+    if let Some(refusal) = facts.ambiguous_runtime() {
         return Plan::of([refusal]);
     }
     let configuration = match configuration(facts) {
@@ -97,24 +97,6 @@ fn instance_configuration(facts: &Facts) -> Option<String> {
             "containerRuntimeEndpoint: {}\n",
             flags::quote(&facts.node.cri_socket)
         )
-    })
-}
-
-/// With several container runtimes, only the user knows which one the kubelet should use.
-fn ambiguous_runtime(facts: &Facts) -> Option<Action> {
-    if facts.node.other_cri_sockets.is_empty() {
-        return None;
-    }
-    Some(Action::Refuse {
-        message: format!(
-            "there are several container runtimes on this host: {}, {}",
-            facts.node.cri_socket,
-            facts.node.other_cri_sockets.join(", ")
-        ),
-        hint: Some(format!(
-            "name one with `--cri-socket {}` or `nodeRegistration.criSocket`",
-            facts.node.cri_socket
-        )),
     })
 }
 

@@ -8,7 +8,7 @@ mod network;
 mod proxy;
 mod table;
 
-use rinit_facts::{Etcd, Facts};
+use rinit_facts::Facts;
 use rinit_plan::{Action, Check, CheckKind, ImagePull, Plan, Severity};
 use rinit_workflow::{Phase, Reach};
 
@@ -34,20 +34,17 @@ fn plan(facts: &Facts) -> Plan {
                 kind: look.kind,
             })
         });
-    Plan::of(
-        ambiguous_runtime(facts)
-            .into_iter()
-            .chain(checks)
-            .chain(images(facts).map(|image| {
-                Action::Image(ImagePull {
-                    image: image.clone(),
-                    policy: facts.node.image_pull_policy,
-                    socket: facts.node.cri_socket.clone(),
-                    serial: facts.node.image_pull_serial,
-                    ignored: is_ignored("ImagePull", facts),
-                })
-            })),
-    )
+    Plan::of(facts.ambiguous_runtime().into_iter().chain(checks).chain(
+        facts.needed_images().into_iter().map(|image| {
+            Action::Image(ImagePull {
+                image,
+                policy: facts.node.image_pull_policy,
+                socket: facts.node.cri_socket.clone(),
+                serial: facts.node.image_pull_serial,
+                ignored: is_ignored("ImagePull", facts),
+            })
+        }),
+    ))
 }
 
 /// One row of the table, filled with facts.
@@ -64,38 +61,4 @@ fn is_ignored(name: &str, facts: &Facts) -> bool {
         .ignored_checks
         .iter()
         .any(|ignored| *ignored == name || ignored == "all")
-}
-
-/// The images of everything that will run, in kubeadm's order.
-fn images(facts: &Facts) -> impl Iterator<Item = &String> {
-    let images = &facts.images;
-    [
-        (true, &images.api_server),
-        (true, &images.controller_manager),
-        (true, &images.scheduler),
-        (!facts.proxy.disabled, &images.proxy),
-        (!facts.dns.disabled, &images.dns),
-        (true, &images.pause),
-        (matches!(facts.etcd, Etcd::Local(_)), &images.etcd),
-    ]
-    .into_iter()
-    .filter_map(|(runs, image)| runs.then_some(image))
-}
-
-/// With several container runtimes, only the user knows which one the kubelet should use.
-fn ambiguous_runtime(facts: &Facts) -> Option<Action> {
-    if facts.node.other_cri_sockets.is_empty() {
-        return None;
-    }
-    Some(Action::Refuse {
-        message: format!(
-            "there are several container runtimes on this host: {}, {}",
-            facts.node.cri_socket,
-            facts.node.other_cri_sockets.join(", ")
-        ),
-        hint: Some(format!(
-            "name one with `--cri-socket {}` or `nodeRegistration.criSocket`",
-            facts.node.cri_socket
-        )),
-    })
 }
