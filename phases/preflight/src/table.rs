@@ -131,7 +131,9 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         error(
             "SystemVerification",
             CheckKind::System {
-                cgroup_v1_is_error: facts.version.table().cgroup_v1_is_error,
+                // Who tells the kubelet to take cgroup v1 has decided; it is still remarked on.
+                cgroup_v1_is_error: facts.version.table().cgroup_v1_is_error
+                    && facts.kubelet_configuration["failCgroupV1"].as_bool() != Some(false),
             },
         )
     },
