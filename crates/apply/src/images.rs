@@ -53,16 +53,20 @@ impl Apply {
     }
 
     pub(crate) async fn inspect_image(&self, pull: &ImagePull) -> Result<State, ApplyError> {
-        // A runtime that does not answer is told of by its own check.
-        let Ok(runtime) = Runtime::connect(&pull.socket).await else {
-            return Ok(State::Unknown {
-                reason: "the container runtime does not answer".to_owned(),
-            });
+        let asked = async {
+            Runtime::connect(&pull.socket)
+                .await?
+                .has_image(&pull.image)
+                .await
         };
-        let Ok(present) = runtime.has_image(&pull.image).await else {
-            return Ok(State::Unknown {
-                reason: "the container runtime does not answer".to_owned(),
-            });
+        let present = match asked.await {
+            Ok(present) => present,
+            Err(error) if error.is_permission_denied() => return Err(error.into()),
+            // A runtime that does not answer is told of by its own check.
+            Err(_) => {
+                let reason = "the container runtime does not answer".to_owned();
+                return Ok(State::Unknown { reason });
+            }
         };
         Ok(match (pull.policy, present) {
             (PullPolicy::IfNotPresent | PullPolicy::Never, true) => State::HOLDS,
