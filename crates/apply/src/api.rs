@@ -344,7 +344,6 @@ impl Apply {
                     .cloned()
                     .ok_or_else(|| ApplyError::NoObject(id.to_string()))
             }
-            Reference::SecretText(text) => Ok(Value::from(STANDARD.encode(text.expose()))),
         }
     }
 

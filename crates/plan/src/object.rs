@@ -113,8 +113,6 @@ pub enum Reference {
     },
     /// The UID that the API server gave to an object.
     ObjectUid(ObjectId),
-    /// A secret text, encoded as base64 for the `data` of a Secret.
-    SecretText(Secret<String>),
 }
 
 impl ObjectSpec {
@@ -127,7 +125,7 @@ impl ObjectSpec {
                     needs.push(Artefact::File(ca_certificate.clone()));
                 }
                 Reference::ObjectUid(id) => needs.push(Artefact::Object(id.clone())),
-                Reference::SealedFile { .. } | Reference::SecretText(_) => {}
+                Reference::SealedFile { .. } => {}
             }
         }
         needs
