@@ -172,16 +172,66 @@ pub enum ReportFormat {
     Json,
 }
 
+/// Flags of `init` that decide what certificates and kubeconfigs hold: for clusters that were made
+/// by flags, and for the hints of `init`, which repeat what it was given.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SpecificationArguments {
+    /// Only warn of fields that are not known in the configuration file
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
+    /// The address at which the API server is announced
+    #[arg(long, value_name = "ADDRESS")]
+    pub apiserver_advertise_address: Option<String>,
+    /// The port of the API server
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub apiserver_bind_port: Option<u16>,
+    /// More names and addresses for the API server's certificate
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub apiserver_cert_extra_sans: Vec<String>,
+    /// A stable endpoint in front of all control planes: host or host:port
+    #[arg(long, value_name = "ENDPOINT")]
+    pub control_plane_endpoint: Option<String>,
+    /// The version of the control plane
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+    /// The name of the node
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// The service network
+    #[arg(long, value_name = "CIDR")]
+    pub service_cidr: Option<String>,
+    /// The domain of services
+    #[arg(long, value_name = "DOMAIN")]
+    pub service_dns_domain: Option<String>,
+}
+
+impl SpecificationArguments {
+    /// Whether any of them says what a certificate or kubeconfig should hold.
+    pub fn decide(&self) -> bool {
+        self.apiserver_advertise_address.is_some()
+            || self.apiserver_bind_port.is_some()
+            || !self.apiserver_cert_extra_sans.is_empty()
+            || self.control_plane_endpoint.is_some()
+            || self.kubernetes_version.is_some()
+            || self.node_name.is_some()
+            || self.service_cidr.is_some()
+            || self.service_dns_domain.is_some()
+    }
+}
+
 /// `rinit certs renew`
 #[derive(Debug, Clone, Default, Args)]
 pub struct RenewArguments {
     /// What to renew, by the names of `rinit certs check-expiration`, or `all`
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
-    /// The configuration file, whose names, algorithm and period count then; without it
-    /// everything is as in the old certificates
+    /// The configuration file, whose names, algorithm and period count then; without it, and
+    /// without flags in its place, everything is as in the old certificates
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What counts beside the file.
+    #[command(flatten)]
+    pub specification: SpecificationArguments,
     /// The folder of the certificates
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<String>,
@@ -205,9 +255,16 @@ pub struct RenewArguments {
 /// `rinit certs generate-csr`
 #[derive(Debug, Clone, Default, Args)]
 pub struct GenerateCsrArguments {
+    /// What to make requests for, by the names of `rinit certs check-expiration`; a key that is
+    /// there is used then. All, with new keys, if none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What counts beside the file.
+    #[command(flatten)]
+    pub specification: SpecificationArguments,
     /// The folder for keys and requests of certificates
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<String>,
@@ -226,6 +283,9 @@ pub struct InstallSignedArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What counts beside the file.
+    #[command(flatten)]
+    pub specification: SpecificationArguments,
     /// The folder of the certificates
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<String>,

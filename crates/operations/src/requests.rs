@@ -16,68 +16,171 @@ use serde_json::json;
 use crate::expiration::ReadFile;
 use crate::renewal::NewFile;
 
-/// The keys and requests for every certificate and kubeconfig of the plans.
-///
-/// Nothing that exists is replaced: if a file is there, all such files are told.
-pub fn generate<'a>(
+/// What a request is made for.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    what: What<'a>,
+    /// The key that is there; a new one is made where there is none.
+    key: Option<PrivateKey>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What<'a> {
+    Pair(&'a CertificateSpec),
+    Kubeconfig(&'a KubeconfigSpec),
+}
+
+impl What<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::Pair(spec) => spec.name.clone(),
+            Self::Kubeconfig(spec) => spec.name.clone(),
+        }
+    }
+
+    /// The file that has the key.
+    fn key_file(self) -> LogicalPath {
+        match self {
+            Self::Pair(spec) => spec.key.clone(),
+            Self::Kubeconfig(spec) => spec.path.clone(),
+        }
+    }
+
+    fn request_file(self) -> LogicalPath {
+        match self {
+            Self::Pair(spec) => request_file(spec),
+            Self::Kubeconfig(spec) => beside(&spec.path, "csr"),
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// The algorithm of the key that must be made, if one must.
+    pub fn new_key(&self) -> Option<KeyAlgorithm> {
+        if self.key.is_some() {
+            return None;
+        }
+        Some(match self.what {
+            What::Pair(spec) => spec.algorithm,
+            What::Kubeconfig(spec) => spec.algorithm,
+        })
+    }
+}
+
+/// Which requests are to be made. Without names that is one for every certificate and kubeconfig of
+/// the plans, and none of their files may be there. With names, a key that is there is used: no key
+/// is ever replaced. All that is in the way is told at once.
+pub fn wanted<'a>(
     actions: impl IntoIterator<Item = &'a Action>,
+    names: &[String],
     read: &mut ReadFile<'_>,
-    new_key: &mut dyn FnMut(KeyAlgorithm) -> Result<PrivateKey, PkiError>,
-) -> Result<Vec<NewFile>, Vec<Problem>> {
+) -> Result<Vec<Wanted<'a>>, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut wanted = Vec::new();
     for action in actions {
-        let targets = match action {
-            Action::Certificate(spec) => [spec.key.clone(), request_file(spec)],
-            Action::Kubeconfig(spec) => [spec.path.clone(), beside(&spec.path, "csr")],
+        let what = match action {
+            Action::Certificate(spec) => What::Pair(spec),
+            Action::Kubeconfig(spec) => What::Kubeconfig(spec),
             _ => continue,
         };
-        for target in &targets {
-            match read(target) {
-                Ok(None) => {}
-                Ok(Some(_)) => problems.push(
-                    Problem::new(format!("{target} is already there"))
-                        .with_hint(format!("Move {target} away, or choose another folder.")),
+        if names.is_empty() {
+            for target in [what.key_file(), what.request_file()] {
+                match read(&target).map(|found| found.map(Secret::new)) {
+                    Ok(None) => {}
+                    Ok(Some(_)) => problems.push(
+                        Problem::new(format!("{target} is already there")).with_hint(format!(
+                            "Choose other folders, or name what to make requests for, with the keys \
+                             that are there: `rinit certs generate-csr {}`.",
+                            what.name()
+                        )),
+                    ),
+                    Err(reason) => problems.push(Problem::new(format!("{target}: {reason}"))),
+                }
+            }
+            wanted.push(Wanted { what, key: None });
+        } else if names.contains(&what.name()) {
+            match existing_key(what, read) {
+                Ok(key) => wanted.push(Wanted { what, key }),
+                Err(reason) => problems.push(
+                    Problem::new(format!("{}: {reason}", what.key_file())).with_hint(format!(
+                        "Move it away to have a new key made: `mv {0} {0}.old`.",
+                        what.key_file()
+                    )),
                 ),
-                Err(reason) => problems.push(Problem::new(format!("{target}: {reason}"))),
             }
         }
-        wanted.push((action, targets));
     }
-    if !problems.is_empty() {
-        return Err(problems);
+    if problems.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(problems)
     }
+}
+
+/// The key that is there; none where there is no file.
+fn existing_key(what: What<'_>, read: &mut ReadFile<'_>) -> Result<Option<PrivateKey>, String> {
+    let Some(found) = read(&what.key_file())?.map(Secret::new) else {
+        return Ok(None);
+    };
+    let key = match what {
+        What::Pair(_) => found,
+        What::Kubeconfig(spec) => {
+            let text = std::str::from_utf8(found.expose())
+                .map_err(|_| "the kubeconfig is not UTF-8".to_owned())?;
+            let context = CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))?;
+            match context.client_key {
+                Some(Source::Data(key)) => key,
+                Some(Source::File(file)) => {
+                    return Err(format!(
+                        "the key is in {file}, and what a kubelet keeps new is its own matter"
+                    ));
+                }
+                None => return Err(format!("{} has no key in it", spec.name)),
+            }
+        }
+    };
+    PrivateKey::load(key.expose())
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+/// The keys and requests that are wanted.
+pub fn generate(
+    wanted: &[Wanted<'_>],
+    new_key: &mut dyn FnMut(KeyAlgorithm) -> Result<PrivateKey, PkiError>,
+) -> Result<Vec<NewFile>, Vec<Problem>> {
     let mut files = Vec::new();
-    for (action, [first, second]) in wanted {
+    for one in wanted {
         let failed = |error: PkiError| {
             vec![Problem::new(format!(
-                "{first}: {}",
+                "{}: {}",
+                one.what.key_file(),
                 rinit_diag::chain(&error)
             ))]
         };
-        let (request, text) = match action {
-            Action::Certificate(spec) => {
-                let key = new_key(spec.algorithm).map_err(failed)?;
-                let request = rinit_pki::request(spec, &key).map_err(failed)?;
-                (request, key.pem().clone())
-            }
-            Action::Kubeconfig(spec) => {
-                let key = new_key(spec.algorithm).map_err(failed)?;
-                let request = rinit_pki::request(spec, &key).map_err(failed)?;
-                (request, partial(spec, &key))
-            }
-            _ => continue,
+        let made = match one.new_key() {
+            Some(algorithm) => Some(new_key(algorithm).map_err(failed)?),
+            None => None,
         };
-        for (path, content) in [
-            (first, text.expose().clone().into_bytes()),
-            (second, request.into_bytes()),
-        ] {
+        let Some(key) = made.as_ref().or(one.key.as_ref()) else {
+            continue;
+        };
+        let (request, text) = match one.what {
+            What::Pair(spec) => (rinit_pki::request(spec, key), key.pem().clone()),
+            What::Kubeconfig(spec) => (rinit_pki::request(spec, key), partial(spec, key)),
+        };
+        let mut file = |path, content: Vec<u8>| {
             files.push(NewFile {
                 path,
                 mode: FileMode::PRIVATE,
                 content: Secret::new(content),
             });
+        };
+        let request = request.map_err(failed)?;
+        if made.is_some() {
+            file(one.what.key_file(), text.expose().clone().into_bytes());
         }
+        file(one.what.request_file(), request.into_bytes());
     }
     Ok(files)
 }

@@ -16,6 +16,7 @@ mod pool;
 mod random;
 mod request;
 mod seal;
+mod trust;
 
 pub use certificate::{
     AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, public_key_pins,
@@ -30,6 +31,7 @@ pub use pool::KeyPool;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::request;
 pub use seal::{open, seal};
+pub use trust::Trust;
 
 /// One PEM block (RFC 7468) with lines of 64 characters and a line feed after each.
 fn pem_text(label: &str, der: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rinit_cli::{CommonArguments, InitArguments, PhaseArguments};
+use rinit_cli::{CommonArguments, InitArguments, PhaseArguments, SpecificationArguments};
 use rinit_config::{Documents, Findings, ReadOptions, UnknownFields};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Missing, Overrides};
@@ -34,6 +34,14 @@ impl Reading {
         Self {
             strict: common.strict,
             allow_unknown_fields: common.allow_unknown_fields,
+        }
+    }
+
+    /// As the flags of the commands for certificates say.
+    pub(crate) fn of_specification(specification: &SpecificationArguments) -> Self {
+        Self {
+            strict: false,
+            allow_unknown_fields: specification.allow_unknown_fields,
         }
     }
 
@@ -133,6 +141,27 @@ pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, Settings
         scheduler_extra_args: arguments.scheduler_extra_args.clone(),
         ..of_common(&arguments.common)?
     })
+}
+
+/// What the flags of the commands for certificates say beside the file.
+pub(crate) fn of_specification(
+    specification: &SpecificationArguments,
+    cert_dir: Option<&str>,
+    kubeconfig_dir: Option<&str>,
+) -> Overrides {
+    Overrides {
+        apiserver_advertise_address: specification.apiserver_advertise_address.clone(),
+        apiserver_bind_port: specification.apiserver_bind_port,
+        apiserver_cert_extra_sans: specification.apiserver_cert_extra_sans.clone(),
+        cert_dir: cert_dir.map(str::to_owned),
+        control_plane_endpoint: specification.control_plane_endpoint.clone(),
+        kubeconfig_dir: kubeconfig_dir.map(str::to_owned),
+        kubernetes_version: specification.kubernetes_version.clone(),
+        node_name: specification.node_name.clone(),
+        service_cidr: specification.service_cidr.clone(),
+        service_dns_domain: specification.service_dns_domain.clone(),
+        ..Overrides::default()
+    }
 }
 
 fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rinit_manifest::kubeconfig::{CurrentContext, Source};
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
 use rinit_pki::PrivateKey;
 use rinit_plan::{FileMode, KubeconfigSpec, LogicalPath, Secret, users};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{LinkTarget, NewFile};
 use crate::expiration::ReadFile;
@@ -17,6 +17,8 @@ pub(super) enum Place {
     Pair {
         certificate: LogicalPath,
         key: LogicalPath,
+        /// The kubeconfig that names the files, if something else in it changes.
+        kubeconfig: Option<(LogicalPath, Document)>,
     },
     /// Into the kubeconfig itself, of which everything else stays.
     Embedded {
@@ -24,16 +26,25 @@ pub(super) enum Place {
         document: Document,
         user: String,
     },
+    /// Into a kubeconfig that is made from nothing.
+    Whole {
+        spec: Box<KubeconfigSpec>,
+        authority: String,
+    },
 }
 
 /// A kubeconfig with a key in it.
+#[derive(Clone)]
 pub(super) struct Document(Value);
 
 impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Pair { certificate, key } => write!(f, "{certificate}, {key}"),
+            Self::Pair {
+                certificate, key, ..
+            } => write!(f, "{certificate}, {key}"),
             Self::Embedded { path, .. } => write!(f, "{path}"),
+            Self::Whole { spec, .. } => write!(f, "{}", spec.path),
         }
     }
 }
@@ -46,60 +57,88 @@ impl Place {
             Self::Pair {
                 certificate: path,
                 key: key_path,
-            } if path == key_path => vec![NewFile {
-                path: path.clone(),
-                mode: FileMode::PRIVATE,
-                content: Secret::new(format!("{certificate}{key_text}").into_bytes()),
-            }],
-            Self::Pair {
-                certificate: path,
-                key: key_path,
-            } => vec![
-                NewFile {
-                    path: key_path.clone(),
-                    mode: FileMode::PRIVATE,
-                    content: Secret::new(key_text.clone().into_bytes()),
-                },
-                NewFile {
+                kubeconfig,
+            } => {
+                let file = |path: &LogicalPath, mode, content: Vec<u8>| NewFile {
                     path: path.clone(),
-                    mode: FileMode::PUBLIC,
-                    content: Secret::new(certificate.as_bytes().to_vec()),
-                },
-            ],
+                    mode,
+                    content: Secret::new(content),
+                };
+                let mut files = if path == key_path {
+                    let both = format!("{certificate}{key_text}").into_bytes();
+                    vec![file(path, FileMode::PRIVATE, both)]
+                } else {
+                    vec![
+                        file(key_path, FileMode::PRIVATE, key_text.clone().into_bytes()),
+                        file(path, FileMode::PUBLIC, certificate.as_bytes().to_vec()),
+                    ]
+                };
+                files.extend(
+                    kubeconfig
+                        .as_ref()
+                        .map(|(path, document)| document.file(path)),
+                );
+                files
+            }
             Self::Embedded {
                 path,
                 document,
                 user,
             } => {
-                let mut document = document.0.clone();
-                let entry = document["users"]
-                    .as_array_mut()
-                    .into_iter()
-                    .flatten()
-                    .find(|entry| entry["name"] == user.as_str());
-                if let Some(entry) = entry {
-                    if !entry["user"].is_object() {
-                        entry["user"] = json!({});
-                    }
-                    if let Some(fields) = entry["user"].as_object_mut() {
-                        fields.remove("client-certificate");
-                        fields.remove("client-key");
-                        fields.insert(
-                            "client-certificate-data".to_owned(),
-                            STANDARD.encode(certificate).into(),
-                        );
-                        fields.insert(
-                            "client-key-data".to_owned(),
-                            STANDARD.encode(key_text).into(),
-                        );
-                    }
+                let mut document = document.clone();
+                document.embed(user, certificate, key_text);
+                vec![document.file(path)]
+            }
+            Self::Whole { spec, authority } => {
+                let text = Kubeconfig {
+                    server: &spec.server,
+                    cluster_name: &spec.cluster_name,
+                    user: &spec.subject.common_name,
+                    ca_certificates: authority,
+                    client_certificate: certificate,
+                    client_key: key.pem(),
                 }
-                let text = Secret::new(yaml::to_string(&document));
+                .to_yaml(false);
                 vec![NewFile {
-                    path: path.clone(),
+                    path: spec.path.clone(),
                     mode: KubeconfigSpec::MODE,
                     content: Secret::new(text.expose().clone().into_bytes()),
                 }]
+            }
+        }
+    }
+}
+
+impl Document {
+    fn file(&self, path: &LogicalPath) -> NewFile {
+        let text = Secret::new(yaml::to_string(&self.0));
+        NewFile {
+            path: path.clone(),
+            mode: KubeconfigSpec::MODE,
+            content: Secret::new(text.expose().clone().into_bytes()),
+        }
+    }
+
+    /// The fields of a named user or cluster.
+    fn fields(&mut self, list: &str, kind: &str, name: &str) -> Option<&mut Map<String, Value>> {
+        let entry = self.0[list]
+            .as_array_mut()?
+            .iter_mut()
+            .find(|entry| entry["name"] == name)?;
+        if !entry[kind].is_object() {
+            entry[kind] = json!({});
+        }
+        entry[kind].as_object_mut()
+    }
+
+    fn embed(&mut self, user: &str, certificate: &str, key: &str) {
+        if let Some(fields) = self.fields("users", "user", user) {
+            for (file, data, text) in [
+                ("client-certificate", "client-certificate-data", certificate),
+                ("client-key", "client-key-data", key),
+            ] {
+                fields.remove(file);
+                fields.insert(data.to_owned(), STANDARD.encode(text).into());
             }
         }
     }
@@ -109,8 +148,26 @@ impl Place {
 pub(super) struct Found {
     /// The old certificate; empty where it is gone.
     pub(super) certificate: Vec<u8>,
-    pub(super) place: Place,
+    /// The URL of the API server.
+    pub(super) server: String,
+    /// The certificates that it trusts; empty where they are gone.
+    pub(super) trusted: Vec<u8>,
+    path: LogicalPath,
     user: String,
+    cluster: String,
+    document: Document,
+    /// Whether something beside the certificate and its key changes.
+    changed: bool,
+    /// The files of certificate and key; embedded, if there are none.
+    files: Option<(LogicalPath, LogicalPath)>,
+}
+
+/// Why a kubeconfig cannot be renewed.
+pub(super) enum NotFound {
+    /// Nothing in it can be kept.
+    Unusable(String),
+    /// What it holds is not rinit's to replace.
+    Foreign(String),
 }
 
 impl Found {
@@ -120,6 +177,41 @@ impl Found {
             .starts_with(users::NODE_PREFIX)
             .then(|| self.user.clone())
     }
+
+    /// Leads to another server from now on.
+    pub(super) fn lead_to(&mut self, server: &str) {
+        if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
+            fields.insert("server".to_owned(), server.into());
+            self.changed = true;
+        }
+    }
+
+    /// Trusts other certificates from now on.
+    pub(super) fn trust(&mut self, authority: &[u8]) {
+        if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
+            fields.remove("certificate-authority");
+            fields.insert(
+                "certificate-authority-data".to_owned(),
+                STANDARD.encode(authority).into(),
+            );
+            self.changed = true;
+        }
+    }
+
+    pub(super) fn into_place(self) -> Place {
+        match self.files {
+            Some((certificate, key)) => Place::Pair {
+                certificate,
+                key,
+                kubeconfig: self.changed.then_some((self.path, self.document)),
+            },
+            None => Place::Embedded {
+                path: self.path,
+                document: self.document,
+                user: self.user,
+            },
+        }
+    }
 }
 
 pub(super) fn find(
@@ -127,39 +219,52 @@ pub(super) fn find(
     text: &Secret<Vec<u8>>,
     read: &mut ReadFile<'_>,
     link: &mut LinkTarget<'_>,
-) -> Result<Found, String> {
-    let text =
-        std::str::from_utf8(text.expose()).map_err(|_| "the kubeconfig is not UTF-8".to_owned())?;
-    let context = CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))?;
+) -> Result<Found, NotFound> {
+    let unusable = NotFound::Unusable;
+    let text = std::str::from_utf8(text.expose())
+        .map_err(|_| unusable("the kubeconfig is not UTF-8".to_owned()))?;
+    let context =
+        CurrentContext::parse(text).map_err(|error| unusable(rinit_diag::chain(&error)))?;
     let document = yaml::parse_documents(text)
-        .map_err(|error| rinit_diag::chain(&error))?
+        .map_err(|error| unusable(rinit_diag::chain(&error)))?
         .pop()
         .unwrap_or_default();
-    let embedded = Place::Embedded {
-        path: path.clone(),
-        document: Document(document),
-        user: context.user.clone(),
-    };
-    let (certificate, place) = match (context.client_certificate, context.client_key) {
-        (Some(Source::Data(data)), _) => (data.expose().clone(), embedded),
+    let (certificate, files) = match (context.client_certificate, context.client_key) {
+        (Some(Source::Data(data)), _) => (data.expose().clone(), None),
         (Some(Source::File(certificate)), Some(Source::File(key))) => {
-            let certificate = real(path, &certificate, link)?;
-            let key = real(path, &key, link)?;
-            match read(&certificate)? {
-                Some(pem) => (pem, Place::Pair { certificate, key }),
+            let certificate = real(path, &certificate, link).map_err(unusable)?;
+            let key = real(path, &key, link).map_err(unusable)?;
+            match read(&certificate).map_err(NotFound::Foreign)? {
+                Some(pem) => (pem, Some((certificate, key))),
                 // A link that leads nowhere: the kubelet starts anew from what is embedded.
-                None => (Vec::new(), embedded),
+                None => (Vec::new(), None),
             }
         }
         (None, _) if context.token.is_some() => {
-            return Err("the current user has a token and no client certificate".to_owned());
+            return Err(NotFound::Foreign(
+                "the current user has a token and no client certificate".to_owned(),
+            ));
         }
-        _ => (Vec::new(), embedded),
+        _ => (Vec::new(), None),
+    };
+    let trusted = match context.ca {
+        Some(Source::Data(data)) => data.expose().clone(),
+        Some(Source::File(file)) => {
+            let file = real(path, &file, link).map_err(unusable)?;
+            read(&file).map_err(NotFound::Foreign)?.unwrap_or_default()
+        }
+        None => Vec::new(),
     };
     Ok(Found {
         certificate,
-        place,
+        server: context.server,
+        trusted,
+        path: path.clone(),
         user: context.user,
+        cluster: context.cluster_name,
+        document: Document(document),
+        changed: false,
+        files,
     })
 }
 

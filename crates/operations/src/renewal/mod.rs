@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Certificate, PkiError, PrivateKey};
+use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, Trust};
 use rinit_plan::{
     Action, CaId, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret,
     Signer,
 };
 
 use crate::expiration::ReadFile;
-use kubeconfig::Place;
+use kubeconfig::{Found, NotFound, Place};
 use leaf::{Asked, NewLeaf};
 
 /// Says where a symbolic link leads, as written in it; nothing where there is no link.
@@ -31,8 +31,8 @@ pub type LinkTarget<'a> = dyn FnMut(&LogicalPath) -> Option<String> + 'a;
 pub struct Options {
     /// The certificates by kubeadm's names; all, if none is named.
     pub names: Vec<String>,
-    /// Whether the specifications come from a configuration that was given, so that they count
-    /// beside what the old certificates say.
+    /// Whether the specifications come from a configuration or flags that were given, so that they
+    /// count beside what the old certificates say.
     pub configured: bool,
     /// Whether names that are no longer asked for are left out.
     pub prune: bool,
@@ -71,6 +71,8 @@ pub struct Renewed {
     pub dropped: Vec<String>,
     /// Names that the old one did not have.
     pub added: Vec<String>,
+    /// What else changes in a kubeconfig, a sentence without its subject each.
+    pub changes: Vec<String>,
     leaf: NewLeaf,
     place: Place,
 }
@@ -203,6 +205,19 @@ impl Options {
     }
 }
 
+/// A certificate that is to be made anew.
+struct Candidate<'a> {
+    name: &'a str,
+    path: &'a LogicalPath,
+    signer: &'a Signer,
+    asked: Asked,
+    /// The old certificate; empty where it is gone.
+    pem: Vec<u8>,
+    place: Place,
+    /// What else changes in its kubeconfig.
+    changes: Vec<String>,
+}
+
 /// What is gathered while looking.
 struct Planner<'a, 'b> {
     options: &'a Options,
@@ -216,22 +231,31 @@ impl Planner<'_, '_> {
     fn pair(&mut self, spec: &CertificateSpec) {
         let pem = match (self.read)(&spec.certificate) {
             Ok(Some(pem)) => pem,
+            Ok(None) if self.has_broken_key(spec) => Vec::new(),
             Ok(None) => return self.leave(&spec.name, &spec.certificate, LeftReason::Missing),
             Err(reason) => return self.refuse(&spec.certificate, &reason),
         };
         let place = Place::Pair {
             certificate: spec.certificate.clone(),
             key: spec.key.clone(),
+            kubeconfig: None,
         };
-        let asked = Asked::from(spec);
-        self.renew(
-            &spec.name,
-            &spec.certificate,
-            &spec.signer,
-            &asked,
-            &pem,
+        self.renew(Candidate {
+            name: &spec.name,
+            path: &spec.certificate,
+            signer: &spec.signer,
+            asked: Asked::from(spec),
+            pem,
             place,
-        );
+            changes: Vec::new(),
+        });
+    }
+
+    /// Whether a key stands alone that nothing can be made of. Init makes the certificate of a good
+    /// one.
+    fn has_broken_key(&mut self, spec: &CertificateSpec) -> bool {
+        let key = (self.read)(&spec.key).ok().flatten().map(Secret::new);
+        self.options.configured && key.is_some_and(|key| PrivateKey::load(key.expose()).is_err())
     }
 
     fn kubeconfig(&mut self, spec: &KubeconfigSpec) {
@@ -243,13 +267,21 @@ impl Planner<'_, '_> {
             }
             Err(reason) => return self.refuse(&spec.path, &reason),
         };
-        let found = match kubeconfig::find(&spec.path, &text, self.read, self.link) {
+        let mut found = match kubeconfig::find(&spec.path, &text, self.read, self.link) {
             Ok(found) => found,
-            Err(reason) => return self.refuse(&spec.path, &reason),
+            Err(NotFound::Unusable(_)) if self.options.configured => return self.whole(spec),
+            Err(NotFound::Unusable(reason)) => {
+                self.problems.push(
+                    Problem::new(format!("{}: {reason}", spec.path))
+                        .with_hint(say_what_it_holds(&spec.name)),
+                );
+                return;
+            }
+            Err(NotFound::Foreign(reason)) => return self.refuse(&spec.path, &reason),
         };
         let mut asked = Asked::from(spec);
         if spec.rotated.is_some() {
-            if self.options.names.is_empty() && self.kubelet_goes_on(spec, &found.certificate) {
+            if self.options.names.is_empty() && self.kubelet_goes_on(spec, &found) {
                 return self.leave(&spec.name, &spec.path, LeftReason::KeptByKubelet);
             }
             // The name of the node is in the file; without a configuration nothing else knows it.
@@ -260,19 +292,66 @@ impl Planner<'_, '_> {
                 }
             }
         }
-        self.renew(
-            &spec.name,
-            &spec.path,
-            &spec.signer,
-            &asked,
-            &found.certificate,
-            found.place,
-        );
+        let changes = self.changes(spec, &mut found);
+        self.renew(Candidate {
+            name: &spec.name,
+            path: &spec.path,
+            signer: &spec.signer,
+            asked,
+            pem: std::mem::take(&mut found.certificate),
+            place: found.into_place(),
+            changes,
+        });
+    }
+
+    /// A kubeconfig of which nothing can be kept is made as the configuration asks for it.
+    fn whole(&mut self, spec: &KubeconfigSpec) {
+        // Its absence is told with the key of the authority.
+        let authority = (self.read)(&spec.signer.certificate).ok().flatten();
+        let place = Place::Whole {
+            spec: Box::new(spec.clone()),
+            authority: String::from_utf8_lossy(&authority.unwrap_or_default()).into_owned(),
+        };
+        self.renew(Candidate {
+            name: &spec.name,
+            path: &spec.path,
+            signer: &spec.signer,
+            asked: Asked::from(spec),
+            pem: Vec::new(),
+            place,
+            changes: vec!["is made from nothing, since nothing in it can be kept".to_owned()],
+        });
+    }
+
+    /// Where a kubeconfig leads and whom it trusts. With a configuration that is what it asks for;
+    /// without one, only a part of the authority's certificates becomes the whole: who trusts
+    /// others has them for a reason.
+    fn changes(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Vec<String> {
+        let mut changes = Vec::new();
+        let configured = self.options.configured;
+        if configured && found.server != spec.server {
+            changes.push(format!(
+                "leads to {} and no longer to {}",
+                spec.server, found.server
+            ));
+            found.lead_to(&spec.server);
+        }
+        if let Ok(Some(authority)) = (self.read)(&spec.signer.certificate) {
+            let other = match Trust::between(&found.trusted, &authority) {
+                Ok(trust) => !trust.is_same() && (configured || !trust.is_other()),
+                Err(_) => configured,
+            };
+            if other {
+                changes.push(format!("trusts what is in {}", spec.signer.certificate));
+                found.trust(&authority);
+            }
+        }
+        changes
     }
 
     /// Whether the kubelet can still ask for its next certificate with the one that it has.
-    fn kubelet_goes_on(&mut self, spec: &KubeconfigSpec, pem: &[u8]) -> bool {
-        let Ok(certificates) = Certificate::read_all(pem) else {
+    fn kubelet_goes_on(&mut self, spec: &KubeconfigSpec, found: &Found) -> bool {
+        let Ok(certificates) = Certificate::read_all(&found.certificate) else {
             return false;
         };
         let Ok(Some(authority)) = (self.read)(&spec.signer.certificate) else {
@@ -286,24 +365,24 @@ impl Planner<'_, '_> {
                 .is_ok_and(|authority| rinit_pki::chain(&certificates, &authority).is_ok())
     }
 
-    fn renew(
-        &mut self,
-        name: &str,
-        path: &LogicalPath,
-        signer: &Signer,
-        asked: &Asked,
-        pem: &[u8],
-        place: Place,
-    ) {
-        let old = match Certificate::read_all(pem) {
+    fn renew(&mut self, candidate: Candidate<'_>) {
+        let Candidate {
+            name,
+            path,
+            signer,
+            asked,
+            pem,
+            place,
+            changes,
+        } = candidate;
+        let old = match Certificate::read_all(&pem) {
             Ok(mut certificates) => Some(certificates.swap_remove(0)),
             // What it should say is known all the same.
             Err(_) if self.options.configured || asked.stands_alone => None,
             Err(error) => {
-                self.problems
-                    .push(Problem::new(format!("{path}: {error}")).with_hint(format!(
-                        "Say what it should hold: `rinit certs renew {name} --config FILE`."
-                    )));
+                self.problems.push(
+                    Problem::new(format!("{path}: {error}")).with_hint(say_what_it_holds(name)),
+                );
                 return;
             }
         };
@@ -315,7 +394,7 @@ impl Planner<'_, '_> {
         let Some(authority) = self.renewal.authorities.get(&signer.id) else {
             return;
         };
-        let (leaf, names) = leaf::decide(asked, old.as_ref(), self.options, authority);
+        let (leaf, names) = leaf::decide(&asked, old.as_ref(), self.options, authority);
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),
             path: path.clone(),
@@ -326,6 +405,7 @@ impl Planner<'_, '_> {
             kept: names.kept,
             dropped: names.dropped,
             added: names.added,
+            changes,
             leaf,
             place,
         });
@@ -387,4 +467,8 @@ impl Planner<'_, '_> {
         self.problems
             .push(Problem::new(format!("{path}: {reason}")));
     }
+}
+
+fn say_what_it_holds(name: &str) -> String {
+    format!("Say what it should hold: `rinit certs renew {name} --config FILE`.")
 }

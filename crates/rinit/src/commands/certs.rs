@@ -52,11 +52,28 @@ pub(crate) struct Setting {
 pub(crate) async fn setting(
     global: &GlobalArguments,
     config: Option<&Path>,
+    overrides: Overrides,
+    lenient: bool,
+) -> Result<Setting, ExitCode> {
+    setting_of(
+        global,
+        config,
+        settings::Reading::default(),
+        overrides,
+        lenient,
+    )
+    .await
+}
+
+/// The same, for a file that is read in another manner.
+pub(crate) async fn setting_of(
+    global: &GlobalArguments,
+    config: Option<&Path>,
+    reading: settings::Reading,
     mut overrides: Overrides,
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
-    let documents: Documents =
-        settings::documents(config, settings::Reading::default()).map_err(refuse)?;
+    let documents: Documents = settings::documents(config, reading).map_err(refuse)?;
     let host = Host::new(Root::typed(global.root.as_deref()));
     if lenient {
         overrides

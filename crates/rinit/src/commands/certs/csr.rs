@@ -2,16 +2,16 @@
 
 use rinit_cli::{GenerateCsrArguments, GlobalArguments, InstallSignedArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::Overrides;
 use rinit_operations::requests;
 use rinit_pki::KeyPool;
-use rinit_plan::{Action, KeyAlgorithm, LogicalPath};
+use rinit_plan::LogicalPath;
 use rinit_workflow::Phase;
 
-use super::renew::backup_folder;
+use super::renew::{asked, backup_folder};
 use super::write::{Backup, replace};
-use super::{PHASES, Setting, actions, setting};
+use super::{PHASES, Setting, actions, setting_of};
 use crate::printer;
+use crate::settings::{self, Reading};
 
 /// Makes keys and requests.
 pub(super) async fn generate(
@@ -29,28 +29,27 @@ async fn run_generate(
     global: &GlobalArguments,
     arguments: &GenerateCsrArguments,
 ) -> Result<ExitCode, ExitCode> {
-    let overrides = Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
-        ..Overrides::default()
-    };
-    let Setting { host, facts } =
-        setting(global, arguments.config.as_deref(), overrides, false).await?;
+    let overrides = settings::of_specification(
+        &arguments.specification,
+        arguments.cert_dir.as_deref(),
+        arguments.kubeconfig_dir.as_deref(),
+    );
+    let config = arguments.config.as_deref();
+    let reading = Reading::of_specification(&arguments.specification);
+    let Setting { host, facts } = setting_of(global, config, reading, overrides, false).await?;
     let actions = actions(tree, &facts, &PHASES)?;
+    let names = asked(&arguments.names, &actions)?;
     let _lock = host.lock().map_err(|error| {
         printer::problem(&Problem::from_error(&error));
         ExitCode::Blocked
     })?;
-    let mut read = |path: &LogicalPath| {
-        host.exists(path)
-            .map(|found| found.then(Vec::new))
-            .map_err(|error| rinit_diag::chain(&error))
-    };
-    let pool = KeyPool::new(actions.iter().filter_map(algorithm));
-    let mut new_key = |algorithm| pool.take(algorithm);
-    let files =
-        tokio::task::block_in_place(|| requests::generate(&actions, &mut read, &mut new_key))
-            .map_err(|problems| blocked(&problems))?;
+    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let files = tokio::task::block_in_place(|| {
+        let wanted = requests::wanted(&actions, &names, &mut read)?;
+        let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
+        requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
+    })
+    .map_err(|problems| blocked(&problems))?;
     for file in files {
         if let Err(error) = host.write(&file.path, file.mode, file.content.expose()) {
             printer::problem(&Problem::from_error(&error));
@@ -77,13 +76,14 @@ async fn run_install(
     global: &GlobalArguments,
     arguments: &InstallSignedArguments,
 ) -> Result<ExitCode, ExitCode> {
-    let overrides = Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
-        ..Overrides::default()
-    };
-    let Setting { host, facts } =
-        setting(global, arguments.config.as_deref(), overrides, false).await?;
+    let overrides = settings::of_specification(
+        &arguments.specification,
+        arguments.cert_dir.as_deref(),
+        arguments.kubeconfig_dir.as_deref(),
+    );
+    let config = arguments.config.as_deref();
+    let reading = Reading::of_specification(&arguments.specification);
+    let Setting { host, facts } = setting_of(global, config, reading, overrides, false).await?;
     let actions = actions(tree, &facts, &PHASES)?;
     let _lock = host.lock().map_err(|error| {
         printer::problem(&Problem::from_error(&error));
@@ -132,14 +132,6 @@ async fn run_install(
         printer::progress(&format!("{verb} {name}"));
     }
     Ok(ExitCode::Success)
-}
-
-fn algorithm(action: &Action) -> Option<KeyAlgorithm> {
-    match action {
-        Action::Certificate(spec) => Some(spec.algorithm),
-        Action::Kubeconfig(spec) => Some(spec.algorithm),
-        _ => None,
-    }
 }
 
 fn blocked(problems: &[Problem]) -> ExitCode {

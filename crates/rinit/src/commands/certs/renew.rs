@@ -2,7 +2,7 @@
 
 use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, Overrides};
+use rinit_facts::Facts;
 use rinit_host::Host;
 use rinit_operations::renewal::{self, NewFile, Options, Renewal};
 use rinit_pki::KeyPool;
@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::restart::{self, Restart};
 use super::write::{Backup, replace};
-use super::{PHASES, Setting, actions, setting};
+use super::{PHASES, Setting, actions, setting_of};
 use crate::printer;
+use crate::settings::{self, Reading};
 
 /// What stands for every name.
 const ALL: &str = "all";
@@ -41,13 +42,17 @@ async fn run(
         );
         return Err(ExitCode::Usage);
     }
-    let overrides = Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
-        ..Overrides::default()
-    };
+    let specification = &arguments.specification;
+    let overrides = settings::of_specification(
+        specification,
+        arguments.cert_dir.as_deref(),
+        arguments.kubeconfig_dir.as_deref(),
+    );
     let config = arguments.config.as_deref();
-    let Setting { host, facts } = setting(global, config, overrides, config.is_none()).await?;
+    let configured = config.is_some() || specification.decide();
+    let reading = Reading::of_specification(specification);
+    let Setting { host, facts } =
+        setting_of(global, config, reading, overrides, !configured).await?;
     let actions = actions(tree, &facts, &PHASES)?;
     let names = asked(&arguments.names, &actions)?;
     let _lock = if arguments.dry_run {
@@ -63,7 +68,7 @@ async fn run(
     }
     let options = Options {
         names,
-        configured: config.is_some(),
+        configured,
         prune: arguments.prune_sans,
         now: facts.now,
     };
@@ -121,7 +126,7 @@ fn failed(problem: &Problem) -> ExitCode {
 }
 
 /// The names that were typed; none for all.
-fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>, ExitCode> {
+pub(super) fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>, ExitCode> {
     let known = renewal::names(actions);
     for name in typed {
         if name == ALL || known.contains(&name.as_str()) {
@@ -132,10 +137,7 @@ fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>, ExitCode> 
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the names are {} and {ALL}", known.join(", ")),
         };
-        printer::error(
-            &format!("there is no certificate {name} to renew"),
-            Some(&hint),
-        );
+        printer::error(&format!("there is no certificate {name}"), Some(&hint));
         return Err(ExitCode::Usage);
     }
     if typed.iter().any(|name| name == ALL) {
@@ -187,6 +189,9 @@ fn tell(renewal: &Renewal, dry_run: bool) {
                 renewed.added.join(", ")
             ));
         }
+        for change in &renewed.changes {
+            printer::progress(&format!("  {} {change}", renewed.path));
+        }
         if !renewed.kept.is_empty() {
             printer::warning(
                 &Problem::new(format!(
@@ -229,6 +234,7 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
                 "addedNames": renewed.added,
                 "keptNames": renewed.kept,
                 "droppedNames": renewed.dropped,
+                "changes": renewed.changes,
             })
         })
         .collect();
