@@ -13,18 +13,16 @@ impl Apply {
         match self.host.run_check(check).await {
             CheckOutcome::Passed => State::HOLDS,
             CheckOutcome::Unknown { reason } => State::Unknown { reason },
-            CheckOutcome::Warned { problems } => State::Holds {
-                warnings: problems
+            CheckOutcome::Warned { problems } => State::held_with(
+                problems
                     .into_iter()
                     .map(|problem| named(check, problem))
                     .collect(),
-            },
+            ),
             CheckOutcome::Failed { problem } => {
                 let named = named(check, problem);
                 if check.severity == Severity::Warning || check.ignored {
-                    State::Holds {
-                        warnings: vec![named],
-                    }
+                    State::held_with(vec![named])
                 } else {
                     State::Blocked {
                         problems: vec![named],
@@ -75,9 +73,7 @@ impl Apply {
                     image: pull.image.clone(),
                 });
                 if pull.ignored {
-                    State::Holds {
-                        warnings: vec![missing],
-                    }
+                    State::held_with(vec![missing])
                 } else {
                     State::Blocked {
                         problems: vec![missing],

@@ -3,69 +3,109 @@
 use rinit_diag::Problem;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
+use rinit_pki::Trust;
 use rinit_plan::{ClientRotation, KubeconfigSpec, LogicalPath, Secret};
-use rinit_workflow::{Ensured, State};
+use rinit_workflow::{Ensured, Remedy, State};
 use serde_json::Value;
 
-use crate::pairs::{unsigned, verdict};
+use crate::pairs::{orphan, signed, unsigned, verdict};
 use crate::{Apply, ApplyError};
 
 impl Apply {
     pub(crate) fn inspect_kubeconfig(&self, spec: &KubeconfigSpec) -> Result<State, ApplyError> {
         let authority = self.host.read(&spec.signer.certificate)?;
-        let Some(text) = self.host.read_text(&spec.path)? else {
+        let remedy = || self.remedy(&spec.signer, &spec.name);
+        let Some(text) = self.host.read(&spec.path)?.map(Secret::new) else {
             if authority.is_some() && !self.host.exists(&spec.signer.key)? {
-                return Ok(unsigned(&spec.signer, &spec.path, None));
+                return Ok(unsigned(&spec.signer, &spec.path, remedy()));
             }
             return Ok(State::Absent);
         };
-        let again = format!(
-            "Move {} away, then run `rinit init phase kubeconfig {}`.",
-            spec.path,
-            spec.name.strip_suffix(".conf").unwrap_or(&spec.name)
-        );
-        let refuse = |message: String| State::Blocked {
-            problems: vec![Problem::new(message).with_hint(again.clone())],
-            conflict: false,
-        };
-        let context = match CurrentContext::parse(&text) {
-            Ok(context) => context,
-            Err(error) => {
-                return Ok(refuse(format!(
-                    "{}: {}",
-                    spec.path,
-                    rinit_diag::chain(&error)
-                )));
-            }
+        let unfit = |message: String| State::Unfit {
+            problems: vec![Problem::new(message)],
+            remedy: remedy(),
         };
         let Some(authority) = authority else {
-            return Ok(refuse(format!(
-                "{} is there, but not its authority {}",
-                spec.path, spec.signer.certificate
-            )));
+            return Ok(orphan(&spec.path, &spec.signer, remedy()));
         };
-        let trusted = self
-            .bytes(&spec.path, context.ca.as_ref())?
-            .unwrap_or_else(|| Secret::new(Vec::new()));
-        if trusted.expose().trim_ascii() != authority.trim_ascii() {
-            return Ok(refuse(format!(
-                "{} trusts another authority than {}",
-                spec.path, spec.signer.certificate
-            )));
-        }
+        let parsed = std::str::from_utf8(text.expose())
+            .map_err(|_| "the kubeconfig is not UTF-8".to_owned())
+            .and_then(|text| {
+                CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))
+            });
+        let context = match parsed {
+            Ok(context) => context,
+            Err(reason) => return Ok(unfit(format!("{}: {reason}", spec.path))),
+        };
+        let remedy = || {
+            if context.token.is_some() && context.client_certificate.is_none() {
+                own_credentials(spec)
+            } else {
+                remedy()
+            }
+        };
         let mut state = self.judge_client(spec, &context, &authority)?;
-        if let State::Holds { warnings } = &mut state
-            && context.server != spec.server
-        {
-            warnings.push(
-                Problem::new(format!(
-                    "{} leads to {} instead of {}",
-                    spec.path, context.server, spec.server
-                ))
-                .with_hint(again),
-            );
+        match self.trust(spec, &context, &authority)? {
+            Trusted::Whole => {}
+            Trusted::Partly(problem) => warn(&mut state, problem, remedy()),
+            Trusted::Other(problem) => refuse(&mut state, problem, remedy()),
+        }
+        if context.server != spec.server {
+            let problem = Problem::new(format!(
+                "{} leads to {} instead of {}",
+                spec.path, context.server, spec.server
+            ));
+            warn(&mut state, problem, remedy());
         }
         Ok(state)
+    }
+
+    /// Whether a kubeconfig trusts the authority of its cluster.
+    fn trust(
+        &self,
+        spec: &KubeconfigSpec,
+        context: &CurrentContext,
+        authority: &[u8],
+    ) -> Result<Trusted, ApplyError> {
+        let other = |reason: String| {
+            Ok(Trusted::Other(Problem::new(format!(
+                "{} trusts another authority than {}{reason}",
+                spec.path, spec.signer.certificate
+            ))))
+        };
+        // An authority that cannot be read is told once, by its own action.
+        if rinit_pki::public_key_pins(authority).is_err() {
+            return Ok(Trusted::Whole);
+        }
+        let Some(trusted) = self.bytes(&spec.path, context.ca.as_ref())? else {
+            return Ok(Trusted::Other(Problem::new(format!(
+                "{} has no certificate of its authority",
+                spec.path
+            ))));
+        };
+        let trust = match Trust::between(trusted.expose(), authority) {
+            Ok(trust) => trust,
+            Err(error) => return other(format!(": {error}")),
+        };
+        if trust.is_other() {
+            return other(String::new());
+        }
+        if trust.is_same() {
+            return Ok(Trusted::Whole);
+        }
+        let mut differences = Vec::new();
+        if !trust.missing.is_empty() {
+            differences.push(format!("it lacks {}", trust.missing.join("; ")));
+        }
+        if !trust.foreign.is_empty() {
+            differences.push(format!("it has {} too", trust.foreign.join("; ")));
+        }
+        Ok(Trusted::Partly(Problem::new(format!(
+            "{} does not trust just the certificates of {}: {}",
+            spec.path,
+            spec.signer.certificate,
+            differences.join(", and ")
+        ))))
     }
 
     /// Judges the client certificate, embedded or in a file that the kubelet keeps new.
@@ -78,21 +118,26 @@ impl Apply {
         let certificate = self.bytes(&spec.path, context.client_certificate.as_ref())?;
         let key = self.bytes(&spec.path, context.client_key.as_ref())?;
         match certificate {
-            Some(certificate) => Ok(verdict(rinit_pki::judge_client(
-                spec,
-                certificate.expose(),
-                key.as_ref().map(|key| key.expose().as_slice()),
-                authority,
-                self.now,
-            ))),
+            Some(certificate) => {
+                let findings = rinit_pki::judge_client(
+                    spec,
+                    certificate.expose(),
+                    key.as_ref().map(|key| key.expose().as_slice()),
+                    authority,
+                    self.now,
+                );
+                let remedy = self.remedy(&spec.signer, &spec.name);
+                let state = verdict(findings, Some(remedy));
+                Ok(signed(state, certificate.expose(), authority))
+            }
             // Credentials of another kind, such as a token, are the user's own business.
             None if context.token.is_some() => Ok(State::HOLDS),
-            None => Ok(State::Blocked {
+            None => Ok(State::Unfit {
                 problems: vec![Problem::new(format!(
                     "{} has no client certificate",
                     spec.path
                 ))],
-                conflict: false,
+                remedy: self.remedy(&spec.signer, &spec.name),
             }),
         }
     }
@@ -125,7 +170,10 @@ impl Apply {
         .to_yaml(self.writes_preferences);
         self.host
             .write(&spec.path, KubeconfigSpec::MODE, text.expose().as_bytes())?;
-        Ok(Ensured::default())
+        Ok(Ensured {
+            detail: Some(format!("signed by {}", authority.signs_as())),
+            ..Ensured::default()
+        })
     }
 
     /// The bytes of a source; a file named relatively lies beside the kubeconfig.
@@ -248,6 +296,56 @@ impl Apply {
             })?;
         Ok(documents.pop())
     }
+}
+
+/// How a kubeconfig stands to the authority of its cluster.
+enum Trusted {
+    /// It trusts just its certificates.
+    Whole,
+    /// It trusts some of them, or more than them.
+    Partly(Problem),
+    /// It trusts none of them.
+    Other(Problem),
+}
+
+/// The way out where a kubeconfig has a token, which only its user knows how to get.
+fn own_credentials(spec: &KubeconfigSpec) -> Remedy {
+    let phase = spec.name.strip_suffix(".conf").unwrap_or(&spec.name);
+    Remedy {
+        text: format!(
+            "Its token is the user's own: put the right server and authority into {0}, or move \
+             {0} away and make it anew with `rinit init phase kubeconfig {phase}`.",
+            spec.path
+        ),
+        subject: spec.name.clone(),
+    }
+}
+
+/// Adds something to be said.
+fn warn(state: &mut State, problem: Problem, remedy: Remedy) {
+    match state {
+        State::Holds {
+            warnings,
+            remedy: known,
+            ..
+        } => {
+            warnings.push(problem);
+            known.get_or_insert(remedy);
+        }
+        State::Unfit { problems, .. } => problems.push(problem),
+        _ => {}
+    }
+}
+
+/// Adds something that init does not accept.
+fn refuse(state: &mut State, problem: Problem, remedy: Remedy) {
+    let mut problems = vec![problem];
+    match state {
+        State::Unfit { problems: more, .. } => problems.append(more),
+        State::Holds { warnings, .. } => problems.append(warnings),
+        _ => {}
+    }
+    *state = State::Unfit { problems, remedy };
 }
 
 fn user_entry<'a>(document: &'a Value, name: &str) -> Option<&'a Value> {

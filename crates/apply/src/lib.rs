@@ -15,6 +15,7 @@ mod images;
 mod join;
 mod kubeconfigs;
 mod pairs;
+mod remedies;
 mod unit;
 
 pub use error::ApplyError;

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Finding, PkiError, PrivateKey};
+use rinit_pki::{Authority, Finding, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
-    LogicalPath, Severity, Signer,
+    LogicalPath, Secret, Severity, Signer,
 };
-use rinit_workflow::{Ensured, State};
+use rinit_workflow::{Ensured, Remedy, State};
 
 use crate::{Apply, ApplyError};
 
@@ -30,12 +30,10 @@ impl Apply {
             Err(error) if error.is_permission_denied() => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(verdict(rinit_pki::judge_authority(
-            spec,
-            &certificate,
-            key.as_deref(),
-            self.now,
-        )))
+        Ok(verdict(
+            rinit_pki::judge_authority(spec, &certificate, key.as_deref(), self.now),
+            None,
+        ))
     }
 
     pub(crate) async fn ensure_authority(
@@ -55,26 +53,32 @@ impl Apply {
 
     pub(crate) fn inspect_certificate(&self, spec: &CertificateSpec) -> Result<State, ApplyError> {
         let authority = self.host.read(&spec.signer.certificate)?;
+        let remedy = || self.remedy(&spec.signer, &spec.name);
         let Some(certificate) = self.host.read(&spec.certificate)? else {
             if authority.is_some() && !self.host.exists(&spec.signer.key)? {
-                return Ok(unsigned(&spec.signer, &spec.certificate, Some(&spec.key)));
+                return Ok(unsigned(&spec.signer, &spec.certificate, remedy()));
             }
-            return Ok(self.lone_key(&spec.key)?.unwrap_or(State::Absent));
-        };
-        let Some(authority) = authority else {
-            return Ok(State::Blocked {
-                problems: vec![orphan(&spec.certificate, &spec.signer)],
-                conflict: false,
+            return Ok(match self.lone_key_fault(&spec.key)? {
+                Some(problem) => State::Unfit {
+                    problems: vec![problem],
+                    remedy: remedy(),
+                },
+                None => State::Absent,
             });
         };
-        let key = self.host.read(&spec.key)?;
-        Ok(verdict(rinit_pki::judge_leaf(
+        let Some(authority) = authority else {
+            return Ok(orphan(&spec.certificate, &spec.signer, remedy()));
+        };
+        let key = self.host.read(&spec.key)?.map(Secret::new);
+        let findings = rinit_pki::judge_leaf(
             spec,
             &certificate,
-            key.as_deref(),
+            key.as_ref().map(|key| key.expose().as_slice()),
             &authority,
             self.now,
-        )))
+        );
+        let state = verdict(findings, Some(remedy()));
+        Ok(signed(state, &certificate, &authority))
     }
 
     pub(crate) async fn ensure_certificate(
@@ -91,7 +95,10 @@ impl Apply {
             })?;
         self.host
             .write(&spec.certificate, FileMode::PUBLIC, certificate.as_bytes())?;
-        Ok(Ensured::default())
+        Ok(Ensured {
+            detail: Some(format!("signed by {}", authority.signs_as())),
+            ..Ensured::default()
+        })
     }
 
     pub(crate) fn inspect_key_pair(&self, spec: &KeyPairSpec) -> Result<State, ApplyError> {
@@ -115,14 +122,13 @@ impl Apply {
         let Some(public_key) = self.host.read(&spec.public_key)? else {
             return Ok(match PrivateKey::load(&private_key) {
                 Ok(_) => State::Absent,
-                Err(_) => verdict(rinit_pki::judge_key_pair(spec, &private_key, None)),
+                Err(_) => verdict(rinit_pki::judge_key_pair(spec, &private_key, None), None),
             });
         };
-        Ok(verdict(rinit_pki::judge_key_pair(
-            spec,
-            &private_key,
-            Some(&public_key),
-        )))
+        Ok(verdict(
+            rinit_pki::judge_key_pair(spec, &private_key, Some(&public_key)),
+            None,
+        ))
     }
 
     pub(crate) async fn ensure_key_pair(&self, spec: &KeyPairSpec) -> Result<Ensured, ApplyError> {
@@ -207,69 +213,73 @@ impl Apply {
         })
     }
 
-    /// What to say of a key without its certificate: nothing if it can be used.
+    /// What to say of an authority's key without its certificate: nothing if it can be used.
     fn lone_key(&self, path: &LogicalPath) -> Result<Option<State>, ApplyError> {
-        let Some(pem) = self.host.read(path)? else {
-            return Ok(None);
-        };
-        Ok(PrivateKey::load(&pem)
-            .err()
-            .map(|error: PkiError| State::Blocked {
-                problems: vec![
-                    Problem::new(format!("{path}: {error}"))
-                        .with_hint(format!("Move {path} away to have a new key made.")),
-                ],
-                conflict: false,
-            }))
+        let problem = self.lone_key_fault(path)?;
+        Ok(problem.map(|problem| State::Blocked {
+            problems: vec![problem.with_hint(format!("Move {path} away to have a new key made."))],
+            conflict: false,
+        }))
+    }
+
+    /// Why a key without its certificate cannot be used.
+    fn lone_key_fault(&self, path: &LogicalPath) -> Result<Option<Problem>, ApplyError> {
+        let pem = self.host.read(path)?.map(Secret::new);
+        let fault = pem.and_then(|pem| PrivateKey::load(pem.expose()).err());
+        Ok(fault.map(|error: PkiError| Problem::new(format!("{path}: {error}"))))
     }
 }
 
-/// What findings mean: errors stand in the way, the rest is told.
-pub(crate) fn verdict(findings: Vec<Finding>) -> State {
+/// What findings mean: errors stand in the way, the rest is told. Findings without a hint of their
+/// own share the remedy.
+pub(crate) fn verdict(findings: Vec<Finding>, remedy: Option<Remedy>) -> State {
     let (errors, warnings): (Vec<_>, Vec<_>) = findings
         .into_iter()
         .partition(|finding| finding.severity() == Severity::Error);
-    if errors.is_empty() {
-        State::Holds {
-            warnings: warnings.into_iter().map(Problem::from).collect(),
-        }
-    } else {
-        State::Blocked {
-            problems: errors.into_iter().map(Problem::from).collect(),
+    let problems = |findings: Vec<Finding>| findings.into_iter().map(Problem::from).collect();
+    match (errors.is_empty(), remedy) {
+        (true, remedy) => State::Holds {
+            remedy: remedy.filter(|_| !warnings.is_empty()),
+            warnings: problems(warnings),
+            detail: None,
+        },
+        (false, Some(remedy)) => State::Unfit {
+            problems: problems(errors),
+            remedy,
+        },
+        (false, None) => State::Blocked {
+            problems: problems(errors),
             conflict: false,
-        }
+        },
     }
+}
+
+/// A certificate that holds, with which of the authority's has signed it.
+pub(crate) fn signed(mut state: State, certificate: &[u8], authority: &[u8]) -> State {
+    if let State::Holds { detail, .. } = &mut state {
+        *detail = SignedBy::find(certificate, authority).map(|by| format!("signed by {by}"));
+    }
+    state
 }
 
 /// A certificate is missing, and its authority signs elsewhere.
-pub(crate) fn unsigned(
-    signer: &Signer,
-    certificate: &LogicalPath,
-    key: Option<&LogicalPath>,
-) -> State {
-    let what = match key {
-        Some(key) => format!("{certificate} and {key}"),
-        None => certificate.to_string(),
-    };
-    State::Blocked {
-        problems: vec![
-            Problem::new(format!(
-                "{certificate} is missing, and {} has no key here to sign it with",
-                signer.certificate
-            ))
-            .with_hint(format!(
-                "Have it signed by that authority and put it into {what}, or put the authority's key into {}.",
-                signer.key
-            )),
-        ],
-        conflict: false,
+pub(crate) fn unsigned(signer: &Signer, path: &LogicalPath, remedy: Remedy) -> State {
+    State::Unfit {
+        problems: vec![Problem::new(format!(
+            "{path} is missing, and {} has no key here to sign it with",
+            signer.certificate
+        ))],
+        remedy,
     }
 }
 
-/// A certificate stands there without its authority.
-fn orphan(certificate: &LogicalPath, signer: &Signer) -> Problem {
-    Problem::new(format!("{certificate} is there, but not its authority {}", signer.certificate))
-        .with_hint(format!(
-            "Put the authority's certificate there, or move {certificate} away to have everything made anew."
-        ))
+/// A certificate or kubeconfig stands there without its authority.
+pub(crate) fn orphan(path: &LogicalPath, signer: &Signer, remedy: Remedy) -> State {
+    State::Unfit {
+        problems: vec![Problem::new(format!(
+            "{path} is there, but not its authority {}",
+            signer.certificate
+        ))],
+        remedy,
+    }
 }

@@ -13,9 +13,7 @@ impl Apply {
     pub(crate) async fn inspect_unit(&self, spec: &UnitSpec) -> Result<State, ApplyError> {
         let system = InitSystem::detect().await;
         if system == InitSystem::None {
-            return Ok(State::Holds {
-                warnings: vec![no_init_system(spec)],
-            });
+            return Ok(State::held_with(vec![no_init_system(spec)]));
         }
         let unit = system.state(spec.name).await?;
         if !unit.exists {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyPurposeIdIter};
 
@@ -41,6 +42,53 @@ impl fmt::Display for ChainFault {
             }
             Self::Unreadable(what) => write!(f, "TLS libraries cannot read it: {what}"),
         }
+    }
+}
+
+/// Which certificate of an authority's file has signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// Its position in the file, from 1.
+    pub position: usize,
+    /// How many the file has.
+    pub of: usize,
+    /// Whom it names.
+    pub subject: String,
+    /// Its last second.
+    pub not_after: Timestamp,
+}
+
+impl SignedBy {
+    pub(crate) fn new(authority: &[Certificate], index: usize) -> Self {
+        let certificate = &authority[index];
+        Self {
+            position: index + 1,
+            of: authority.len(),
+            subject: certificate.subject.to_string(),
+            not_after: certificate.validity.not_after,
+        }
+    }
+
+    /// The same for two PEM files; none where the one did not sign the other.
+    pub fn find(leaf: &[u8], authority: &[u8]) -> Option<Self> {
+        let leaf = Certificate::read_all(leaf).ok()?;
+        Self::among(&leaf, &Certificate::read_all(authority).ok()?).ok()
+    }
+
+    /// The same for certificates that are read already; see [`chain`].
+    pub fn among(leaf: &[Certificate], authority: &[Certificate]) -> Result<Self, ChainFault> {
+        chain(leaf, authority).map(|index| Self::new(authority, index))
+    }
+}
+
+impl fmt::Display for SignedBy {
+    /// `CN=kubernetes`, and which of them it is where the file has several.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.subject)?;
+        if self.of > 1 {
+            write!(f, ", certificate {} of {}", self.position, self.of)?;
+        }
+        Ok(())
     }
 }
 

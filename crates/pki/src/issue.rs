@@ -18,7 +18,7 @@ use rinit_plan::{
 use time::OffsetDateTime;
 
 use crate::der::{self, tag};
-use crate::{Certificate, PkiError, PrivateKey, name, pem_text, random};
+use crate::{Certificate, PkiError, PrivateKey, SignedBy, name, pem_text, random};
 
 /// A certificate authority that can sign: its certificates and the key of one of them.
 #[derive(Debug)]
@@ -120,6 +120,11 @@ impl Authority {
     /// The certificate whose key signs.
     pub fn certificate(&self) -> &Certificate {
         &self.certificates[self.signer]
+    }
+
+    /// The same as it is told to people.
+    pub fn signs_as(&self) -> SignedBy {
+        SignedBy::new(&self.certificates, self.signer)
     }
 
     /// Issues a leaf certificate for a key, as PEM.

@@ -25,8 +25,9 @@ pub struct Finding {
     pub path: LogicalPath,
     /// What is wrong.
     pub fault: Fault,
-    /// A sentence with the way out.
-    pub hint: String,
+    /// A sentence with the way out, where it is one of this file alone. Leaf certificates have none:
+    /// a command makes all of them anew.
+    pub hint: Option<String>,
 }
 
 impl Finding {
@@ -44,7 +45,10 @@ impl fmt::Display for Finding {
 
 impl From<Finding> for Problem {
     fn from(finding: Finding) -> Self {
-        Self::new(finding.to_string()).with_hint(finding.hint)
+        Self {
+            message: finding.to_string(),
+            hint: finding.hint,
+        }
     }
 }
 
@@ -229,13 +233,9 @@ pub fn judge_leaf(
     now: Timestamp,
 ) -> Vec<Finding> {
     let judge = Judge {
-        certificate_path: &spec.certificate,
-        key_path: &spec.key,
-        authority_path: &spec.signer.certificate,
-        hint: format!(
-            "Move {} and {} away, then run `rinit init phase certs {}`.",
-            spec.certificate, spec.key, spec.name
-        ),
+        certificate: &spec.certificate,
+        key: &spec.key,
+        authority: &spec.signer.certificate,
     };
     judge.leaf(spec.into(), certificate, key, authority, now)
 }
@@ -248,15 +248,10 @@ pub fn judge_client(
     authority: &[u8],
     now: Timestamp,
 ) -> Vec<Finding> {
-    let phase = spec.name.strip_suffix(".conf").unwrap_or(&spec.name);
     let judge = Judge {
-        certificate_path: &spec.path,
-        key_path: &spec.path,
-        authority_path: &spec.signer.certificate,
-        hint: format!(
-            "Move {} away, then run `rinit init phase kubeconfig {phase}`.",
-            spec.path
-        ),
+        certificate: &spec.path,
+        key: &spec.path,
+        authority: &spec.signer.certificate,
     };
     judge.leaf(spec.into(), certificate, key, authority, now)
 }
@@ -270,14 +265,20 @@ pub fn judge_authority(
     now: Timestamp,
 ) -> Vec<Finding> {
     let replace = format!(
-        "Put the certificate of an authority into {}, or move {} and {} away and run \
-         `rinit init phase certs {}` to make a new one, and everything that it signs anew.",
+        "Put the certificate of the cluster's authority into {}. Only for a new cluster: move {} and \
+         {} away, make a new authority with `rinit init phase certs {}`, and then everything that \
+         it signs with `rinit certs renew all`.",
         spec.certificate, spec.certificate, spec.key, spec.id
+    );
+    let prolong = format!(
+        "Put a certificate for the same key that is valid now into {}; what the authority has \
+         signed stays good.",
+        spec.certificate
     );
     let finding = |path: &LogicalPath, fault, hint: &str| Finding {
         path: path.clone(),
         fault,
-        hint: hint.to_owned(),
+        hint: Some(hint.to_owned()),
     };
     let mut findings = Vec::new();
     let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
@@ -297,11 +298,11 @@ pub fn judge_authority(
                 &replace,
             ));
         }
-        for fault in weakness(certificate)
-            .into_iter()
-            .chain(timeliness(certificate, now))
-        {
+        if let Some(fault) = weakness(certificate) {
             findings.push(finding(&spec.certificate, fault, &replace));
+        }
+        if let Some(fault) = timeliness(certificate, now) {
+            findings.push(finding(&spec.certificate, fault, &prolong));
         }
     }
     if let Some(key) = key {
@@ -334,38 +335,43 @@ pub fn judge_key_pair(
     private_key: &[u8],
     public_key: Option<&[u8]>,
 ) -> Vec<Finding> {
-    let finding = |path: &LogicalPath, fault| Finding {
+    let finding = |path: &LogicalPath, fault, hint: String| Finding {
         path: path.clone(),
         fault,
-        hint: format!(
-            "Move {} and {} away, then run `rinit init phase certs sa`; tokens of service \
-             accounts that the old key signed end with it.",
-            spec.private_key, spec.public_key
-        ),
+        hint: Some(hint),
     };
     let key = match PrivateKey::load(private_key) {
         Ok(key) => key,
-        Err(error) => return vec![finding(&spec.private_key, Fault::Unreadable(error))],
+        Err(error) => {
+            let hint = format!(
+                "Put the key back into {}. Or move {} and {} away and make a new pair with `rinit \
+                 init phase certs sa`; tokens of service accounts that the old key signed end with \
+                 it.",
+                spec.private_key, spec.private_key, spec.public_key
+            );
+            return vec![finding(&spec.private_key, Fault::Unreadable(error), hint)];
+        }
     };
+    let again = format!(
+        "Put the right key into {}, or move {} away to have it made from the private key.",
+        spec.private_key, spec.public_key
+    );
     match public_key.map(|public_key| key.is_in_public_keys(public_key)) {
         None | Some(Ok(true)) => Vec::new(),
         Some(Ok(false)) => {
             let private_key = spec.private_key.clone();
-            vec![finding(
-                &spec.public_key,
-                Fault::PublicKeyMismatch { private_key },
-            )]
+            let fault = Fault::PublicKeyMismatch { private_key };
+            vec![finding(&spec.public_key, fault, again)]
         }
-        Some(Err(error)) => vec![finding(&spec.public_key, Fault::Unreadable(error))],
+        Some(Err(error)) => vec![finding(&spec.public_key, Fault::Unreadable(error), again)],
     }
 }
 
-/// What all findings about one leaf share.
+/// The files that findings about one leaf name.
 struct Judge<'a> {
-    certificate_path: &'a LogicalPath,
-    key_path: &'a LogicalPath,
-    authority_path: &'a LogicalPath,
-    hint: String,
+    certificate: &'a LogicalPath,
+    key: &'a LogicalPath,
+    authority: &'a LogicalPath,
 }
 
 impl Judge<'_> {
@@ -403,29 +409,29 @@ impl Judge<'_> {
         }
         let fault = match key.map(PrivateKey::load) {
             None => Some(Fault::KeyMissing {
-                certificate: self.certificate_path.clone(),
+                certificate: self.certificate.clone(),
             }),
             Some(Err(error)) => Some(Fault::Unreadable(error)),
             Some(Ok(key)) => {
                 leaf.filter(|leaf| !key.belongs_to(leaf))
                     .map(|_| Fault::KeyMismatch {
-                        certificate: self.certificate_path.clone(),
+                        certificate: self.certificate.clone(),
                     })
             }
         };
         findings.extend(fault.map(|fault| Finding {
-            path: self.key_path.clone(),
+            path: self.key.clone(),
             fault,
-            hint: self.hint.clone(),
+            hint: None,
         }));
         findings
     }
 
     fn finding(&self, fault: Fault) -> Finding {
         Finding {
-            path: self.certificate_path.clone(),
+            path: self.certificate.clone(),
             fault,
-            hint: self.hint.clone(),
+            hint: None,
         }
     }
 
@@ -435,7 +441,7 @@ impl Judge<'_> {
         let reason = chain(leaf, &authority).err()?;
         Some(Fault::Unchained {
             issuer: leaf.first()?.issuer.to_string(),
-            authority: self.authority_path.clone(),
+            authority: self.authority.clone(),
             reason,
         })
     }

@@ -21,7 +21,7 @@ mod trust;
 pub use certificate::{
     AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, public_key_pins,
 };
-pub use chain::{ChainFault, chain};
+pub use chain::{ChainFault, SignedBy, chain};
 pub use error::PkiError;
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf};

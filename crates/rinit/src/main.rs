@@ -6,6 +6,7 @@
 
 mod collect;
 mod commands;
+mod given;
 mod printer;
 mod registry;
 mod settings;

@@ -46,6 +46,13 @@ pub enum Event {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// A way out that warnings or problems share, which have no hint of their own then.
+    Remedy {
+        /// What to do, with commands in backticks.
+        hint: String,
+        /// Those commands, in order.
+        commands: Vec<String>,
+    },
     /// A phase begins.
     PhaseStarted {
         /// Its full name.
@@ -68,7 +75,7 @@ pub enum Event {
         action: String,
         /// What became of it.
         outcome: Outcome,
-        /// What differed, or why it cannot be told.
+        /// What differed, why it cannot be told, or which authority signed.
         #[serde(skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
         /// How long it took.

@@ -6,6 +6,7 @@ use rinit_diag::{Hint, Problem};
 use rinit_plan::{Action, Artefact};
 
 use crate::event::JoinCommands;
+use crate::remedy::Remedy;
 
 /// How the world stands to an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub enum State {
     Holds {
         /// What the user should know, such as a certificate that has expired.
         warnings: Vec<Problem>,
+        /// The way out that all of them share, if there is one.
+        remedy: Option<Remedy>,
+        /// What is worth showing of it, such as which authority signed.
+        detail: Option<String>,
     },
     /// Nothing of it is there.
     Absent,
@@ -38,6 +43,13 @@ pub enum State {
         /// Why not, and how it could be told.
         problem: Problem,
     },
+    /// What is there does not fit. Init does not change it, but a command does.
+    Unfit {
+        /// What does not fit.
+        problems: Vec<Problem>,
+        /// The way out that all of them share.
+        remedy: Remedy,
+    },
     /// Something stands in the way that rinit will not change by itself.
     Blocked {
         /// What, each with a way out.
@@ -51,7 +63,18 @@ impl State {
     /// It holds and there is nothing to say.
     pub const HOLDS: Self = Self::Holds {
         warnings: Vec::new(),
+        remedy: None,
+        detail: None,
     };
+
+    /// It holds, and there is something to say about it.
+    pub fn held_with(warnings: Vec<Problem>) -> Self {
+        Self::Holds {
+            warnings,
+            remedy: None,
+            detail: None,
+        }
+    }
 
     /// Whether it holds.
     pub fn holds(&self) -> bool {
@@ -75,6 +98,8 @@ pub enum Presence {
 pub struct Ensured {
     /// What the user should know.
     pub warnings: Vec<Problem>,
+    /// What is worth showing of it, such as which authority signed.
+    pub detail: Option<String>,
     /// The join commands, if that was the action.
     pub join: Option<JoinCommands>,
     /// Whether there was nothing to do after all.

@@ -7,14 +7,18 @@
 //! This crate knows no phase by name, never touches the host, and prints nothing: its only voice
 //! is the [`Event`] stream.
 
+mod act;
 mod event;
 mod executor;
+mod look;
 mod phase;
+mod remedy;
 mod run;
 mod selection;
 
 pub use event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
 pub use executor::{Ensured, Executor, Presence, State};
 pub use phase::{Body, Phase, Reach};
+pub use remedy::Remedy;
 pub use run::{Mode, PhaseProblem, RunOptions, Summary, WorkflowError, plans, run};
 pub use selection::{Selection, SelectionError, Step, leaves};

@@ -85,9 +85,13 @@ impl Ran {
             .collect()
     }
 
-    /// Problems, or warnings where there are none, a line each, hints below.
+    /// Problems and warnings, a line each, hints below, and the ways out that several share.
     pub(crate) fn complaints(&self) -> String {
         let mut text = String::new();
+        let shared = self
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Remedy { .. }));
         for event in &self.events {
             let (word, phase, message, hint) = match event {
                 Event::Problem {
@@ -100,11 +104,19 @@ impl Ran {
                     message,
                     hint,
                 } => ("warning", phase, message, hint),
+                Event::Remedy { hint, .. } => {
+                    writeln!(text, "remedy\n  {hint}").unwrap();
+                    continue;
+                }
                 _ => continue,
             };
             let phase = phase.as_deref().unwrap_or("-");
-            let hint = hint.as_deref().unwrap_or("no hint");
-            writeln!(text, "{word} {phase}: {message}\n  {hint}").unwrap();
+            writeln!(text, "{word} {phase}: {message}").unwrap();
+            match hint {
+                Some(hint) => writeln!(text, "  {hint}").unwrap(),
+                None if shared => {}
+                None => writeln!(text, "  no hint").unwrap(),
+            }
         }
         text
     }

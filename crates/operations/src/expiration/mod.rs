@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rinit_diag::{ExitCode, Problem};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
-use rinit_pki::Certificate;
+use rinit_pki::{Certificate, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, KubeconfigSpec, LogicalPath, Signer,
 };
@@ -60,19 +60,6 @@ impl Kind {
             Self::KubeletServer => "kubelet-server",
         }
     }
-}
-
-/// Which certificate of an authority's file has signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedBy {
-    /// Its position in the file, from 1.
-    pub position: usize,
-    /// How many the file has.
-    pub of: usize,
-    /// Whom it names.
-    pub subject: String,
-    /// Its last second.
-    pub not_after: Timestamp,
 }
 
 /// A certificate in the report.
@@ -321,16 +308,8 @@ fn signature(
     let Ok(authority) = Certificate::read_all(&pem) else {
         return (None, None);
     };
-    match rinit_pki::chain(leaf, &authority) {
-        Ok(index) => {
-            let signed_by = SignedBy {
-                position: index + 1,
-                of: authority.len(),
-                subject: authority[index].subject.to_string(),
-                not_after: authority[index].validity.not_after,
-            };
-            (Some(signed_by), None)
-        }
+    match SignedBy::among(leaf, &authority) {
+        Ok(signed_by) => (Some(signed_by), None),
         Err(fault) => (
             None,
             Some(format!(

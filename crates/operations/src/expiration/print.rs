@@ -8,7 +8,9 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use tabwriter::TabWriter;
 
 use super::duration::human;
-use super::{ExpirationReport, Kind, Row, SignedBy, State};
+use rinit_pki::SignedBy;
+
+use super::{ExpirationReport, Kind, Row, State};
 
 impl ExpirationReport {
     /// kubeadm's two tables, below them one of the kubelet's own certificates, and where the file of

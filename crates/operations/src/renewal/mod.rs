@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, Trust};
+use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
 use rinit_plan::{
     Action, CaId, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret,
     Signer,
@@ -59,8 +59,8 @@ pub struct Renewed {
     pub path: LogicalPath,
     /// Which authority signs.
     pub signer: CaId,
-    /// Whom the signing certificate names.
-    pub signed_by: String,
+    /// Which certificate of that authority signs.
+    pub signed_by: SignedBy,
     /// The end of the old one, where it could be read.
     pub previous_end: Option<Timestamp>,
     /// The end of the new one.
@@ -399,7 +399,7 @@ impl Planner<'_, '_> {
             name: name.to_owned(),
             path: path.clone(),
             signer: signer.id,
-            signed_by: authority.certificate().subject.to_string(),
+            signed_by: authority.signs_as(),
             previous_end: old.map(|old| old.validity.not_after),
             not_after: leaf.validity.not_after,
             kept: names.kept,

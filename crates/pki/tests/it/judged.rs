@@ -1,6 +1,5 @@
 //! One fault at a time: each is found, named, and the only one.
 
-use rinit_diag::Problem;
 use rinit_pki::{
     ChainFault, Fault, Finding, PkiError, PrivateKey, judge_authority, judge_client,
     judge_key_pair, judge_leaf,
@@ -239,7 +238,7 @@ fn a_key_is_missing_of_another_pair_or_unreadable() {
 }
 
 #[test]
-fn every_fault_of_a_pair_is_told_at_once_with_the_way_out() {
+fn every_fault_of_a_pair_is_told_at_once() {
     let pair = Pair::new();
     let mut spec = server_spec();
     spec.subject = subject(&[], "somebody");
@@ -252,14 +251,6 @@ fn every_fault_of_a_pair_is_told_at_once_with_the_way_out() {
         "2030-01-01T00:00:00Z".parse().unwrap(),
     );
     assert_eq!(findings.len(), 5, "{findings:?}");
-    let problem = Problem::from(findings[0].clone());
-    assert_eq!(
-        problem.hint.as_deref(),
-        Some(
-            "Move /etc/kubernetes/pki/apiserver.crt and /etc/kubernetes/pki/apiserver.key away, \
-             then run `rinit init phase certs apiserver`."
-        )
-    );
 }
 
 #[test]
@@ -341,11 +332,6 @@ fn a_kubeconfig_is_judged_by_its_user() {
     spec.subject.organizations = vec!["kubeadm:cluster-admins".to_owned()];
     let [finding] = judge(spec).try_into().unwrap();
     assert_eq!(finding.severity(), Severity::Error);
-    assert_eq!(
-        finding.hint,
-        "Move /etc/kubernetes/super-admin.conf away, then run `rinit init phase kubeconfig \
-         super-admin`."
-    );
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! `rinit init` and `rinit init phase …`: the same run over different selections.
 
-use std::fmt::Write as _;
-
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_config::Documents;
@@ -11,6 +9,7 @@ use rinit_host::{Host, Root};
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use crate::commands::{refuse, resolve};
+use crate::given::Given;
 use crate::printer::{self, Printer};
 use crate::{collect, settings};
 
@@ -49,6 +48,7 @@ pub(crate) async fn init(
         tree,
         global,
         &arguments.common,
+        None,
         &documents,
         &overrides,
         selection,
@@ -87,6 +87,7 @@ pub(crate) async fn phase(
         tree,
         global,
         &arguments.common,
+        Some(&arguments),
         &documents,
         &overrides,
         selection,
@@ -98,6 +99,7 @@ async fn run(
     tree: &[Phase],
     global: &GlobalArguments,
     common: &CommonArguments,
+    phase: Option<&PhaseArguments>,
     documents: &Documents,
     overrides: &Overrides,
     selection: Selection,
@@ -138,7 +140,7 @@ async fn run(
         common.output,
         global.verbose,
         dry_run,
-        given(global, common),
+        Given::new(global, common, phase, facts.api.advertise_address),
     );
     if dry_run || global.verbose > 0 {
         for decision in &decisions {
@@ -157,18 +159,6 @@ async fn run(
         &printer,
     )
     .await
-}
-
-/// The flags that a hint must repeat, so that the phase that it names works on the same cluster.
-fn given(global: &GlobalArguments, common: &CommonArguments) -> String {
-    let mut flags = String::new();
-    for (flag, value) in [("--config", &common.config), ("--root", &global.root)] {
-        if let Some(value) = value {
-            // Writing to a String does not fail.
-            let _ = write!(flags, " {flag} {}", value.display());
-        }
-    }
-    flags
 }
 
 async fn facts(

@@ -15,6 +15,7 @@ use rinit_workflow::{Event, Reporter};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use crate::given::Given;
 use crate::printer::text::Text;
 
 /// The version of the event stream. A new one would mean that a field changed its meaning.
@@ -24,7 +25,7 @@ const EVENTS_VERSION: &str = "rinit.events/v1";
 pub(crate) struct Printer {
     started: Instant,
     /// Flags that a command in a hint must repeat.
-    flags: String,
+    given: Given,
     sink: Mutex<Sink>,
 }
 
@@ -46,14 +47,14 @@ struct Framed<'a> {
 
 impl Printer {
     /// A printer for a run.
-    pub(crate) fn new(format: OutputFormat, verbose: u8, dry_run: bool, flags: String) -> Self {
+    pub(crate) fn new(format: OutputFormat, verbose: u8, dry_run: bool, given: Given) -> Self {
         let sink = match format {
             OutputFormat::Text => Sink::Text(Text::new(verbose > 0, dry_run)),
             OutputFormat::Json => Sink::Json { sequence: 0 },
         };
         Self {
             started: Instant::now(),
-            flags,
+            given,
             sink: Mutex::new(sink),
         }
     }
@@ -63,25 +64,23 @@ impl Printer {
     /// Completes the commands in a hint: without the configuration, a phase would work with the
     /// defaults.
     fn with_flags(&self, mut event: Event) -> Event {
-        if let Event::Warning { hint, .. } | Event::Problem { hint, .. } = &mut event
-            && let Some(text) = hint
-        {
-            *text = complete(text, &self.flags);
+        match &mut event {
+            Event::Warning {
+                hint: Some(hint), ..
+            }
+            | Event::Problem {
+                hint: Some(hint), ..
+            } => *hint = self.given.complete_all(hint),
+            Event::Remedy { hint, commands } => {
+                *hint = self.given.complete_all(hint);
+                for command in commands {
+                    *command = self.given.complete(command);
+                }
+            }
+            _ => {}
         }
         event
     }
-}
-
-/// Puts flags behind each command in backticks that runs a phase.
-fn complete(hint: &str, flags: &str) -> String {
-    let mut parts: Vec<String> = hint.split('`').map(str::to_owned).collect();
-    // Every second part stands in backticks.
-    for command in parts.iter_mut().skip(1).step_by(2) {
-        if command.starts_with("rinit init phase ") && !command.contains(" --") {
-            command.push_str(flags);
-        }
-    }
-    parts.join("`")
 }
 
 impl Reporter for Printer {
@@ -162,22 +161,4 @@ pub(crate) fn start_log(verbose: u8) {
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .init();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::complete;
-
-    #[test]
-    fn a_phase_in_a_hint_gets_the_flags_of_this_run() {
-        assert_eq!(
-            complete(
-                "`rinit init phase certs ca` makes it; see `ls`",
-                " --config a.yaml"
-            ),
-            "`rinit init phase certs ca --config a.yaml` makes it; see `ls`"
-        );
-        let help = "`rinit init phase --help` lists them";
-        assert_eq!(complete(help, " --config a.yaml"), help);
-    }
 }

@@ -56,6 +56,7 @@ impl Text {
             } => {
                 error(&named(phase.as_ref(), message), hint.as_deref());
             }
+            Event::Remedy { hint, .. } => progress(&format!("hint: {hint}")),
             Event::PhaseStarted { .. } => {}
             Event::Progress { phase, message, .. } => progress(&format!("[{phase}] {message}")),
             Event::Action {
@@ -118,6 +119,8 @@ impl Text {
             if matches!(outcome, Outcome::Unknown | Outcome::Hidden) {
                 // Writing to a String does not fail.
                 let _ = write!(text, " ({detail})");
+            } else if matches!(outcome, Outcome::Created | Outcome::Held) {
+                let _ = write!(text, ", {detail}");
             } else {
                 for line in detail.lines() {
                     text.push_str("\n    ");

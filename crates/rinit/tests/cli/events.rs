@@ -96,7 +96,16 @@ fn problems_are_events_too() {
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert_eq!(problems[0]["phase"], "certs/apiserver");
     assert_eq!(problems[1]["phase"], "kubeconfig/admin");
-    assert!(problems.iter().all(|problem| problem["hint"].is_string()));
+    // One way out for both.
+    assert!(problems.iter().all(|problem| problem["hint"].is_null()));
+    let remedies = of(&refused, "remedy");
+    assert_eq!(remedies.len(), 1, "{remedies:?}");
+    assert_eq!(
+        remedies[0]["commands"],
+        serde_json::json!([
+            "rinit certs renew apiserver admin.conf --config config.yaml --root root"
+        ])
+    );
 
     let said = place.run("init --config config.yaml --root root -o json");
     assert_eq!(said.code, Some(2), "{}", said.shown());

@@ -72,9 +72,7 @@ async fn it_says_how_everything_stands() {
         )
         .answering(
             "folder /warned",
-            State::Holds {
-                warnings: vec![Problem::new("it is old")],
-            },
+            State::held_with(vec![Problem::new("it is old")]),
         );
     let ran = dry(&tree, &double).await;
     let told: Vec<(String, Outcome, Option<String>)> = ran

@@ -2,10 +2,12 @@
 
 use rinit_diag::{ExitCode, Hint, Problem};
 use rinit_plan::{Action, Artefact};
-use rinit_workflow::{Event, Mode, Outcome, RunOutcome, State, WorkflowError, leaves};
+use rinit_workflow::{
+    Event, Mode, Outcome, Remedy, RunOutcome, Selection, State, WorkflowError, leaves,
+};
 
 use crate::support::{
-    Double, World, file, folder, go, go_all, init, leaf, object, only, path, unit, without,
+    Double, Ran, World, file, folder, go, go_all, init, leaf, object, only, path, unit, without,
 };
 
 fn blocked(message: &str, conflict: bool) -> State {
@@ -366,4 +368,66 @@ async fn an_unverified_cluster_matters_only_where_a_file_would_change() {
         [("objects: nobody answers".to_owned(), String::new())]
     );
     assert_eq!(double.world(), held);
+}
+
+/// A run that is refused names in one command what is wrong and what is only warned of; a run that
+/// goes on names the latter.
+#[tokio::test]
+async fn a_way_out_that_several_share_is_told_once() {
+    let remedy = |subject: &str| Remedy {
+        text: "Run `renew {}`.".to_owned(),
+        subject: subject.to_owned(),
+    };
+    let warned = |subject: &str| State::Holds {
+        warnings: vec![Problem::new("it is old")],
+        remedy: Some(remedy(subject)),
+        detail: None,
+    };
+    let unfit = |subject: &str| State::Unfit {
+        problems: vec![Problem::new(format!("{subject} does not fit"))],
+        remedy: remedy(subject),
+    };
+    let told = |ran: &Ran| -> Vec<String> {
+        ran.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Problem { hint, .. } | Event::Warning { hint, .. } => {
+                    assert_eq!(*hint, None);
+                    None
+                }
+                Event::Remedy { hint, commands } => {
+                    assert_eq!(hint, &format!("Run `{}`.", commands.join(" ")));
+                    Some(commands.join(" "))
+                }
+                _ => None,
+            })
+            .collect()
+    };
+    let tree = [
+        leaf("one", vec![file("/a"), file("/b")]),
+        leaf("two", vec![file("/c"), file("/d")]),
+    ];
+    let double = Double::default()
+        .answering("file /a", warned("a"))
+        .answering("file /b", unfit("b"))
+        .answering("file /c", State::HOLDS)
+        .answering("file /d", unfit("d"));
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(ran.outcome(), RunOutcome::Refused);
+    assert_eq!(
+        ran.result.as_ref().unwrap_err().exit_code(),
+        ExitCode::Blocked
+    );
+    assert_eq!(told(&ran), ["renew a b d"]);
+    let dry = go(&tree, &Selection::default(), Mode::DryRun, &double).await;
+    assert_eq!(told(&dry), ["renew a b d"]);
+
+    let double = Double::default()
+        .answering("file /a", warned("a"))
+        .answering("file /b", State::HOLDS)
+        .answering("file /c", warned("c"))
+        .answering("file /d", State::HOLDS);
+    let ran = go_all(&tree, &double).await;
+    assert_eq!(ran.outcome(), RunOutcome::Unchanged);
+    assert_eq!(told(&ran), ["renew a c"]);
 }

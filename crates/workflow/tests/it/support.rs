@@ -355,7 +355,10 @@ pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
                 assert!(*changed <= in_phase, "{phase} counts more than it told");
                 counted += changed;
             }
-            Event::Note { .. } | Event::Warning { .. } | Event::Problem { .. } => {}
+            Event::Note { .. }
+            | Event::Warning { .. }
+            | Event::Problem { .. }
+            | Event::Remedy { .. } => {}
         }
     }
     if failed {

@@ -228,7 +228,11 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
                 "name": renewed.name,
                 "path": renewed.path,
                 "certificateAuthority": renewed.signer.name(),
-                "signedBy": renewed.signed_by,
+                "signedBy": renewed.signed_by.subject,
+                "signingCertificate": {
+                    "position": renewed.signed_by.position,
+                    "of": renewed.signed_by.of,
+                },
                 "previousExpirationDate": renewed.previous_end.map(|end| end.to_string()),
                 "expirationDate": renewed.not_after.to_string(),
                 "addedNames": renewed.added,

@@ -1,0 +1,38 @@
+//! The ways out that many files share: a command makes all of them anew.
+
+use rinit_plan::Signer;
+use rinit_workflow::Remedy;
+
+use crate::Apply;
+
+/// For what an authority of this host can sign anew.
+const RENEW: &str = "Make anew what does not fit, signed by the authorities on this host: `rinit \
+                     certs renew {}`. The old files are kept in a backup.";
+
+/// For what an authority elsewhere must sign.
+const REQUEST: &str = "The authority's key is elsewhere: make requests with `rinit certs \
+                       generate-csr {}`, have them signed there, put what was signed into a \
+                       folder, and install it with `rinit certs install-signed DIR`.";
+
+impl Apply {
+    /// How a certificate or kubeconfig of that name comes to fit.
+    pub(crate) fn remedy(&self, signer: &Signer, name: &str) -> Remedy {
+        let exists = |path| self.host.exists(path).unwrap_or(true);
+        let text = if !exists(&signer.certificate) {
+            format!(
+                "Put the authority's certificate back into {}. Only for a new cluster: make a new \
+                 authority with `rinit init phase certs {}`, and then what it signs with `rinit \
+                 certs renew {{}}`.",
+                signer.certificate, signer.id
+            )
+        } else if exists(&signer.key) {
+            RENEW.to_owned()
+        } else {
+            REQUEST.to_owned()
+        };
+        Remedy {
+            text,
+            subject: name.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The first pass: how everything stands, read-only, and all that is in the way at once.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use rinit_diag::Problem;
+use rinit_plan::{Action, Artefact, CheckKind, Plan};
+
+use crate::event::{Event, Reporter};
+use crate::executor::{Executor, Presence, State};
+use crate::remedy;
+use crate::run::{Mode, PhaseProblem, WorkflowError};
+use crate::selection::Step;
+
+/// One action of a selected phase, and how it stood at the first look.
+pub(crate) struct Task {
+    pub(crate) action: Action,
+    pub(crate) seen: State,
+}
+
+/// A selected phase with its tasks.
+pub(crate) struct Stage {
+    pub(crate) phase: String,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// The first pass: looks at every selected action, read-only, and reports all problems at once.
+pub(crate) async fn look<E: Executor>(
+    steps: &[Step<'_>],
+    plans: &[Plan],
+    mode: Mode,
+    executor: &E,
+    reporter: &dyn Reporter,
+) -> (Vec<Stage>, Option<WorkflowError>) {
+    let mut stages = Vec::new();
+    let mut given: BTreeSet<Artefact> = BTreeSet::new();
+    let mut problems = Vec::new();
+    let mut remedies = Vec::new();
+    let mut conflict = false;
+    let mut planned: Vec<&Action> = Vec::new();
+    for (step, plan) in steps.iter().zip(plans).filter(|(step, _)| step.selected) {
+        let phase = step.name.clone();
+        for message in &plan.notes {
+            reporter.report(Event::Note {
+                phase: Some(phase.clone()),
+                message: message.clone(),
+            });
+        }
+        // What an earlier phase wants too is done there once.
+        let actions: Vec<&Action> = plan
+            .actions
+            .iter()
+            .filter(|action| !planned.contains(action))
+            .collect();
+        planned.extend(&actions);
+        let seen_states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
+        let mut tasks = Vec::new();
+        for (action, seen) in actions.into_iter().zip(seen_states) {
+            let seen = lenient(action, seen, mode, &phase, reporter);
+            match &seen {
+                State::Holds {
+                    warnings, remedy, ..
+                } => {
+                    warn(&phase, warnings, reporter);
+                    remedies.extend(remedy.clone());
+                }
+                State::Unfit {
+                    problems: found,
+                    remedy,
+                } => {
+                    problems.extend(of_phase(&phase, found));
+                    remedies.push(remedy.clone());
+                }
+                State::Blocked {
+                    problems: found,
+                    conflict: differs,
+                } => {
+                    conflict |= differs;
+                    problems.extend(of_phase(&phase, found));
+                }
+                State::Hidden { problem } => {
+                    if mode == Mode::Apply {
+                        let (phase, problem) = (phase.clone(), problem.clone());
+                        problems.push(PhaseProblem { phase, problem });
+                    }
+                }
+                State::Absent
+                | State::Differs { .. }
+                | State::Unknown { .. }
+                | State::Unverified { .. } => {
+                    for need in action.needs() {
+                        if !given.contains(&need)
+                            && executor.holds(&need).await == Presence::Missing
+                        {
+                            let problem = missing(action, &need, steps, plans);
+                            problems.push(PhaseProblem {
+                                phase: phase.clone(),
+                                problem,
+                            });
+                        }
+                    }
+                }
+            }
+            // What holds already gives nothing new: an external authority never has its key.
+            if !seen.holds() {
+                given.extend(action.gives());
+            }
+            tasks.push(Task {
+                action: action.clone(),
+                seen,
+            });
+        }
+        stages.push(Stage { phase, tasks });
+    }
+    problems.extend(unverified(&stages));
+    if problems.is_empty() {
+        remedy::report(&remedies, reporter);
+        return (stages, None);
+    }
+    let mut once = Vec::new();
+    for problem in problems {
+        if !once.contains(&problem) {
+            once.push(problem);
+        }
+    }
+    let refusal = WorkflowError::Blocked {
+        problems: once,
+        conflict,
+        late: false,
+        remedies,
+    };
+    (stages, Some(refusal))
+}
+
+pub(crate) fn of_phase(phase: &str, problems: &[Problem]) -> Vec<PhaseProblem> {
+    problems
+        .iter()
+        .map(|problem| PhaseProblem {
+            phase: phase.to_owned(),
+            problem: problem.clone(),
+        })
+        .collect()
+}
+
+/// Files that would be written though nobody can tell whether the cluster was made with this
+/// configuration: init completes a cluster and does not change one.
+fn unverified(stages: &[Stage]) -> Option<PhaseProblem> {
+    let tasks = || {
+        stages
+            .iter()
+            .flat_map(|stage| stage.tasks.iter().map(|task| (&stage.phase, task)))
+    };
+    let writes = tasks().any(|(_, task)| {
+        matches!(task.action, Action::File(_))
+            && matches!(task.seen, State::Absent | State::Differs { .. })
+    });
+    tasks()
+        .filter(|_| writes)
+        .find_map(|(phase, task)| match &task.seen {
+            State::Unverified { problem } => Some(PhaseProblem {
+                phase: phase.clone(),
+                problem: problem.clone(),
+            }),
+            _ => None,
+        })
+}
+
+/// A dry run is for everybody: not being root is worth a note there, not a refusal.
+fn lenient(
+    action: &Action,
+    state: State,
+    mode: Mode,
+    phase: &str,
+    reporter: &dyn Reporter,
+) -> State {
+    match (action, state) {
+        (Action::Check(check), State::Blocked { problems, .. })
+            if mode == Mode::DryRun && check.kind == CheckKind::Privileged =>
+        {
+            for Problem { message, .. } in problems {
+                let phase = Some(phase.to_owned());
+                reporter.report(Event::Note { phase, message });
+            }
+            State::HOLDS
+        }
+        (_, state) => state,
+    }
+}
+
+fn missing(action: &Action, need: &Artefact, steps: &[Step<'_>], plans: &[Plan]) -> Problem {
+    let provider = steps
+        .iter()
+        .zip(plans)
+        .find(|(_, plan)| {
+            plan.actions
+                .iter()
+                .any(|action| action.gives().contains(need))
+        })
+        .map(|(step, _)| step.name.replace('/', " "));
+    let problem = Problem::new(format!("{action} needs {need}, which is missing"));
+    match provider {
+        Some(phase) => problem.with_hint(format!("`rinit init phase {phase}` makes it")),
+        None => problem,
+    }
+}
+
+pub(crate) fn warn(phase: &str, warnings: &[Problem], reporter: &dyn Reporter) {
+    for Problem { message, hint } in warnings {
+        reporter.report(Event::Warning {
+            phase: Some(phase.to_owned()),
+            message: message.clone(),
+            hint: hint.clone(),
+        });
+    }
+}
