@@ -120,6 +120,17 @@ pub struct MinorTable {
     pub named_probe_port: bool,
     /// Whether etcd takes the flags of 3.6 instead of the experimental ones (1.34).
     pub etcd_3_6_flags: bool,
+    /// Whether the tag of a user's etcd image decides about those flags (1.34 and 1.35): what is no
+    /// version counts as an older etcd.
+    pub etcd_tag_decides_flags: bool,
+    /// The oldest external etcd that preflight accepts, by kubeadm's own constant.
+    pub oldest_external_etcd: &'static str,
+    /// Whether the client certificate with which the API server connects to kubelets names the
+    /// group of administrators (1.32), instead of a binding to its user.
+    pub kubelet_client_is_administrator: bool,
+    /// Whether `kubelet.conf` leads to this node's own API server (1.33) instead of the endpoint in
+    /// front of all: a kubelet must not be newer than the API server that it asks.
+    pub kubelet_asks_own_api_server: bool,
     /// Whether the CRI socket is in the kubelet's instance configuration (1.34) instead of its
     /// arguments and an annotation of the Node.
     pub instance_config: bool,
@@ -164,6 +175,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10",
         named_probe_port: false,
         etcd_3_6_flags: false,
+        etcd_tag_decides_flags: false,
+        oldest_external_etcd: "3.5.11",
+        kubelet_client_is_administrator: true,
+        kubelet_asks_own_api_server: false,
         instance_config: false,
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
@@ -183,6 +198,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10",
         named_probe_port: false,
         etcd_3_6_flags: false,
+        etcd_tag_decides_flags: false,
+        oldest_external_etcd: "3.5.11",
+        kubelet_client_is_administrator: false,
+        kubelet_asks_own_api_server: true,
         instance_config: false,
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
@@ -202,6 +221,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10.1",
         named_probe_port: true,
         etcd_3_6_flags: true,
+        etcd_tag_decides_flags: true,
+        oldest_external_etcd: "3.5.24",
+        kubelet_client_is_administrator: false,
+        kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: true,
         cgroup_v1_is_error: false,
@@ -221,6 +244,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10.1",
         named_probe_port: true,
         etcd_3_6_flags: true,
+        etcd_tag_decides_flags: true,
+        oldest_external_etcd: "3.5.24",
+        kubelet_client_is_administrator: false,
+        kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,
@@ -240,6 +267,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10.2",
         named_probe_port: true,
         etcd_3_6_flags: true,
+        etcd_tag_decides_flags: false,
+        oldest_external_etcd: "3.5.24",
+        kubelet_client_is_administrator: false,
+        kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,
@@ -259,6 +290,10 @@ pub static MINORS: &[MinorTable] = &[
         pause: "3.10.2",
         named_probe_port: true,
         etcd_3_6_flags: true,
+        etcd_tag_decides_flags: false,
+        oldest_external_etcd: "3.5.24",
+        kubelet_client_is_administrator: false,
+        kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
         cgroup_v1_is_error: true,

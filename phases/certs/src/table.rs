@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use rinit_facts::{Etcd, Facts, LocalEtcd};
 use rinit_plan::ExtendedKeyUsage::{self, ClientAuth, ServerAuth};
 use rinit_plan::{CaId, groups, users};
-use rinit_versions::Minor;
 
 /// One leaf of the phase.
 pub(crate) struct Entry {
@@ -205,9 +204,8 @@ fn node_name(facts: &Facts) -> &str {
     &facts.node.name
 }
 
-/// From the newest patches of 1.33 on a binding to the user replaces the group.
 fn kubelet_client_groups(facts: &Facts) -> &'static [&'static str] {
-    if facts.minor() < Minor(33) {
+    if facts.version.table().kubelet_client_is_administrator {
         &[groups::CLUSTER_ADMINS]
     } else {
         &[]

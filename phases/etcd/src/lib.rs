@@ -8,7 +8,7 @@ use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget};
 use rinit_manifest::arguments::{command_line, last_value};
 use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
 use rinit_plan::{Action, CaId, DirectorySpec, FileMode, FileSpec, Plan};
-use rinit_versions::{Minor, MinorTable};
+use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
 
 mod metrics;
@@ -139,10 +139,9 @@ fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'stat
     arguments
 }
 
-/// Whether etcd is one of 3.6 or later. 1.34 and 1.35 look at the tag of an image that the user
-/// names, and take what is no version for an older one; later minors no longer do.
+/// Whether etcd is one of 3.6 or later; some minors look at the tag of the image that the user names.
 fn takes_new_flags(facts: &Facts, table: &MinorTable) -> bool {
-    if facts.minor() >= Minor(36) || !table.etcd_3_6_flags {
+    if !table.etcd_tag_decides_flags {
         return table.etcd_3_6_flags;
     }
     let tag = facts.images.etcd.rsplit(':').next().unwrap_or_default();

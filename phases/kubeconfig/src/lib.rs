@@ -6,7 +6,6 @@
 
 use rinit_facts::Facts;
 use rinit_plan::{Action, CaId, KubeconfigSpec, LogicalPath, Plan, Subject, groups, users};
-use rinit_versions::Minor;
 use rinit_workflow::{Phase, Reach};
 
 /// The phase, with a leaf for each file in the order of their making.
@@ -66,12 +65,10 @@ static FILES: &[Row] = &[
         user: |facts| format!("{}{}", users::NODE_PREFIX, facts.node.name),
         organizations: &[groups::NODES],
         server: |facts| {
-            // A kubelet of a newer minor than its API server is not supported, so from 1.33 on it
-            // asks the one that is upgraded along with it.
-            if facts.minor() < Minor(33) {
-                control_plane(facts)
-            } else {
+            if facts.version.table().kubelet_asks_own_api_server {
                 this_node(facts)
+            } else {
+                control_plane(facts)
             }
         },
         rotated: |facts| Some(facts.paths.kubelet_client_certificate()),

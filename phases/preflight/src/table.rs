@@ -3,7 +3,6 @@
 
 use rinit_facts::{Etcd, Facts, LocalEtcd};
 use rinit_plan::{CheckKind, LogicalPath, Severity};
-use rinit_versions::Minor;
 
 use crate::{Look, network};
 
@@ -146,12 +145,11 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         )
     },
     |facts| {
-        let Minor(minor) = facts.minor();
         error(
             "KubeletVersion",
             CheckKind::KubeletVersion {
                 control_plane: facts.version.to_string(),
-                minimum_minor: minor - KUBELET_SKEW,
+                minimum_minor: facts.version.table().minor - KUBELET_SKEW,
             },
         )
     },
@@ -210,7 +208,7 @@ fn external_etcd(facts: &Facts) -> Vec<Look> {
             "ExternalEtcdVersion",
             CheckKind::ExternalEtcdVersion {
                 endpoint: endpoint.clone(),
-                minimum: minimum_etcd(facts.minor()).to_owned(),
+                minimum: facts.version.table().oldest_external_etcd.to_owned(),
                 ca: etcd.ca_file.clone(),
                 certificate: etcd.cert_file.clone(),
                 key: etcd.key_file.clone(),
@@ -227,15 +225,6 @@ fn external_etcd(facts: &Facts) -> Vec<Look> {
             )
         });
     versions.chain(files).collect()
-}
-
-/// The oldest external etcd that a minor works with, by kubeadm's own constant.
-fn minimum_etcd(minor: Minor) -> &'static str {
-    if minor < Minor(34) {
-        "3.5.11"
-    } else {
-        "3.5.24"
-    }
 }
 
 fn port(port: u16, owner: &str) -> Vec<Look> {
