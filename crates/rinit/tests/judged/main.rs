@@ -7,5 +7,8 @@
     reason = "a test runs programs and looks at what they left behind"
 )]
 
+mod authorities;
+mod bundles;
+mod external;
 mod support;
 mod unfit;

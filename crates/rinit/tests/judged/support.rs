@@ -43,6 +43,16 @@ pub(crate) const LEAVES: [(&str, &str); 7] = [
     ("apiserver-etcd-client", "etcd/ca"),
 ];
 
+pub(crate) const KUBECONFIGS: [&str; 5] = [
+    "admin.conf",
+    "super-admin.conf",
+    "kubelet.conf",
+    "controller-manager.conf",
+    "scheduler.conf",
+];
+
+pub(crate) const AUTHORITIES: [&str; 3] = ["ca", "front-proxy-ca", "etcd/ca"];
+
 /// A folder with a configuration `c.yaml` and the node's `root`. Its name has a space.
 pub(crate) struct Node {
     folder: TempDir,
@@ -98,6 +108,23 @@ impl Run {
             .iter()
             .map(|command| command.as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// What an action came to, and its detail.
+    #[track_caller]
+    pub(crate) fn action(&self, phase: &str) -> (String, String) {
+        let event = self
+            .of("action")
+            .find(|event| event["phase"] == phase)
+            .unwrap_or_else(|| panic!("{phase}: {}", self.shown()));
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        (text("outcome"), text("detail"))
+    }
+
+    /// How the run ended.
+    pub(crate) fn outcome(&self) -> String {
+        let last = self.of("run-finished").next().unwrap();
+        last["outcome"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn shown(&self) -> String {
@@ -263,6 +290,77 @@ impl Node {
             data(&context.client_key),
         ];
         (context, embedded)
+    }
+
+    /// Makes an authority by OpenSSL: `NAME.crt` and `NAME.key` below the folder of the test.
+    pub(crate) fn authority(&self, name: &str, key: &str, subject: &str) {
+        self.openssl(&format!("{key} -out {name}.key"));
+        self.openssl(&format!(
+            "req -x509 -new -key {name}.key -utf8 -subj '{subject}' -days 3650 -out {name}.crt \
+             -addext keyUsage=critical,keyCertSign,cRLSign,digitalSignature"
+        ));
+    }
+
+    /// Copies a file of the test into the folder of certificates.
+    pub(crate) fn put(&self, from: &str, to: &str) {
+        write(&self.pki(to), read(&self.path(from)));
+    }
+
+    /// Every leaf and every client certificate is what its authority signed, by the word of OpenSSL
+    /// and of webpki, names it as its issuer byte for byte, and has its key; every kubeconfig trusts
+    /// just what is in `ca.crt`. `flags` go to `openssl verify`.
+    pub(crate) fn check_signatures(&self, flags: &str) {
+        let mut checked = Vec::new();
+        for (name, authority) in LEAVES {
+            let pem = read(&self.pki(&format!("{name}.crt")));
+            let key = read(&self.pki(&format!("{name}.key")));
+            checked.push((name, authority, pem, key));
+        }
+        let trusted = read(&self.pki("ca.crt"));
+        for name in KUBECONFIGS {
+            let (_, [ca, pem, key]) = self.kubeconfig(name);
+            assert!(ca == trusted, "{name} trusts something else");
+            checked.push((name, "ca", pem, key));
+        }
+        for (name, authority, pem, key) in checked {
+            write(&self.path("leaf"), &pem);
+            let file = format!("root/{PKI}/{authority}.crt");
+            let said = self.openssl(&format!("verify -x509_strict {flags} -CAfile {file} leaf"));
+            assert_eq!(said.stdout, "leaf: OK\n", "{name}");
+            let leaf = Certificate::read_all(&pem).unwrap();
+            let authorities = self.certificates(&format!("{authority}.crt"));
+            let signer = rinit_pki::chain(&leaf, &authorities).unwrap();
+            assert_eq!(
+                leaf[0].issuer.raw, authorities[signer].subject.raw,
+                "{name}"
+            );
+            assert_eq!(leaf[0].authority_key_id, authorities[signer].subject_key_id);
+            assert!(
+                PrivateKey::load(&key).unwrap().belongs_to(&leaf[0]),
+                "{name}"
+            );
+        }
+    }
+
+    /// What the real kubeadm makes of the node's folder of certificates; none where it is not at
+    /// hand.
+    pub(crate) fn kubeadm(&self, phase: &str) -> Option<Said> {
+        let Some(folder) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
+            eprintln!("skipped: kubeadm needs RINIT_TEST_COMPONENTS");
+            return None;
+        };
+        let program = PathBuf::from(folder).join("bin/kubeadm");
+        let kubeconfigs = if phase.starts_with("kubeconfig") {
+            format!("--kubeconfig-dir '{}'", self.at("etc/kubernetes").display())
+        } else {
+            String::new()
+        };
+        Some(self.shell(&format!(
+            "{} init phase {phase} --cert-dir '{}' {kubeconfigs} --kubernetes-version v1.37.1 \
+             --apiserver-advertise-address 192.0.2.10 2>&1",
+            program.display(),
+            self.at(PKI).display()
+        )))
     }
 
     /// A certificate like the one that is there but for what is changed, by its own authority.
