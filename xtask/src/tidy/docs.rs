@@ -211,6 +211,10 @@ fn events() -> Vec<Event> {
             message: text(),
             hint: None,
         },
+        Event::Remedy {
+            hint: text(),
+            commands: vec![text()],
+        },
         Event::PhaseStarted { phase: text() },
         Event::Progress {
             phase: text(),
@@ -251,6 +255,7 @@ fn events() -> Vec<Event> {
             | Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
+            | Event::Remedy { .. }
             | Event::PhaseStarted { .. }
             | Event::Progress { .. }
             | Event::Action { .. }
