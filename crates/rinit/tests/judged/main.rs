@@ -3,8 +3,9 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "a test runs programs and looks at what they left behind"
+    reason = "a test runs programs, looks at what they left behind, and says what it left out"
 )]
 
 mod authorities;
