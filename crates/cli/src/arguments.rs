@@ -11,7 +11,8 @@ pub struct GlobalArguments {
     /// below it
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Say more: once also what holds already, twice also the log of the program
+    /// Say more: once also what holds already, twice also a log of what is read, written, run and
+    /// asked
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -310,8 +311,8 @@ pub struct KubeconfigUserArguments {
     /// The name of the user
     #[arg(long, value_name = "NAME")]
     pub client_name: String,
-    /// A group of the user; may be given several times
-    #[arg(long, value_name = "GROUP")]
+    /// The groups of the user, with commas between them; may be given several times
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     pub org: Vec<String>,
     /// A token that the user shows in place of a client certificate
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
@@ -319,7 +320,22 @@ pub struct KubeconfigUserArguments {
     /// How long the client certificate is valid: a Go duration, also with days
     #[arg(long, value_name = "DURATION", default_value = "8760h")]
     pub validity_period: String,
-    /// The configuration file
+    /// A request for the certificate, made by whoever has the key: the kubeconfig then names the
+    /// file of the key, and has no key in it
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    pub csr: Option<PathBuf>,
+    /// The certificate of the authority that signs, if that is not the cluster's own
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "ca_key",
+        conflicts_with = "token"
+    )]
+    pub ca_cert: Option<PathBuf>,
+    /// The key of the authority that signs
+    #[arg(long, value_name = "FILE", requires = "ca_cert")]
+    pub ca_key: Option<PathBuf>,
+    /// The configuration file; without it, the server is that of the administrator's kubeconfig
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The folder of the certificates

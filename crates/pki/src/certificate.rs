@@ -272,7 +272,7 @@ fn validity_of(parsed: &X509Certificate<'_>) -> Result<Validity, String> {
     })
 }
 
-fn kind_of(key: &SubjectPublicKeyInfo<'_>) -> PublicKey {
+pub(crate) fn kind_of(key: &SubjectPublicKeyInfo<'_>) -> PublicKey {
     let oid = key.algorithm.algorithm.to_id_string();
     match oid.as_str() {
         "1.2.840.113549.1.1.1" => {

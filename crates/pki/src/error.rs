@@ -31,9 +31,7 @@ pub enum PkiError {
     #[error("the private key is encrypted, and Kubernetes takes no passphrase")]
     EncryptedKey,
     /// The key is damaged or of a kind that Kubernetes components do not take.
-    #[error(
-        "the private key is neither RSA of 2048 bits or more nor ECDSA over P-256, P-384 or P-521"
-    )]
+    #[error("the key is neither RSA of 2048 bits or more nor ECDSA over P-256, P-384 or P-521")]
     UnsupportedKey,
     /// No block with a public key was found.
     #[error("no public key in PEM form")]
@@ -46,6 +44,12 @@ pub enum PkiError {
     NotAuthority {
         /// Whom it names.
         subject: String,
+    },
+    /// Bytes are no request for a certificate that can be granted.
+    #[error("the request for a certificate cannot be used: {reason}")]
+    Request {
+        /// What is wrong with it.
+        reason: String,
     },
     /// A key could not be generated.
     #[error("cannot generate a key for {algorithm}: {reason}")]

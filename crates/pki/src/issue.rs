@@ -18,7 +18,7 @@ use rinit_plan::{
 use time::OffsetDateTime;
 
 use crate::der::{self, tag};
-use crate::{Certificate, PkiError, PrivateKey, SignedBy, name, pem_text, random};
+use crate::{Certificate, PkiError, PrivateKey, Request, SignedBy, name, pem_text, random};
 
 /// A certificate authority that can sign: its certificates and the key of one of them.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub fn issue_authority(
         validity: spec.validity,
         extensions,
     };
-    certificate.sign(key, key)
+    certificate.sign(key.pair(), key)
 }
 
 impl Authority {
@@ -133,7 +133,20 @@ impl Authority {
         leaf: impl Into<Leaf<'a>>,
         key: &PrivateKey,
     ) -> Result<String, PkiError> {
-        let leaf = leaf.into();
+        self.issue_for(leaf.into(), key.pair())
+    }
+
+    /// Issues a leaf certificate for the key of a request, as PEM. Nothing but the key is taken
+    /// from the request.
+    pub fn issue_requested<'a>(
+        &self,
+        leaf: impl Into<Leaf<'a>>,
+        request: &Request,
+    ) -> Result<String, PkiError> {
+        self.issue_for(leaf.into(), &request.public_key)
+    }
+
+    fn issue_for(&self, leaf: Leaf<'_>, key: &impl PublicKeyData) -> Result<String, PkiError> {
         let signer = self.certificate();
         let subject_raw = name::write(leaf.subject);
         let mut extensions = vec![extension::key_usage(false)];
@@ -179,7 +192,7 @@ struct Unsigned<'a> {
 }
 
 impl Unsigned<'_> {
-    fn sign(self, key: &PrivateKey, signer: &PrivateKey) -> Result<String, PkiError> {
+    fn sign(self, key: &impl PublicKeyData, signer: &PrivateKey) -> Result<String, PkiError> {
         let failed = |reason: String| PkiError::Sign {
             subject: self.subject.to_string(),
             reason,
@@ -202,7 +215,7 @@ impl Unsigned<'_> {
             nameless.distinguished_name = DistinguishedName::new();
             let issuer = Issuer::new(nameless, Blank(signer));
             params
-                .signed_by(key.pair(), &issuer)
+                .signed_by(key, &issuer)
                 .map_err(|error| failed(error.to_string()))?
         };
         let (tbs, algorithm) = put_names(layout.der(), self.issuer_raw, self.subject_raw)

@@ -29,7 +29,7 @@ pub use key::PrivateKey;
 pub use name::Name;
 pub use pool::KeyPool;
 pub use random::{bootstrap_token, certificate_key};
-pub use request::request;
+pub use request::{Request, request};
 pub use seal::{open, seal};
 pub use trust::Trust;
 

@@ -1,11 +1,65 @@
 //! Requests for certificates (PKCS#10, RFC 2986) that another authority is to sign, as Go's
 //! `crypto/x509` lays them out.
 
-use rcgen::{CertificateParams, DistinguishedName};
+use rcgen::{CertificateParams, DistinguishedName, SubjectPublicKeyInfo};
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer as _;
 
+use crate::certificate::kind_of;
 use crate::der;
 use crate::issue::extension;
-use crate::{Leaf, PkiError, PrivateKey, name, pem_text};
+use crate::{Leaf, Name, PkiError, PrivateKey, PublicKey, name, pem_text};
+
+/// The labels of a request; the second is the one of old tools.
+const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
+
+/// A request that somebody has made for a key of their own, and signed with that key.
+#[derive(Debug)]
+pub struct Request {
+    /// Whom the certificate shall name.
+    pub subject: Name,
+    /// Whether it asks for extensions, such as alternative names.
+    pub asks_for_extensions: bool,
+    pub(crate) public_key: SubjectPublicKeyInfo,
+}
+
+impl Request {
+    /// Reads the first request of a PEM file. Its own signature must fit, which shows that whoever
+    /// made it has the key, and the key must be one that Kubernetes takes.
+    pub fn read(pem: &[u8]) -> Result<Self, PkiError> {
+        let malformed = |reason: &str| PkiError::Request {
+            reason: reason.to_owned(),
+        };
+        let blocks = pem::parse_many(pem).map_err(|_| malformed("its PEM form is broken"))?;
+        let block = blocks
+            .iter()
+            .find(|block| LABELS.contains(&block.tag()))
+            .ok_or_else(|| malformed("there is none in PEM form"))?;
+        let (rest, request) = X509CertificationRequest::from_der(block.contents())
+            .map_err(|_| malformed("it is no request of PKCS#10"))?;
+        if !rest.is_empty() {
+            return Err(malformed("bytes follow it"));
+        }
+        let info = &request.certification_request_info;
+        match kind_of(&info.subject_pki) {
+            PublicKey::Rsa { bits: 2048.. } => {}
+            PublicKey::Ecdsa { curve } if ["P256", "P384", "P521"].contains(&curve.as_str()) => {}
+            _ => return Err(PkiError::UnsupportedKey),
+        }
+        request
+            .verify_signature()
+            .map_err(|_| malformed("it is not signed with the key that it is for"))?;
+        let public_key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
+            .map_err(|_| PkiError::UnsupportedKey)?;
+        Ok(Self {
+            subject: Name::read(&info.subject),
+            asks_for_extensions: request
+                .requested_extensions()
+                .is_some_and(|mut extensions| extensions.next().is_some()),
+            public_key,
+        })
+    }
+}
 
 /// A request for a certificate, as PEM. It asks for the subject and the alternative names; usages
 /// and validity are the authority's to set, and kubeadm asks for none.

@@ -1,22 +1,27 @@
 //! `rinit kubeconfig …`
 
+use std::path::Path;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rinit_cli::{GlobalArguments, KubeconfigCommand, KubeconfigUserArguments};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Overrides;
-use rinit_manifest::kubeconfig::Kubeconfig;
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
 use rinit_manifest::yaml;
-use rinit_pki::{Authority, Leaf, PrivateKey};
+use rinit_pki::{Authority, Leaf, PrivateKey, Request};
 use rinit_plan::{CaId, ExtendedKeyUsage, LogicalPath, Secret, Subject, Validity};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::certs::{Setting, duration, setting};
 use crate::printer;
 
 /// How long before the moment of its making a certificate begins, for clocks that are slow.
 const BACKDATED: SignedDuration = SignedDuration::from_mins(5);
+/// The longest period that is not warned of, as in kubeadm.
+const USUAL: SignedDuration = SignedDuration::from_hours(8760);
 
 /// Runs one of the commands.
 pub(crate) async fn kubeconfig(global: &GlobalArguments, command: KubeconfigCommand) -> ExitCode {
@@ -27,133 +32,277 @@ pub(crate) async fn kubeconfig(global: &GlobalArguments, command: KubeconfigComm
     }
 }
 
-/// Prints a kubeconfig for another user: with a new client certificate, or with a token.
+/// Prints a kubeconfig for another user: with a new client certificate, with one for a key that
+/// the user keeps, or with a token.
 async fn user(
     global: &GlobalArguments,
     arguments: KubeconfigUserArguments,
 ) -> Result<ExitCode, ExitCode> {
-    let period = duration(&arguments.validity_period)
-        .ok()
-        .and_then(|period| SignedDuration::try_from(period).ok())
-        .filter(SignedDuration::is_positive)
-        .ok_or_else(|| {
-            printer::error(
-                &format!(
-                    "--validity-period {} is no period",
-                    arguments.validity_period
-                ),
-                Some("write a duration such as `30d` or `8760h`"),
-            );
-            ExitCode::Usage
-        })?;
-    let overrides = Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        ..Overrides::default()
-    };
-    // The address of the API server is in the result, so that no stand-in will do.
-    let config = arguments.config.as_deref();
-    let Setting { host, facts } = setting(global, config, overrides, false).await?;
-    let refuse = |problem: &Problem| {
-        printer::problem(problem);
-        ExitCode::Blocked
-    };
+    let period = period(&arguments.validity_period)?;
+    let (setting, server) = cluster(global, &arguments).await?;
+    let Setting { host, facts } = &setting;
     let signer = facts.paths.signer(CaId::Cluster);
-    let read = |path: &LogicalPath| match host.read(path) {
-        Ok(Some(bytes)) => Ok(Secret::new(bytes)),
-        Ok(None) => Err(refuse(
-            &Problem::new(format!("{path} is missing")).with_hint(
-                "run this on a control-plane node, or name the folder with `--cert-dir`",
-            ),
-        )),
-        Err(error) => Err(refuse(&Problem::from_error(&error))),
+    let read = |path: &LogicalPath| {
+        found(
+            host.read(path).map_err(|error| Problem::from_error(&error)),
+            path.as_str(),
+            "Run this on a control-plane node, or name the folder with `--cert-dir`.",
+        )
     };
-    let certificate = read(&signer.certificate)?;
-    let server = facts.api.url();
-    let token = arguments.token.map(Secret::new);
-    let unusable = |path: &LogicalPath, error: &rinit_pki::PkiError| {
-        refuse(&Problem::new(format!(
-            "{path}: {}",
-            rinit_diag::chain(error)
-        )))
-    };
-    let ca = String::from_utf8_lossy(certificate.expose()).into_owned();
-    if let Some(token) = token {
-        let text = with_token(
-            &server,
-            &facts.cluster_name,
-            &arguments.client_name,
-            &ca,
-            &token,
-        );
+    // What the user trusts is the cluster's, whoever signs.
+    let trusted = read(&signer.certificate)?;
+    let ca = String::from_utf8_lossy(trusted.expose()).into_owned();
+    if let Some(token) = arguments.token.map(Secret::new) {
+        let user = json!({ "token": token.expose() });
+        let text = Secret::new(document(&server, &arguments.client_name, &ca, &user));
         printer::data(text.expose());
         return Ok(ExitCode::Success);
     }
-    let key = read(&signer.key)?;
-    let authority = Authority::load(certificate.expose(), key.expose())
-        .map_err(|error| unusable(&signer.certificate, &error))?;
-    let not_after = facts.now.checked_add(period).map_err(|_| {
-        printer::error("--validity-period is too long", None);
-        ExitCode::Usage
-    })?;
-    let not_before = facts
-        .now
-        .checked_sub(BACKDATED)
-        .unwrap_or(facts.now)
-        .max(authority.certificate().validity.not_before);
     let subject = Subject {
         common_name: arguments.client_name,
         organizations: arguments.org,
     };
-    let client_key = PrivateKey::generate(facts.certificates.algorithm)
-        .map_err(|error| unusable(&signer.key, &error))?;
+    let request = arguments
+        .csr
+        .as_deref()
+        .map(|file| requested(file, &subject))
+        .transpose()?;
+    let (place, certificate, key) = match (&arguments.ca_cert, &arguments.ca_key) {
+        (Some(certificate), Some(key)) => (
+            certificate.display().to_string(),
+            read_typed(certificate)?,
+            read_typed(key)?,
+        ),
+        _ => (
+            signer.certificate.to_string(),
+            trusted.clone(),
+            read(&signer.key)?,
+        ),
+    };
+    let unusable = |error: &rinit_pki::PkiError| {
+        refuse(&Problem::new(format!(
+            "{place}: {}",
+            rinit_diag::chain(error)
+        )))
+    };
+    let authority =
+        Authority::load(certificate.expose(), key.expose()).map_err(|error| unusable(&error))?;
     let leaf = Leaf {
         subject: &subject,
         usages: &[ExtendedKeyUsage::ClientAuth],
         dns_names: &[],
         ip_addresses: &[],
-        validity: Validity {
-            not_before,
-            not_after,
-        },
+        validity: validity(facts.now, period, &authority)?,
     };
-    let client_certificate = authority
-        .issue(leaf, &client_key)
-        .map_err(|error| unusable(&signer.certificate, &error))?;
-    let text = Kubeconfig {
-        server: &server,
-        cluster_name: &facts.cluster_name,
-        user: &subject.common_name,
-        ca_certificates: &ca,
-        client_certificate: &client_certificate,
-        client_key: client_key.pem(),
-    }
-    .to_yaml(facts.version.table().writes_zero_values);
+    let text = if let Some((request, key_file)) = request {
+        let issued = authority
+            .issue_requested(leaf, &request)
+            .map_err(|error| unusable(&error))?;
+        printer::progress(&format!(
+            "the kubeconfig looks for the key in {key_file} beside it"
+        ));
+        let user = json!({
+            "client-certificate-data": STANDARD.encode(issued),
+            "client-key": key_file,
+        });
+        Secret::new(document(&server, &subject.common_name, &ca, &user))
+    } else {
+        let key =
+            PrivateKey::generate(facts.certificates.algorithm).map_err(|error| unusable(&error))?;
+        let issued = authority
+            .issue(leaf, &key)
+            .map_err(|error| unusable(&error))?;
+        Kubeconfig {
+            server: &server.url,
+            cluster_name: &server.cluster,
+            user: &subject.common_name,
+            ca_certificates: &ca,
+            client_certificate: &issued,
+            client_key: key.pem(),
+        }
+        .to_yaml(facts.version.table().writes_zero_values)
+    };
     printer::data(text.expose());
     Ok(ExitCode::Success)
 }
 
-/// A kubeconfig whose user shows a token.
-fn with_token(
-    server: &str,
-    cluster: &str,
-    user: &str,
-    ca: &str,
-    token: &Secret<String>,
-) -> Secret<String> {
-    let context = format!("{user}@{cluster}");
-    let document = json!({
+/// How the cluster is reached and called.
+struct Server {
+    url: String,
+    cluster: String,
+}
+
+/// What the configuration says of the cluster, or without one the kubeconfig of its administrator,
+/// or without that the host.
+async fn cluster(
+    global: &GlobalArguments,
+    arguments: &KubeconfigUserArguments,
+) -> Result<(Setting, Server), ExitCode> {
+    let overrides = || Overrides {
+        cert_dir: arguments.cert_dir.clone(),
+        ..Overrides::default()
+    };
+    let config = arguments.config.as_deref();
+    if config.is_none() {
+        let setting = setting(global, None, overrides(), true).await?;
+        let of_administrator = ["admin.conf", "super-admin.conf"].iter().find_map(|name| {
+            let path = setting.facts.paths.kubeconfig(name);
+            let text = Secret::new(setting.host.read_text(&path).ok()??);
+            let context = CurrentContext::parse(text.expose()).ok()?;
+            Some(Server {
+                url: context.server,
+                cluster: context.cluster_name,
+            })
+        });
+        if let Some(server) = of_administrator {
+            return Ok((setting, server));
+        }
+    }
+    // The address of the API server is in the result, so that no stand-in will do.
+    let setting = setting(global, config, overrides(), false).await?;
+    let server = Server {
+        url: setting.facts.api.url(),
+        cluster: setting.facts.cluster_name.clone(),
+    };
+    Ok((setting, server))
+}
+
+fn period(typed: &str) -> Result<SignedDuration, ExitCode> {
+    let period = duration(typed)
+        .ok()
+        .and_then(|period: Duration| SignedDuration::try_from(period).ok())
+        .filter(SignedDuration::is_positive);
+    let Some(period) = period else {
+        printer::error(
+            &format!("--validity-period {typed} is no period"),
+            Some("write a duration such as `30d` or `8760h`"),
+        );
+        return Err(ExitCode::Usage);
+    };
+    if period > USUAL {
+        printer::warning(&Problem::new(format!(
+            "a client certificate cannot be taken back, and this one is valid for {typed}"
+        )));
+    }
+    Ok(period)
+}
+
+fn validity(
+    now: Timestamp,
+    period: SignedDuration,
+    authority: &Authority,
+) -> Result<Validity, ExitCode> {
+    let signer = authority.certificate().validity;
+    let not_after = now.checked_add(period).map_err(|_| {
+        printer::error("--validity-period is too long", None);
+        ExitCode::Usage
+    })?;
+    if not_after > signer.not_after {
+        printer::warning(&Problem::new(format!(
+            "the authority expires at {}, and with it what it has signed",
+            signer.not_after
+        )));
+    }
+    Ok(Validity {
+        not_before: now
+            .checked_sub(BACKDATED)
+            .unwrap_or(now)
+            .max(signer.not_before),
+        not_after,
+    })
+}
+
+/// The request in a file, and the name of the file with its key: the same with the end `.key`.
+/// Whom the certificate names, the command line alone decides; a request for more is refused.
+fn requested(file: &Path, subject: &Subject) -> Result<(Request, String), ExitCode> {
+    let pem = read_typed(file)?;
+    let name = file.display();
+    let request = Request::read(pem.expose()).map_err(|error| {
+        refuse(
+            &Problem::new(format!("{name}: {}", rinit_diag::chain(&error))).with_hint(
+                "Make one with `openssl req -new -newkey rsa:2048 -nodes -keyout USER.key -subj /CN=USER -out USER.csr`.",
+            ),
+        )
+    })?;
+    let mut problems = Vec::new();
+    let asked = request.subject.common_name().unwrap_or_default();
+    if !asked.is_empty() && asked != subject.common_name {
+        problems.push(Problem::new(format!(
+            "{name} asks for a certificate of {}, and `--client-name` names another user",
+            request.subject
+        )));
+    }
+    for group in request.subject.organizations() {
+        if !subject.organizations.iter().any(|given| given == group) {
+            problems.push(
+                Problem::new(format!(
+                    "{name} asks for the group {}, which `--org` does not name",
+                    group.escape_debug()
+                ))
+                .with_hint("If the user is to have that group, add it to `--org`."),
+            );
+        }
+    }
+    if !problems.is_empty() {
+        for problem in &problems {
+            printer::problem(problem);
+        }
+        return Err(ExitCode::Blocked);
+    }
+    if request.asks_for_extensions {
+        printer::warning(&Problem::new(format!(
+            "{name} asks for extensions, such as alternative names; the certificate has none"
+        )));
+    }
+    let stem = file
+        .file_stem()
+        .map_or_else(|| "client".into(), |stem| stem.to_string_lossy());
+    Ok((request, format!("{stem}.key")))
+}
+
+/// A kubeconfig with a user of any kind.
+fn document(server: &Server, user_name: &str, ca: &str, user: &Value) -> String {
+    let Server { url, cluster } = server;
+    let context = format!("{user_name}@{cluster}");
+    yaml::to_string(&json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{
             "name": cluster,
             "cluster": {
                 "certificate-authority-data": STANDARD.encode(ca),
-                "server": server,
+                "server": url,
             },
         }],
-        "contexts": [{"name": context, "context": {"cluster": cluster, "user": user}}],
+        "contexts": [{"name": context, "context": {"cluster": cluster, "user": user_name}}],
         "current-context": context,
-        "users": [{"name": user, "user": {"token": token.expose()}}],
-    });
-    Secret::new(yaml::to_string(&document))
+        "users": [{"name": user_name, "user": user}],
+    }))
+}
+
+fn read_typed(file: &Path) -> Result<Secret<Vec<u8>>, ExitCode> {
+    found(
+        rinit_host::read_typed(file).map_err(|error| Problem::from_error(&error)),
+        &file.display().to_string(),
+        "Check the path.",
+    )
+}
+
+fn found(
+    outcome: Result<Option<Vec<u8>>, Problem>,
+    path: &str,
+    hint: &str,
+) -> Result<Secret<Vec<u8>>, ExitCode> {
+    match outcome {
+        Ok(Some(bytes)) => Ok(Secret::new(bytes)),
+        Ok(None) => Err(refuse(
+            &Problem::new(format!("{path} is missing")).with_hint(hint),
+        )),
+        Err(problem) => Err(refuse(&problem)),
+    }
+}
+
+fn refuse(problem: &Problem) -> ExitCode {
+    printer::problem(problem);
+    ExitCode::Blocked
 }
