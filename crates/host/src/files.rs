@@ -40,6 +40,8 @@ pub struct FileInfo {
     pub size: u64,
     /// The numeric user that owns it.
     pub owner: u32,
+    /// The numeric group that it belongs to.
+    pub group: u32,
 }
 
 impl Host {
@@ -97,6 +99,28 @@ impl Host {
         list_folder(&self.locate(path, LastLink::Followed)?)
     }
 
+    /// Every plain file below a folder, sorted by its path; none if there is no such folder. Links
+    /// are not followed.
+    pub fn files_below(&self, folder: &LogicalPath) -> Result<Option<Vec<LogicalPath>>> {
+        let Some(names) = self.list(folder)? else {
+            return Ok(None);
+        };
+        let mut files = Vec::new();
+        for name in names {
+            let path = folder.join(&name);
+            let located = self.locate(&path, LastLink::Kept)?;
+            let kind = std::fs::symlink_metadata(&located)
+                .map_err(|error| HostError::file("look at", &located, error))?
+                .file_type();
+            if kind.is_dir() {
+                files.extend(self.files_below(&path)?.unwrap_or_default());
+            } else if kind.is_file() {
+                files.push(path);
+            }
+        }
+        Ok(Some(files))
+    }
+
     /// Whether a folder is empty; none if there is no such folder. The `lost+found` of a file
     /// system's own root counts as nothing.
     pub fn is_empty_folder(&self, path: &LogicalPath) -> Result<Option<bool>> {
@@ -127,6 +151,7 @@ impl FileInfo {
                 .unwrap_or(Timestamp::UNIX_EPOCH),
             size: data.len(),
             owner: data.uid(),
+            group: data.gid(),
         }
     }
 }
@@ -168,6 +193,7 @@ fn dangling_link(path: &Path) -> Option<std::path::PathBuf> {
 
 pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
     let Some(file) = absent_is_none("read", path, File::open(path))? else {
+        tracing::debug!(path = %path.display(), "is not there");
         return Ok(None);
     };
     let mut bytes = Vec::new();
@@ -182,6 +208,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
             limit: SIZE_LIMIT,
         });
     }
+    tracing::debug!(path = %path.display(), bytes = bytes.len(), "read");
     Ok(Some(bytes))
 }
 

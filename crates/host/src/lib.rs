@@ -39,11 +39,12 @@ pub use files::{FileInfo, FileKind, SIZE_LIMIT};
 pub use init_system::{InitSystem, UnitState};
 pub use interfaces::{Interface, default_address, interfaces, is_global_unicast, loopback_address};
 pub use lock::Lock;
-pub use machine::{CA_FOLDERS, CRI_SOCKETS, EnvironmentVariable, MachineFacts};
+pub use machine::{CA_FOLDERS, CRI_SOCKETS, EnvironmentVariable, MachineFacts, is_root};
 pub use probe::{Identity, ProbeAnswer, Trust, probe};
 pub use process::{Invocation, Output, find_executable, run, run_to_success};
 pub use root::{Host, Root};
 pub use typed::{list_typed, read_standard_input, read_typed, write_typed};
+pub use write::{Access, Staged};
 
 /// What the functions of this crate return.
 pub type Result<T, E = HostError> = std::result::Result<T, E>;

@@ -121,6 +121,11 @@ impl Host {
     }
 }
 
+/// Whether rinit acts as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
 pub(crate) fn kernel_release() -> String {
     nix::sys::utsname::uname().map_or_else(
         |_| String::new(),

@@ -6,7 +6,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,7 +18,70 @@ use crate::{Host, HostError, Result};
 /// What stands between the file's name and our process in the name of a temporary file.
 const MARK: &str = ".rinit-";
 
+/// Who owns a file, and what others may do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// Its permission bits.
+    pub mode: FileMode,
+    /// Its numeric user and group; whoever writes it, where none are given.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// A file that waits beside its place, whole and flushed. It goes away unless it is put there.
+#[derive(Debug)]
+pub struct Staged {
+    temporary: Temporary,
+    target: PathBuf,
+}
+
+impl Staged {
+    /// Puts the file in its place, by a rename. After it returns the file survives a power cut.
+    pub fn commit(self) -> Result<()> {
+        let folder = parent_of(&self.target);
+        self.temporary.rename_to(&self.target)?;
+        tracing::debug!(path = %self.target.display(), "wrote");
+        flush_folder(&folder)
+    }
+}
+
 impl Host {
+    /// Writes a file beside its place, to be put there with others once all of them are written.
+    /// Missing parent folders are made with mode 0755.
+    pub fn stage(&self, path: &LogicalPath, access: Access, bytes: &[u8]) -> Result<Staged> {
+        let folder = self.locate(&path.parent(), LastLink::Followed)?;
+        make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
+        stage_file(&folder.join(path.file_name()), access, bytes)
+    }
+
+    /// Removes what a killed run left beside a file that it was about to write.
+    pub fn remove_leftovers(&self, path: &LogicalPath) -> Result<()> {
+        let folder = self.locate(&path.parent(), LastLink::Followed)?;
+        remove_leftovers(&folder, path.file_name())
+    }
+
+    /// Gives a folder another name in the same folder. The new name must be free.
+    pub fn rename_folder(&self, from: &LogicalPath, to: &LogicalPath) -> Result<()> {
+        let source = self.locate(from, LastLink::Kept)?;
+        let target = self.locate(to, LastLink::Kept)?;
+        std::fs::rename(&source, &target)
+            .map_err(|error| HostError::file("rename", &source, error))?;
+        tracing::debug!(from = %source.display(), to = %target.display(), "renamed");
+        flush_folder(&parent_of(&target))
+    }
+
+    /// Removes a folder with everything in it. Answers whether there was one.
+    pub fn remove_folder(&self, path: &LogicalPath) -> Result<bool> {
+        let located = self.locate(path, LastLink::Kept)?;
+        match std::fs::remove_dir_all(&located) {
+            Ok(()) => {
+                tracing::debug!(path = %located.display(), "removed");
+                flush_folder(&parent_of(&located)).map(|()| true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(HostError::file("remove", located, error)),
+        }
+    }
+
     /// Makes the file hold just these bytes under this mode, whatever it was before. Missing
     /// parent folders are made with mode 0755. After it returns the file survives a power cut.
     pub fn write(&self, path: &LogicalPath, mode: FileMode, bytes: &[u8]) -> Result<()> {
@@ -48,6 +111,7 @@ impl Host {
         let located = self.locate(path, LastLink::Kept)?;
         match std::fs::remove_file(&located) {
             Ok(()) => {
+                tracing::debug!(path = %located.display(), "removed");
                 if let Some(folder) = located.parent() {
                     flush_folder(folder)?;
                 }
@@ -85,6 +149,11 @@ impl Host {
 
 /// Writes one file as the module says. The folder must exist.
 pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
+    let access = Access { mode, owner: None };
+    stage_file(target, access, bytes)?.commit()
+}
+
+fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
     let folder = parent_of(target);
     let name = target
         .file_name()
@@ -98,13 +167,21 @@ pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<
         ));
     }
     remove_leftovers(&folder, &name)?;
-    let temporary = Temporary::create(&folder, &name, mode)?;
-    temporary.fill(mode, bytes)?;
-    temporary.rename_to(target)?;
-    flush_folder(&folder)
+    // Until it has its owner, nobody else may read it.
+    let first = match access.owner {
+        Some(_) => FileMode::PRIVATE,
+        None => access.mode,
+    };
+    let temporary = Temporary::create(&folder, &name, first)?;
+    temporary.fill(access, bytes)?;
+    Ok(Staged {
+        temporary,
+        target: target.to_owned(),
+    })
 }
 
 /// A temporary file that goes away unless it is renamed.
+#[derive(Debug)]
 struct Temporary {
     path: PathBuf,
     file: File,
@@ -129,11 +206,18 @@ impl Temporary {
         })
     }
 
-    fn fill(&self, mode: FileMode, bytes: &[u8]) -> Result<()> {
+    fn fill(&self, access: Access, bytes: &[u8]) -> Result<()> {
         let told = |error| HostError::file("write", &self.path, error);
+        if let Some((user, group)) = access.owner {
+            let data = self.file.metadata().map_err(told)?;
+            if (data.uid(), data.gid()) != (user, group) {
+                fchown(&self.file, Some(user), Some(group))
+                    .map_err(|error| HostError::file("change the owner of", &self.path, error))?;
+            }
+        }
         // The umask may have narrowed the mode that the file was created with.
         self.file
-            .set_permissions(Permissions::from_mode(mode.0))
+            .set_permissions(Permissions::from_mode(access.mode.0))
             .map_err(told)?;
         (&self.file).write_all(bytes).map_err(told)?;
         self.file.sync_all().map_err(told)
@@ -193,7 +277,7 @@ pub(crate) fn make_folders(folder: &Path, mode: FileMode) -> Result<()> {
     let parent = parent_of(folder);
     make_folders(&parent, mode)?;
     match DirBuilder::new().mode(mode.0).create(folder) {
-        Ok(()) => {}
+        Ok(()) => tracing::debug!(path = %folder.display(), "made the folder"),
         // Another task of this run was quicker.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {
             return Ok(());
@@ -345,6 +429,60 @@ mod tests {
         let mode = |text| host.info(&path(text)).unwrap().unwrap().mode;
         assert_eq!(mode("/var/lib/etcd"), FileMode::PRIVATE_DIRECTORY);
         assert_eq!(mode("/var/lib"), FileMode::PUBLIC_DIRECTORY);
+    }
+
+    #[test]
+    fn what_is_staged_comes_into_its_place_or_goes_away() {
+        let (folder, host) = host();
+        let name = path("/pki/apiserver.key");
+        let access = Access {
+            mode: FileMode(0o640),
+            owner: None,
+        };
+        host.write(&name, FileMode::PRIVATE, b"old").unwrap();
+        drop(host.stage(&name, access, b"never").unwrap());
+        assert_eq!(
+            host.list(&path("/pki")).unwrap().unwrap(),
+            ["apiserver.key"]
+        );
+        let staged = host.stage(&name, access, b"new").unwrap();
+        assert_eq!(host.read(&name).unwrap().as_deref(), Some(&b"old"[..]));
+        staged.commit().unwrap();
+        assert_eq!(host.read(&name).unwrap().as_deref(), Some(&b"new"[..]));
+        assert_eq!(host.info(&name).unwrap().unwrap().mode, FileMode(0o640));
+        // Only root can give a file away; whose it is already, anyone can.
+        let info = host.info(&name).unwrap().unwrap();
+        let (user, group) = if nix::unistd::geteuid().is_root() {
+            (1234, 4321)
+        } else {
+            (info.owner, info.group)
+        };
+        let access = Access {
+            owner: Some((user, group)),
+            ..access
+        };
+        host.stage(&name, access, b"theirs")
+            .unwrap()
+            .commit()
+            .unwrap();
+        let info = host.info(&name).unwrap().unwrap();
+        assert_eq!((info.owner, info.group), (user, group));
+        assert_eq!(info.mode, FileMode(0o640));
+        drop(folder);
+    }
+
+    #[test]
+    fn folders_are_renamed_and_removed_as_a_whole() {
+        let (_folder, host) = host();
+        host.write(&path("/a/etc/b/c"), FileMode::PRIVATE, b"1")
+            .unwrap();
+        host.write(&path("/a/d"), FileMode::PRIVATE, b"2").unwrap();
+        host.rename_folder(&path("/a"), &path("/z")).unwrap();
+        let below = host.files_below(&path("/z")).unwrap().unwrap();
+        assert_eq!(below, [path("/z/d"), path("/z/etc/b/c")]);
+        assert_eq!(host.files_below(&path("/a")).unwrap(), None);
+        assert!(host.remove_folder(&path("/z")).unwrap());
+        assert!(!host.remove_folder(&path("/z")).unwrap());
     }
 
     #[test]

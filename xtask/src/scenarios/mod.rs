@@ -9,6 +9,7 @@ pub(crate) mod cluster;
 mod harness;
 mod init;
 mod parity;
+mod restart;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,6 +54,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "certs/recovery",
         run: certs::recovery,
+    },
+    Scenario {
+        name: "certs/restart-fails",
+        run: restart::fails,
     },
     Scenario {
         name: "parity/minimal",

@@ -184,3 +184,12 @@ pub(super) struct PodSandboxMetadata {
     #[prost(string, tag = "3")]
     pub(super) namespace: String,
 }
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RemovePodSandboxRequest {
+    #[prost(string, tag = "1")]
+    pub(super) pod_sandbox_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RemovePodSandboxResponse {}

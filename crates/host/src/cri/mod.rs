@@ -278,6 +278,17 @@ impl Runtime {
             .collect())
     }
 
+    /// Removes a pod's sandbox and what is left of its containers. One that is not there is no
+    /// error.
+    pub async fn remove_sandbox(&self, id: &str) -> Result<()> {
+        let path = "/runtime.v1.RuntimeService/RemovePodSandbox";
+        let request = m::RemovePodSandboxRequest {
+            pod_sandbox_id: id.to_owned(),
+        };
+        let _: m::RemovePodSandboxResponse = self.call(path, request, CALL_LIMIT).await?;
+        Ok(())
+    }
+
     /// Makes one call. The last component of the path is its name in messages.
     async fn call<Question, Answer>(
         &self,
@@ -312,6 +323,7 @@ impl Runtime {
                     message: status.message().to_owned(),
                 })
         };
+        tracing::debug!(socket = self.socket, call, "calling the container runtime");
         tokio::time::timeout(limit, exchange)
             .await
             .unwrap_or_else(|_| {

@@ -1,6 +1,7 @@
 //! `rinit certs …`
 
 mod csr;
+mod discover;
 mod renew;
 mod restart;
 mod write;
@@ -12,7 +13,7 @@ use rinit_cli::{CertsCommand, CheckExpirationArguments, ExpirationFormat, Global
 use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
-use rinit_host::{Host, Root};
+use rinit_host::{Host, HostError, Lock, Root};
 use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
@@ -48,7 +49,7 @@ pub(crate) struct Setting {
 
 /// The host and the facts. Where `lenient`, nothing is asked of a host that only its own name and
 /// address would answer: neither decides which certificates there are, and a copied folder lies on
-/// any host.
+/// any host. Where then no configuration is given, that is taken which the static pods show.
 pub(crate) async fn setting(
     global: &GlobalArguments,
     config: Option<&Path>,
@@ -73,8 +74,16 @@ pub(crate) async fn setting_of(
     mut overrides: Overrides,
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
-    let documents: Documents = settings::documents(config, reading).map_err(refuse)?;
     let host = Host::new(Root::typed(global.root.as_deref()));
+    let told = if lenient && config.is_none() {
+        discover::documents(&host)
+    } else {
+        None
+    };
+    let documents: Documents = match told {
+        Some(documents) => documents,
+        None => settings::documents(config, reading).map_err(refuse)?,
+    };
     if lenient {
         overrides
             .apiserver_advertise_address
@@ -92,6 +101,66 @@ pub(crate) async fn setting_of(
     }
     let facts = resolve(&documents, &overrides, &host_facts)?;
     Ok(Setting { host, facts })
+}
+
+/// The same for a command that writes: takes the lock first, and takes up what runs that were cut
+/// off have left behind.
+pub(crate) async fn writing_setting(
+    global: &GlobalArguments,
+    config: Option<&Path>,
+    reading: settings::Reading,
+    overrides: Overrides,
+    lenient: bool,
+) -> Result<(Setting, Lock), ExitCode> {
+    let found = setting_of(global, config, reading, overrides.clone(), lenient).await?;
+    let lock = found.host.lock().map_err(|error| {
+        printer::problem(&Problem::from_error(&error));
+        ExitCode::Blocked
+    })?;
+    let told = take_up(&found).await.map_err(|error| {
+        printer::problem(&Problem::from_error(&error));
+        ExitCode::Failure
+    })?;
+    if told.is_empty() {
+        return Ok((found, lock));
+    }
+    for line in &told {
+        printer::progress(line);
+    }
+    // What is back in place may tell more.
+    let found = setting_of(global, config, reading, overrides, lenient).await?;
+    Ok((found, lock))
+}
+
+async fn take_up(Setting { host, facts }: &Setting) -> Result<Vec<String>, HostError> {
+    let mut told = write::take_up(host, facts)?;
+    told.extend(restart::put_back(host, facts).await?);
+    Ok(told)
+}
+
+/// What runs that were cut off have left behind, for commands that write nothing.
+fn warn_of_cut_off_runs(setting: &Setting) {
+    let Setting { host, facts } = setting;
+    // What cannot be looked at is told by those who need it.
+    let replacing = write::cut_off(host, facts)
+        .unwrap_or_default()
+        .iter()
+        .any(|(_, replacing)| *replacing);
+    if replacing {
+        printer::warning(
+            &Problem::new("an earlier run was cut off while it replaced certificates").with_hint(
+                "Run `rinit certs renew all`: it puts the old files back before it renews them.",
+            ),
+        );
+    }
+    for manifest in restart::parked(host, facts).unwrap_or_default() {
+        printer::warning(
+            &Problem::new(format!(
+                "{manifest} is away: a restart was cut off, and its pod does not run"
+            ))
+            .with_hint("Run `rinit certs renew` with any name: it puts the manifest back first."),
+        );
+    }
 }
 
 /// The actions of some phases.
@@ -145,11 +214,12 @@ async fn check_expiration(
         kubeconfig_dir: arguments.kubeconfig_dir.clone(),
         ..Overrides::default()
     };
-    let Setting { host, facts } =
-        match setting(global, arguments.config.as_deref(), overrides, true).await {
-            Ok(setting) => setting,
-            Err(code) => return code,
-        };
+    let setting = match setting(global, arguments.config.as_deref(), overrides, true).await {
+        Ok(setting) => setting,
+        Err(code) => return code,
+    };
+    warn_of_cut_off_runs(&setting);
+    let Setting { host, facts } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
         Ok(actions) => actions,
         Err(code) => return code,

@@ -215,6 +215,30 @@ impl Nobody<'_> {
     }
 }
 
+/// Fills the folder `signed` as an authority elsewhere would, with what is in `root` already: the
+/// certificates that belong to its keys.
+pub(crate) fn sign(place: &Place) {
+    use base64::Engine as _;
+    std::fs::create_dir_all(place.at("signed/etcd")).unwrap();
+    for (path, entry) in place.snapshot("root/etc/kubernetes") {
+        let Some(bytes) = entry.bytes else { continue };
+        if let Some(name) = path.strip_prefix("pki/")
+            && ends(name, "crt")
+            && !name.ends_with("ca.crt")
+        {
+            place.write(&format!("signed/{name}"), bytes);
+        } else if ends(&path, "conf") && !path.contains('/') {
+            let text = String::from_utf8(bytes).unwrap();
+            let (_, data) = text.split_once("client-certificate-data: ").unwrap();
+            let data = data.lines().next().unwrap();
+            let certificate = base64::engine::general_purpose::STANDARD
+                .decode(data)
+                .unwrap();
+            place.write(&format!("signed/{path}.crt"), certificate);
+        }
+    }
+}
+
 /// The command line that renders a control plane.
 pub(crate) fn rendering(root: &str) -> String {
     format!("init --config config.yaml --root {root} --skip-phases {HOST_PHASES}")

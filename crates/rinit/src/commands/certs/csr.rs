@@ -1,15 +1,20 @@
 //! `rinit certs generate-csr` and `rinit certs install-signed`
 
-use rinit_cli::{GenerateCsrArguments, GlobalArguments, InstallSignedArguments};
+use std::path::Path;
+
+use rinit_cli::{
+    GenerateCsrArguments, GlobalArguments, InstallSignedArguments, SpecificationArguments,
+};
 use rinit_diag::{ExitCode, Problem};
+use rinit_host::Lock;
 use rinit_operations::requests;
 use rinit_pki::KeyPool;
-use rinit_plan::LogicalPath;
+use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 
-use super::renew::{asked, backup_folder};
-use super::write::{Backup, replace};
-use super::{PHASES, Setting, actions, setting_of};
+use super::renew::asked;
+use super::write::{replace, write_all};
+use super::{PHASES, Setting, actions, setting_of, writing_setting};
 use crate::printer;
 use crate::settings::{self, Reading};
 
@@ -19,45 +24,17 @@ pub(super) async fn generate(
     global: &GlobalArguments,
     arguments: &GenerateCsrArguments,
 ) -> ExitCode {
-    run_generate(tree, global, arguments)
-        .await
-        .unwrap_or_else(|code| code)
-}
-
-async fn run_generate(
-    tree: &[Phase],
-    global: &GlobalArguments,
-    arguments: &GenerateCsrArguments,
-) -> Result<ExitCode, ExitCode> {
-    let overrides = settings::of_specification(
-        &arguments.specification,
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
-    let config = arguments.config.as_deref();
-    let reading = Reading::of_specification(&arguments.specification);
-    let Setting { host, facts } = setting_of(global, config, reading, overrides, false).await?;
-    let actions = actions(tree, &facts, &PHASES)?;
-    let names = asked(&arguments.names, &actions)?;
-    let _lock = host.lock().map_err(|error| {
-        printer::problem(&Problem::from_error(&error));
-        ExitCode::Blocked
-    })?;
-    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
-    let files = tokio::task::block_in_place(|| {
-        let wanted = requests::wanted(&actions, &names, &mut read)?;
-        let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
-        requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
-    })
-    .map_err(|problems| blocked(&problems))?;
-    for file in files {
-        if let Err(error) = host.write(&file.path, file.mode, file.content.expose()) {
-            printer::problem(&Problem::from_error(&error));
-            return Err(ExitCode::Failure);
-        }
-        printer::progress(&format!("wrote {}", host.resolve(&file.path).display()));
-    }
-    Ok(ExitCode::Success)
+    let given = Given {
+        config: arguments.config.as_deref(),
+        specification: &arguments.specification,
+        certificates: arguments.cert_dir.as_deref(),
+        kubeconfigs: arguments.kubeconfig_dir.as_deref(),
+    };
+    let outcome = async {
+        let work = begin(tree, global, given, false).await?;
+        make(&work, &arguments.names)
+    };
+    outcome.await.unwrap_or_else(|code| code)
 }
 
 /// Checks and installs what another authority has signed.
@@ -66,46 +43,93 @@ pub(super) async fn install(
     global: &GlobalArguments,
     arguments: &InstallSignedArguments,
 ) -> ExitCode {
-    run_install(tree, global, arguments)
-        .await
-        .unwrap_or_else(|code| code)
+    let given = Given {
+        config: arguments.config.as_deref(),
+        specification: &arguments.specification,
+        certificates: arguments.cert_dir.as_deref(),
+        kubeconfigs: arguments.kubeconfig_dir.as_deref(),
+    };
+    let outcome = async {
+        let work = begin(tree, global, given, arguments.dry_run).await?;
+        put(&work, &arguments.from, arguments.dry_run)
+    };
+    outcome.await.unwrap_or_else(|code| code)
 }
 
-async fn run_install(
+/// What both commands are given.
+struct Given<'a> {
+    config: Option<&'a Path>,
+    specification: &'a SpecificationArguments,
+    certificates: Option<&'a str>,
+    kubeconfigs: Option<&'a str>,
+}
+
+/// What both commands work with.
+struct Work {
+    setting: Setting,
+    actions: Vec<Action>,
+    _lock: Option<Lock>,
+}
+
+async fn begin(
     tree: &[Phase],
     global: &GlobalArguments,
-    arguments: &InstallSignedArguments,
-) -> Result<ExitCode, ExitCode> {
-    let overrides = settings::of_specification(
-        &arguments.specification,
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
-    let config = arguments.config.as_deref();
-    let reading = Reading::of_specification(&arguments.specification);
-    let Setting { host, facts } = setting_of(global, config, reading, overrides, false).await?;
-    let actions = actions(tree, &facts, &PHASES)?;
-    let _lock = host.lock().map_err(|error| {
-        printer::problem(&Problem::from_error(&error));
-        ExitCode::Blocked
-    })?;
+    given: Given<'_>,
+    dry_run: bool,
+) -> Result<Work, ExitCode> {
+    let overrides =
+        settings::of_specification(given.specification, given.certificates, given.kubeconfigs);
+    let reading = Reading::of_specification(given.specification);
+    // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
+    let is_apart = given.certificates.is_some() && given.kubeconfigs.is_some();
+    let (setting, lock) = if dry_run || (is_apart && !rinit_host::is_root()) {
+        let setting = setting_of(global, given.config, reading, overrides, false).await?;
+        (setting, None)
+    } else {
+        let (setting, lock) =
+            writing_setting(global, given.config, reading, overrides, false).await?;
+        (setting, Some(lock))
+    };
+    let actions = actions(tree, &setting.facts, &PHASES)?;
+    Ok(Work {
+        setting,
+        actions,
+        _lock: lock,
+    })
+}
+
+fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
+    let host = &work.setting.host;
+    let names = asked(names, &work.actions)?;
+    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let files = tokio::task::block_in_place(|| {
+        let wanted = requests::wanted(&work.actions, &names, &mut read)?;
+        let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
+        requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
+    })
+    .map_err(|problems| blocked(&problems))?;
+    write_all(host, &files).map_err(|problem| failed(&problem))?;
+    for file in files {
+        printer::progress(&format!("wrote {}", host.resolve(&file.path).display()));
+    }
+    Ok(ExitCode::Success)
+}
+
+fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
+    let Setting { host, facts } = &work.setting;
     let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
     let mut signed = |name: &str| {
-        rinit_host::read_typed(&arguments.from.join(name))
-            .map_err(|error| rinit_diag::chain(&error))
+        rinit_host::read_typed(&from.join(name)).map_err(|error| rinit_diag::chain(&error))
     };
     let folder = &facts.paths.certificates;
-    let installation = requests::install(&actions, folder, &mut read, &mut signed, facts.now)
+    let installation = requests::install(&work.actions, folder, &mut read, &mut signed, facts.now)
         .map_err(|problems| blocked(&problems))?;
     for warning in &installation.warnings {
         printer::warning(warning);
     }
     if installation.files.is_empty() {
         printer::error(
-            &format!(
-                "nothing that was asked for is in {}",
-                arguments.from.display()
-            ),
+            &format!("nothing that was asked for is in {}", from.display()),
             Some(
                 "put the certificates there as `apiserver.crt`, `etcd/server.crt`, `admin.conf.crt` and so on",
             ),
@@ -115,19 +139,21 @@ async fn run_install(
     for name in &installation.absent {
         printer::progress(&format!("leaving {name}: nothing signed for it is there"));
     }
-    if !arguments.dry_run {
-        let backup = Backup::make(&host, backup_folder(&facts), &installation.files)
-            .map_err(|error| blocked(&[Problem::from_error(&error)]))?;
-        replace(&host, &backup, &installation.files).map_err(|problem| {
-            printer::problem(&problem);
-            ExitCode::Failure
-        })?;
-    }
-    let verb = if arguments.dry_run {
+    let verb = if dry_run {
         "would install"
     } else {
         "installed"
     };
+    if !dry_run {
+        let backup =
+            replace(host, facts, &installation.files).map_err(|problem| failed(&problem))?;
+        if let Some(folder) = &backup.folder {
+            printer::progress(&format!(
+                "the old files are in {}",
+                host.resolve(folder).display()
+            ));
+        }
+    }
     for name in &installation.installed {
         printer::progress(&format!("{verb} {name}"));
     }
@@ -139,4 +165,9 @@ fn blocked(problems: &[Problem]) -> ExitCode {
         printer::problem(problem);
     }
     ExitCode::Blocked
+}
+
+fn failed(problem: &Problem) -> ExitCode {
+    printer::problem(problem);
+    ExitCode::Failure
 }

@@ -10,9 +10,9 @@ use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
-use super::restart::{self, Restart};
-use super::write::{Backup, replace};
-use super::{PHASES, Setting, actions, setting_of};
+use super::restart::{self, Before, Restart};
+use super::write::replace;
+use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
 use crate::printer;
 use crate::settings::{self, Reading};
 
@@ -51,21 +51,18 @@ async fn run(
     let config = arguments.config.as_deref();
     let configured = config.is_some() || specification.decide();
     let reading = Reading::of_specification(specification);
-    let Setting { host, facts } =
-        setting_of(global, config, reading, overrides, !configured).await?;
+    let (setting, _lock) = if arguments.dry_run {
+        let setting = setting_of(global, config, reading, overrides, !configured).await?;
+        warn_of_cut_off_runs(&setting);
+        (setting, None)
+    } else {
+        let (setting, lock) =
+            writing_setting(global, config, reading, overrides, !configured).await?;
+        (setting, Some(lock))
+    };
+    let Setting { host, facts } = setting;
     let actions = actions(tree, &facts, &PHASES)?;
     let names = asked(&arguments.names, &actions)?;
-    let _lock = if arguments.dry_run {
-        None
-    } else {
-        Some(host.lock().map_err(|error| {
-            printer::problem(&Problem::from_error(&error));
-            ExitCode::Blocked
-        })?)
-    };
-    if !arguments.dry_run {
-        restart::put_back(&host, &facts).map_err(|error| failed(&Problem::from_error(&error)))?;
-    }
     let options = Options {
         names,
         configured,
@@ -88,24 +85,28 @@ async fn run(
         return Ok(ExitCode::Success);
     }
     let files = issue(&renewal)?;
-    let folder = backup_folder(&facts);
-    let backup = Backup::make(&host, folder, &files)
-        .map_err(|error| failed(&Problem::from_error(&error)))?;
-    replace(&host, &backup, &files).map_err(|problem| failed(&problem))?;
-    printer::progress(&format!(
-        "the old files are in {}",
-        host.resolve(&backup.folder).display()
-    ));
-    report(arguments.output, &renewal, Some(&backup.folder));
+    let before = if arguments.restart {
+        Some(Before::look(tree, &host, &facts).await?)
+    } else {
+        None
+    };
+    let backup = replace(&host, &facts, &files).map_err(|problem| failed(&problem))?;
+    if let Some(folder) = &backup.folder {
+        printer::progress(&format!(
+            "the old files are in {}",
+            host.resolve(folder).display()
+        ));
+    }
+    report(arguments.output, &renewal, backup.folder.as_ref());
     let paths: Vec<LogicalPath> = files.iter().map(|file| file.path.clone()).collect();
     let kubelet = renewal
         .renewed
         .iter()
         .any(|renewed| renewed.name == "kubelet.conf");
     drop(files);
-    if arguments.restart {
+    if let Some(before) = before {
         let restart = Restart {
-            tree,
+            before,
             host: &host,
             facts: &facts,
             backup: &backup,
@@ -162,17 +163,6 @@ fn issue(renewal: &Renewal) -> Result<Vec<NewFile>, ExitCode> {
     let pool = KeyPool::new(renewal.algorithms());
     tokio::task::block_in_place(|| renewal.issue(&mut |algorithm| pool.take(algorithm)))
         .map_err(|problem| failed(&problem))
-}
-
-/// A new folder beside those of kubeadm's own backups.
-pub(super) fn backup_folder(facts: &Facts) -> LogicalPath {
-    let time = facts.now.strftime("%Y-%m-%dT%H-%M-%SZ");
-    facts
-        .paths
-        .manifests
-        .parent()
-        .join("tmp")
-        .join(&format!("rinit-backup-{time}"))
 }
 
 /// What happens, and every name that is not what somebody may expect.

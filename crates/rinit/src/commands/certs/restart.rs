@@ -1,49 +1,58 @@
 //! Bringing back what uses renewed certificates: the kubelet, then one static pod after another.
 //!
 //! A static pod ends when its manifest leaves the folder of manifests, and starts when it is back.
-//! While it is away the manifest lies in a folder of its own, from which the next run puts it back
-//! if this one is killed.
+//! While it is away the manifest lies in a folder of its own, from which this run, or the next one
+//! if this is killed, puts it back. A pod that does not come back gets its old certificates again.
+
+mod pod;
+
+pub(super) use self::pod::pods_that_use;
 
 use std::time::{Duration, Instant};
 
 use rinit_apply::Apply;
 use rinit_diag::{ExitCode, Hint as _, Problem};
 use rinit_facts::Facts;
-use rinit_host::{ContainerState, Host, HostError, InitSystem, Runtime, Trust, probe};
-use rinit_manifest::yaml;
+use rinit_host::{Access, Host, HostError, InitSystem, Runtime, Trust, probe};
 use rinit_plan::{Action, FileMode, LogicalPath, WaitSpec, WaitTarget};
 use rinit_workflow::{Executor as _, Phase};
-use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::pod::{PROBE_LIMIT, Pod, Stage, pod_aside};
 use super::actions;
-use super::write::Backup;
+use super::write::{Backup, keeping};
 use crate::printer;
 
-/// The order in which pods come back: each needs those before it.
-const ORDER: [&str; 4] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-];
+const API_SERVER: &str = "kube-apiserver";
 /// How long a pod may take to end: the kubelet looks every 20 s, and grants 30 s.
-const END_LIMIT: Duration = Duration::from_secs(90);
-/// How long is waited for the end of a pod where no runtime can be asked.
+const END_LIMIT: Duration = Duration::from_mins(1);
+/// How often a manifest is taken away. A kubelet that was just starting has not known the pod yet,
+/// and ends none that it does not know.
+const TRIES: u32 = 2;
+/// How long the manifest is back between two tries, so that the kubelet knows the pod.
+const BETWEEN: Duration = Duration::from_secs(20);
+/// How long the kubelet may take to notice that a manifest is away.
+const NOTICE: Duration = Duration::from_secs(1);
+/// How long the sandbox of a pod without a running container is waited for.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(30);
+/// How long is waited for the end of a pod that can neither be asked nor be looked for.
 const BLIND_WAIT: Duration = Duration::from_secs(55);
+/// How long a pod that says nothing of its health may take to run.
+const RUN_LIMIT: Duration = Duration::from_mins(1);
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A static pod.
-pub(super) struct Pod {
-    /// The name of its manifest without `.yaml`.
-    pub(super) name: String,
-    manifest: LogicalPath,
-    document: Value,
+/// How the control plane was before anything was replaced.
+pub(super) struct Before {
+    /// What tells how the components are.
+    waits: Vec<Action>,
+    /// Whether the API server was healthy. It is to be so again once etcd is back.
+    api_server_was_healthy: bool,
 }
 
 /// Everything that a restart needs.
 pub(super) struct Restart<'a> {
-    pub(super) tree: &'a [Phase],
+    pub(super) before: Before,
     pub(super) host: &'a Host,
     pub(super) facts: &'a Facts,
     pub(super) backup: &'a Backup,
@@ -53,117 +62,177 @@ pub(super) struct Restart<'a> {
     pub(super) kubelet: bool,
 }
 
+/// Why a pod is not what it should be.
+enum Trouble {
+    /// It did not end, so that it runs on as it was.
+    RunsOn(Problem),
+    /// It ended and does not come back well.
+    Unhealthy(Problem),
+}
+
+impl Trouble {
+    fn of(error: &HostError) -> Self {
+        Self::Unhealthy(Problem::from_error(error))
+    }
+}
+
+impl Before {
+    /// Looks, and changes nothing.
+    pub(super) async fn look(tree: &[Phase], host: &Host, facts: &Facts) -> Result<Self, ExitCode> {
+        let waits = actions(tree, facts, &["wait-control-plane"])?;
+        let mut before = Self {
+            waits,
+            api_server_was_healthy: false,
+        };
+        if let Some(wait) = before.wait(API_SERVER) {
+            let apply = Apply::new(host.clone(), facts);
+            before.api_server_was_healthy = apply.inspect(wait).await.holds();
+        }
+        Ok(before)
+    }
+
+    /// What waits for a component, if it is one that init waits for.
+    fn wait(&self, component: &str) -> Option<&Action> {
+        self.waits.iter().find(
+            |action| matches!(action, Action::Wait(spec) if spec.target.component() == component),
+        )
+    }
+}
+
 /// Where manifests lie while their pods end.
 fn parking(facts: &Facts) -> LogicalPath {
-    facts
-        .paths
-        .manifests
-        .parent()
-        .join("tmp")
-        .join("rinit-restart")
+    keeping(facts).join("rinit-restart")
 }
 
-/// Puts back the manifests that a killed run has left aside.
-pub(super) fn put_back(host: &Host, facts: &Facts) -> Result<(), HostError> {
-    let folder = parking(facts);
-    for name in host.list(&folder)?.unwrap_or_default() {
-        let parked = folder.join(&name);
+/// The manifests that are away because a run was killed.
+pub(super) fn parked(host: &Host, facts: &Facts) -> Result<Vec<LogicalPath>, HostError> {
+    let mut away = Vec::new();
+    for name in host.list(&parking(facts))?.unwrap_or_default() {
         let manifest = facts.paths.manifests.join(&name);
-        if name.starts_with('.') {
-            continue;
+        if !name.starts_with('.') && !host.exists(&manifest)? {
+            away.push(manifest);
         }
-        if !host.exists(&manifest)?
-            && let Some(content) = host.read(&parked)?
+    }
+    Ok(away)
+}
+
+/// Puts back the manifests that a killed run has left aside. Answers what is to be told.
+pub(super) async fn put_back(host: &Host, facts: &Facts) -> Result<Vec<String>, HostError> {
+    let folder = parking(facts);
+    let mut told = Vec::new();
+    for manifest in parked(host, facts)? {
+        let aside = folder.join(manifest.file_name());
+        if host.is_running_system()
+            && let Some(pod) = pod_aside(host, &aside, &manifest)
+            && let Ok(runtime) = Runtime::connect(&facts.node.cri_socket).await
         {
-            host.write(&manifest, FileMode::PRIVATE, &content)?;
-            printer::progress(&format!(
-                "{manifest} is back, which an earlier run left aside"
-            ));
+            // The manifest comes back in any case.
+            let _ = pod.remove_ended(&runtime).await;
         }
-        host.remove_file(&parked)?;
-    }
-    Ok(())
-}
-
-/// The static pods whose manifests name one of the files, in the order in which they come back.
-pub(super) fn pods_that_use(host: &Host, facts: &Facts, files: &[LogicalPath]) -> Vec<Pod> {
-    let folder = &facts.paths.manifests;
-    let mut pods = Vec::new();
-    for file in host.list(folder).ok().flatten().unwrap_or_default() {
-        let Some(name) = file
-            .strip_suffix(".yaml")
-            .filter(|name| !name.starts_with('.'))
-        else {
-            continue;
-        };
-        let manifest = folder.join(&file);
-        let Some(document) = host
-            .read_text(&manifest)
-            .ok()
-            .flatten()
-            .and_then(|text| yaml::parse_documents(&text).ok()?.pop())
-        else {
-            continue;
-        };
-        if files.iter().any(|file| names(&document, file.as_str())) {
-            pods.push(Pod {
-                name: name.to_owned(),
-                manifest,
-                document,
-            });
+        if let (Some(content), Some(info)) = (host.read(&aside)?, host.info(&aside)?) {
+            let access = Access {
+                mode: info.mode,
+                owner: Some((info.owner, info.group)),
+            };
+            host.stage(&manifest, access, &content)?.commit()?;
+            told.push(format!("{manifest} is back, which was left aside"));
         }
     }
-    pods.sort_by_key(|pod| {
-        ORDER
-            .iter()
-            .position(|known| *known == pod.name)
-            .unwrap_or(ORDER.len())
-    });
-    pods
+    host.remove_folder(&folder)?;
+    Ok(told)
 }
 
-/// Whether a text of the pod is the file, or an argument with it as its value.
-fn names(value: &Value, file: &str) -> bool {
-    match value {
-        Value::String(text) => {
-            text == file
-                || text
-                    .rsplit_once('=')
-                    .is_some_and(|(_, value)| value == file)
+/// What asks a program to end: ctrl-C, the init system, a terminal that is gone.
+struct Interrupts([Signal; 3]);
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
-        Value::Array(values) => values.iter().any(|value| names(value, file)),
-        Value::Object(fields) => fields.values().any(|value| names(value, file)),
-        _ => false,
     }
 }
 
 impl Restart<'_> {
     /// Brings back everything, or says what does not come back.
     pub(super) async fn run(&self) -> ExitCode {
-        let waits = match actions(self.tree, self.facts, &["wait-control-plane"]) {
-            Ok(waits) => waits,
-            Err(code) => return code,
+        let mut interrupts = match Interrupts::listen() {
+            Ok(interrupts) => interrupts,
+            Err(error) => {
+                printer::error(
+                    &format!("cannot listen for signals, so nothing is restarted: {error}"),
+                    None,
+                );
+                return ExitCode::Failure;
+            }
         };
+        // Every change of a file is made in one go between two waits, so that ending at any of
+        // them leaves nothing but a manifest aside.
+        tokio::select! {
+            code = self.bring_back() => code,
+            () = interrupts.next() => {
+                self.end_early().await;
+                ExitCode::Failure
+            }
+        }
+    }
+
+    async fn end_early(&self) {
+        printer::error(
+            "interrupted",
+            Some(
+                "the new certificates are in place; run the same command again, or restart what \
+                 is left yourself",
+            ),
+        );
+        match put_back(self.host, self.facts).await {
+            Ok(told) => told.iter().for_each(|line| printer::progress(line)),
+            Err(error) => printer::problem(&Problem::from_error(&error)),
+        }
+    }
+
+    async fn bring_back(&self) -> ExitCode {
         let apply = Apply::new(self.host.clone(), self.facts);
         // Tells the executor that looking is over, so that it waits.
         apply.prepare(&[]);
-        if let Err(problem) = self.kubelet(&apply, &waits).await {
+        if let Err(problem) = self.kubelet(&apply).await {
             printer::problem(&problem);
             return ExitCode::Failure;
         }
-        for pod in pods_that_use(self.host, self.facts, self.renewed) {
-            if let Err(problem) = self.pod(&apply, &waits, &pod).await {
-                printer::problem(&problem);
-                self.undo(&pod).await;
-                return ExitCode::Failure;
+        let pods = pods_that_use(self.host, self.facts, self.renewed);
+        for (index, pod) in pods.iter().enumerate() {
+            printer::progress(&format!("restarting {}", pod.name));
+            let Err(trouble) = self.pod(&apply, pod).await else {
+                printer::progress(&format!("  {} is healthy", pod.name));
+                continue;
+            };
+            self.undo(&apply, pod, trouble).await;
+            let rest: Vec<&str> = pods[index + 1..]
+                .iter()
+                .map(|pod| pod.name.as_str())
+                .collect();
+            if !rest.is_empty() {
+                printer::progress(&format!("not restarted: {}", rest.join(", ")));
             }
+            return ExitCode::Failure;
         }
         ExitCode::Success
     }
 
     /// Restarts the kubelet if its certificate is new, and starts it if it does not run, since
     /// nothing else starts a static pod.
-    async fn kubelet(&self, apply: &Apply, waits: &[Action]) -> Result<(), Problem> {
+    async fn kubelet(&self, apply: &Apply) -> Result<(), Problem> {
         let system = InitSystem::detect().await;
         let told = |error: HostError| Problem::from_error(&error);
         if !self.kubelet && system.is_active("kubelet").await.unwrap_or(true) {
@@ -171,7 +240,7 @@ impl Restart<'_> {
         }
         printer::progress("restarting the kubelet");
         system.restart("kubelet").await.map_err(told)?;
-        for action in waits {
+        for action in &self.before.waits {
             if let Action::Wait(WaitSpec {
                 target: WaitTarget::Kubelet { .. },
                 ..
@@ -183,82 +252,155 @@ impl Restart<'_> {
         Ok(())
     }
 
-    async fn pod(&self, apply: &Apply, waits: &[Action], pod: &Pod) -> Result<(), Problem> {
-        printer::progress(&format!("restarting {}", pod.name));
-        self.bounce(pod)
-            .await
-            .map_err(|error| Problem::from_error(&error))?;
-        for action in waits {
-            if let Action::Wait(spec) = action
-                && spec.target.component() == pod.name
-            {
-                return ensure(apply, action).await;
-            }
+    /// Restarts a pod and waits until it is healthy, and with etcd the API server too, which
+    /// cannot do without it.
+    async fn pod(&self, apply: &Apply, pod: &Pod) -> Result<(), Trouble> {
+        self.bounce(pod).await?;
+        self.healthy(apply, pod).await?;
+        if pod.name == "etcd"
+            && self.before.api_server_was_healthy
+            && let Some(wait) = self.before.wait(API_SERVER)
+        {
+            ensure(apply, wait).await.map_err(|problem| {
+                Trouble::Unhealthy(Problem {
+                    message: format!(
+                        "etcd is back, but the API server cannot work with it: {}",
+                        problem.message
+                    ),
+                    ..problem
+                })
+            })?;
         }
-        self.answers(pod).await
-    }
-
-    /// Takes the manifest away, waits until the pod has ended, and puts it back.
-    async fn bounce(&self, pod: &Pod) -> Result<(), HostError> {
-        let Some(content) = self.host.read(&pod.manifest)? else {
-            return Ok(());
-        };
-        let mode = self
-            .host
-            .info(&pod.manifest)?
-            .map_or(FileMode::PRIVATE, |info| info.mode);
-        let folder = parking(self.facts);
-        self.host
-            .create_folder(&folder, FileMode::PRIVATE_DIRECTORY)?;
-        let parked = folder.join(pod.manifest.file_name());
-        self.host.write(&parked, FileMode::PRIVATE, &content)?;
-        self.host.remove_file(&pod.manifest)?;
-        self.ended(pod).await;
-        self.host.write(&pod.manifest, mode, &content)?;
-        self.host.remove_file(&parked)?;
         Ok(())
     }
 
-    /// Waits until no container of the pod runs, for a bounded time.
-    async fn ended(&self, pod: &Pod) {
+    async fn healthy(&self, apply: &Apply, pod: &Pod) -> Result<(), Trouble> {
+        match self.before.wait(&pod.name) {
+            Some(wait) => ensure(apply, wait).await,
+            None => self.answers(pod).await,
+        }
+        .map_err(Trouble::Unhealthy)
+    }
+
+    /// Ends a pod and lets it start again.
+    async fn bounce(&self, pod: &Pod) -> Result<(), Trouble> {
+        for left in (0..TRIES).rev() {
+            if self.try_bounce(pod).await? {
+                return Ok(());
+            }
+            if left > 0 {
+                printer::progress(&format!("  {} does not end; once more", pod.name));
+                tokio::time::sleep(BETWEEN).await;
+            }
+        }
+        Err(Trouble::RunsOn(
+            Problem::new(format!(
+                "{} did not end within {} s of its manifest being taken away",
+                pod.name,
+                END_LIMIT.as_secs()
+            ))
+            .with_hint("See whether the kubelet works: `journalctl -xeu kubelet`."),
+        ))
+    }
+
+    /// Takes the manifest away, waits until the pod has ended, and puts it back in any case.
+    /// Answers whether the pod has ended.
+    async fn try_bounce(&self, pod: &Pod) -> Result<bool, Trouble> {
+        let host = self.host;
+        let look = || -> Result<_, HostError> {
+            Ok((host.read(&pod.manifest)?, host.info(&pod.manifest)?))
+        };
+        let (Some(content), Some(info)) = look().map_err(|error| Trouble::of(&error))? else {
+            return Ok(true);
+        };
+        let access = Access {
+            mode: info.mode,
+            owner: Some((info.owner, info.group)),
+        };
+        let folder = parking(self.facts);
+        let aside = folder.join(pod.manifest.file_name());
+        let park = || -> Result<(), HostError> {
+            host.create_folder(&folder, FileMode::PRIVATE_DIRECTORY)?;
+            host.stage(&aside, access, &content)?.commit()?;
+            host.remove_file(&pod.manifest)?;
+            Ok(())
+        };
+        let back = || -> Result<(), HostError> {
+            host.stage(&pod.manifest, access, &content)?.commit()?;
+            host.remove_folder(&folder)?;
+            Ok(())
+        };
+        let alive = pod.is_alive().await;
+        park().map_err(|error| Trouble::of(&error))?;
+        let ended = self.ended(pod, alive).await;
+        back().map_err(|error| Trouble::of(&error))?;
+        Ok(ended)
+    }
+
+    /// Waits until no container of the pod runs, for a bounded time. Answers whether it ended.
+    async fn ended(&self, pod: &Pod, was_alive: bool) -> bool {
         let started = Instant::now();
         let Ok(runtime) = Runtime::connect(&self.facts.node.cri_socket).await else {
-            printer::progress("  no container runtime can be asked; waiting for the kubelet");
-            tokio::time::sleep(BLIND_WAIT).await;
-            return;
+            return self.ended_unseen(pod, was_alive).await;
         };
+        let mut stopped: Option<Instant> = None;
         while started.elapsed() < END_LIMIT {
-            match runtime.containers().await {
-                Ok(containers) => {
-                    let runs = containers.iter().any(|container| {
-                        container.name == pod.name
-                            && container.namespace == rinit_plan::constants::KUBE_SYSTEM
-                            && container.state == ContainerState::Running
-                    });
-                    if !runs && started.elapsed() > Duration::from_secs(1) {
-                        return;
+            tokio::time::sleep(PAUSE).await;
+            match pod.stage(&runtime).await {
+                Ok(Stage::Running) => stopped = None,
+                // A pod whose container had crashed has a sandbox until the kubelet ends it.
+                Ok(Stage::Sandbox) => {
+                    let since = *stopped.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= SANDBOX_LIMIT {
+                        break;
                     }
+                }
+                Ok(Stage::Gone) if started.elapsed() < NOTICE => {}
+                Ok(Stage::Gone) => {
+                    // It starts without that too, only later.
+                    let _ = pod.remove_ended(&runtime).await;
+                    return true;
                 }
                 Err(error) => {
                     printer::progress(&format!("  {}", rinit_diag::chain(&error)));
-                    tokio::time::sleep(BLIND_WAIT).await;
-                    return;
+                    return self.ended_unseen(pod, was_alive).await;
                 }
+            }
+        }
+        stopped.is_some()
+    }
+
+    /// The same where no container runtime can be asked: a pod that was alive has ended when
+    /// nothing listens there any more.
+    async fn ended_unseen(&self, pod: &Pod, was_alive: bool) -> bool {
+        if !was_alive {
+            printer::progress(&format!(
+                "  no container runtime can be asked; giving the kubelet {} s",
+                BLIND_WAIT.as_secs()
+            ));
+            tokio::time::sleep(BLIND_WAIT).await;
+            return true;
+        }
+        let started = Instant::now();
+        while started.elapsed() < END_LIMIT {
+            if !pod.is_alive().await {
+                return true;
             }
             tokio::time::sleep(PAUSE).await;
         }
+        false
     }
 
     /// Waits until a pod that init does not wait for, such as etcd, answers where its own probe
-    /// asks it.
+    /// asks it, or at least runs.
     async fn answers(&self, pod: &Pod) -> Result<(), Problem> {
-        let Some(url) = probe_url(&pod.document) else {
-            return Ok(());
+        let Some(url) = pod.probe_url() else {
+            return self.runs(pod).await;
         };
         let limit = Duration::from_secs(self.facts.timeouts.control_plane_component_health_check);
         let started = Instant::now();
         loop {
-            let last = match probe(&url, &Trust::Anyone, None, Duration::from_secs(5)).await {
+            let last = match probe(&url, &Trust::Anyone, None, PROBE_LIMIT).await {
                 Ok(answer) if answer.status == 200 => return Ok(()),
                 Ok(answer) => format!("{url} answers {}", answer.status),
                 Err(error) => rinit_diag::chain(&error),
@@ -271,24 +413,57 @@ impl Restart<'_> {
         }
     }
 
-    /// Puts the old certificates of a pod back and starts it with them.
-    async fn undo(&self, pod: &Pod) {
-        let uses = |path: &LogicalPath| {
-            names(&pod.document, path.as_str())
-                // A key is named beside its certificate, or both are in one file.
-                || names(&pod.document, &path.as_str().replace(".key", ".crt"))
+    /// Waits until a container of the pod runs. Where nobody can be asked, nothing is known.
+    async fn runs(&self, pod: &Pod) -> Result<(), Problem> {
+        let Ok(runtime) = Runtime::connect(&self.facts.node.cri_socket).await else {
+            return Ok(());
         };
-        printer::progress(&format!(
-            "putting the old certificates of {} back from {}",
-            pod.name,
-            self.host.resolve(&self.backup.folder).display()
-        ));
-        let outcome = match self.backup.restore(self.host, uses) {
-            Ok(()) => self.bounce(pod).await,
-            Err(error) => Err(error),
+        let started = Instant::now();
+        while started.elapsed() < RUN_LIMIT {
+            if matches!(pod.stage(&runtime).await, Ok(Stage::Running) | Err(_)) {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Problem::new(format!("no container of {} runs", pod.name))
+            .with_hint("Look at `journalctl -xeu kubelet`."))
+    }
+
+    /// Puts the old certificates of a pod back, starts it with them, and says how it went.
+    async fn undo(&self, apply: &Apply, pod: &Pod, trouble: Trouble) {
+        let (problem, runs_on) = match trouble {
+            Trouble::RunsOn(problem) => (problem, true),
+            Trouble::Unhealthy(problem) => (problem, false),
         };
-        if let Err(error) = outcome {
+        printer::problem(&problem);
+        let name = &pod.name;
+        printer::progress(&format!("putting the old certificates of {name} back"));
+        if let Err(error) = self.backup.restore(self.host, |path| pod.uses(path)) {
             printer::error(&rinit_diag::chain(&error), error.hint().as_deref());
+            return;
+        }
+        if runs_on {
+            printer::progress(&format!("{name} runs on as it was"));
+            return;
+        }
+        let outcome = match self.bounce(pod).await {
+            Ok(()) => self.healthy(apply, pod).await,
+            Err(trouble) => Err(trouble),
+        };
+        match outcome {
+            Ok(()) => printer::progress(&format!(
+                "{name} is healthy again with its old certificates; what else was renewed stays so"
+            )),
+            Err(Trouble::RunsOn(problem) | Trouble::Unhealthy(problem)) => {
+                printer::error(
+                    &format!(
+                        "{name} does not come back with its old certificates either, so they are \
+                         hardly the cause: {}",
+                        problem.message
+                    ),
+                    problem.hint.as_deref(),
+                );
+            }
         }
     }
 }
@@ -299,60 +474,4 @@ async fn ensure(apply: &Apply, action: &Action) -> Result<(), Problem> {
         .await
         .map(drop)
         .map_err(|error| Problem::from_error(&error))
-}
-
-/// Where the kubelet asks the pod how it is.
-fn probe_url(pod: &Value) -> Option<String> {
-    let container = pod.pointer("/spec/containers/0")?;
-    let get = ["readinessProbe", "livenessProbe", "startupProbe"]
-        .iter()
-        .find_map(|probe| container[*probe].get("httpGet"))?;
-    let host = get["host"].as_str().unwrap_or("127.0.0.1");
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let port = match &get["port"] {
-        Value::Number(port) => port.as_u64()?,
-        Value::String(name) => container["ports"]
-            .as_array()?
-            .iter()
-            .find(|port| port["name"] == name.as_str())?["containerPort"]
-            .as_u64()?,
-        _ => return None,
-    };
-    let scheme = get["scheme"].as_str().unwrap_or("HTTP").to_lowercase();
-    let path = get["path"].as_str().unwrap_or("/");
-    Some(format!("{scheme}://{host}:{port}{path}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_pod_uses_the_files_that_its_arguments_name() {
-        let pod = json!({"spec": {"containers": [{"command": [
-            "kube-scheduler", "--kubeconfig=/etc/kubernetes/scheduler.conf",
-        ]}]}});
-        assert!(names(&pod, "/etc/kubernetes/scheduler.conf"));
-        assert!(!names(&pod, "/etc/kubernetes/scheduler"));
-        assert!(!names(&pod, "kube-scheduler.conf"));
-    }
-
-    #[test]
-    fn the_probe_of_a_pod_may_name_its_port() {
-        let pod = |port: Value| {
-            json!({"spec": {"containers": [{
-                "ports": [{"name": "probe-port", "containerPort": 2381}],
-                "readinessProbe": {"httpGet": {"host": "::1", "path": "/readyz", "port": port}},
-            }]}})
-        };
-        let expected = Some("http://[::1]:2381/readyz".to_owned());
-        assert_eq!(probe_url(&pod(json!("probe-port"))), expected);
-        assert_eq!(probe_url(&pod(json!(2381))), expected);
-        assert_eq!(probe_url(&json!({})), None);
-    }
 }

@@ -1,51 +1,235 @@
-//! Several files at once: everything is kept before anything is replaced, and put back if one
-//! cannot be written.
+//! Several files at once, all of them or none: what a renewal and an installation write.
+//!
+//! The old files are kept in a folder of the run, and the new ones are written beside their places,
+//! before anything is replaced. What is left then is one rename a file. The name of the folder says
+//! how far the run came: `….incomplete` while nothing is replaced, `….replacing` during the
+//! renames, and the plain name at the end. So the next run knows what a killed one was about, and
+//! puts the old files back if it was killed between two renames.
 
 use rinit_diag::{Hint as _, Problem};
-use rinit_host::{Host, HostError};
+use rinit_facts::Facts;
+use rinit_host::{Access, FileInfo, Host, HostError};
 use rinit_operations::renewal::NewFile;
 use rinit_plan::{FileMode, LogicalPath, Secret};
 
+/// How the names of all such folders begin.
+const PREFIX: &str = "rinit-backup-";
+/// The end of the name while nothing is replaced yet.
+const INCOMPLETE: &str = ".incomplete";
+/// The end of the name while files are replaced.
+const REPLACING: &str = ".replacing";
+/// The file that lists what did not exist before, one path a line.
+const NEW_FILES: &str = "new-files";
+
 /// A file as it was.
-pub(super) struct Old {
-    pub(super) path: LogicalPath,
-    mode: FileMode,
+struct Old {
+    path: LogicalPath,
+    access: Access,
     content: Secret<Vec<u8>>,
 }
 
 /// The files that were replaced, and the folder that keeps them.
 pub(super) struct Backup {
-    pub(super) folder: LogicalPath,
+    /// The folder; none where there was nothing to keep.
+    pub(super) folder: Option<LogicalPath>,
     files: Vec<Old>,
 }
 
-impl Backup {
-    /// Copies what the new files will replace into a new folder that only root enters. Every file
-    /// lies there under its whole path.
-    pub(super) fn make(
-        host: &Host,
-        folder: LogicalPath,
-        files: &[NewFile],
-    ) -> Result<Self, HostError> {
-        host.create_folder(&folder, FileMode::PRIVATE_DIRECTORY)?;
-        let mut old = Vec::new();
-        for file in files {
-            let Some(content) = host.read(&file.path)? else {
-                continue;
-            };
-            let mode = host.info(&file.path)?.map_or(file.mode, |info| info.mode);
-            let content = Secret::new(content);
-            let copy = folder.join(file.path.as_str().trim_start_matches('/'));
-            host.write(&copy, FileMode::PRIVATE, content.expose())?;
-            old.push(Old {
-                path: file.path.clone(),
-                mode,
-                content,
-            });
-        }
-        Ok(Self { folder, files: old })
-    }
+/// Where rinit keeps what it replaces: beside kubeadm's own backups.
+pub(super) fn keeping(facts: &Facts) -> LogicalPath {
+    facts.paths.manifests.parent().join("tmp")
+}
 
+/// Replaces all files or none. The old ones are kept under their whole paths, with their modes and
+/// owners, in a new folder that only root enters.
+pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<Backup, Problem> {
+    let folder = free_name(host, facts).map_err(|error| Problem::from_error(&error))?;
+    let parent = folder.parent();
+    let named = |end: &str| parent.join(&format!("{}{end}", folder.file_name()));
+    let (incomplete, replacing) = (named(INCOMPLETE), named(REPLACING));
+    let untouched = |error: &HostError| {
+        // What cannot be removed is told and removed by the next run.
+        let _ = host.remove_folder(&incomplete);
+        Problem {
+            message: format!("{}; nothing was changed", rinit_diag::chain(error)),
+            hint: error.hint(),
+        }
+    };
+    let mut backup = keep(host, &incomplete, files).map_err(|error| untouched(&error))?;
+    let staged = files
+        .iter()
+        .map(|file| {
+            let access = access(file, host.info(&file.path)?);
+            host.stage(&file.path, access, file.content.expose())
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| untouched(&error))?;
+    host.rename_folder(&incomplete, &replacing)
+        .map_err(|error| untouched(&error))?;
+    for (index, staged) in staged.into_iter().enumerate() {
+        if let Err(error) = staged.commit() {
+            let replaced: Vec<&LogicalPath> =
+                files[..index].iter().map(|file| &file.path).collect();
+            return Err(back(host, &backup, &replaced, &replacing, &error));
+        }
+    }
+    let ended = if backup.files.is_empty() {
+        host.remove_folder(&replacing).map(|_| None)
+    } else {
+        host.rename_folder(&replacing, &folder)
+            .map(|()| Some(folder))
+    };
+    // As long as it has that name, the next run would put the old files back.
+    backup.folder = ended.map_err(|error| {
+        let all: Vec<&LogicalPath> = files.iter().map(|file| &file.path).collect();
+        back(host, &backup, &all, &replacing, &error)
+    })?;
+    Ok(backup)
+}
+
+/// Writes files of which nothing old is worth keeping: all are whole before the first is in its
+/// place. After a failure, those that did not exist before are gone again.
+pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
+    let mut new = Vec::new();
+    let write = |new: &mut Vec<LogicalPath>| -> Result<(), HostError> {
+        let staged = files
+            .iter()
+            .map(|file| host.stage(&file.path, access(file, None), file.content.expose()))
+            .collect::<Result<Vec<_>, _>>()?;
+        for (file, staged) in files.iter().zip(staged) {
+            let is_new = !host.exists(&file.path)?;
+            staged.commit()?;
+            if is_new {
+                new.push(file.path.clone());
+            }
+        }
+        Ok(())
+    };
+    write(&mut new).map_err(|error| {
+        let mut message = rinit_diag::chain(&error);
+        for path in &new {
+            if let Err(second) = host.remove_file(path) {
+                message.push_str("; and ");
+                message.push_str(&rinit_diag::chain(&second));
+            }
+        }
+        Problem {
+            message,
+            hint: error.hint(),
+        }
+    })
+}
+
+/// A name that no earlier run of the same second has taken.
+fn free_name(host: &Host, facts: &Facts) -> Result<LogicalPath, HostError> {
+    let time = facts.now.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    let parent = keeping(facts);
+    let mut count = 1;
+    loop {
+        let name = match count {
+            1 => format!("{PREFIX}{time}"),
+            _ => format!("{PREFIX}{time}-{count}"),
+        };
+        let folder = parent.join(&name);
+        if !host.exists(&folder)? {
+            return Ok(folder);
+        }
+        count += 1;
+    }
+}
+
+/// The new file is its old one's owner's, and nobody who could not read that can read it. A key
+/// is for nobody but its owner and, where that was so, its group.
+fn access(file: &NewFile, old: Option<FileInfo>) -> Access {
+    let Some(old) = old else {
+        return Access {
+            mode: file.mode,
+            owner: None,
+        };
+    };
+    let widest = if file.mode == FileMode::PRIVATE {
+        0o660
+    } else {
+        0o664
+    };
+    Access {
+        mode: FileMode(old.mode.0 & widest | 0o600),
+        owner: Some((old.owner, old.group)),
+    }
+}
+
+/// Copies what will be replaced into a new folder.
+fn keep(host: &Host, folder: &LogicalPath, files: &[NewFile]) -> Result<Backup, HostError> {
+    host.create_folder(folder, FileMode::PRIVATE_DIRECTORY)?;
+    let mut old = Vec::new();
+    let mut new = String::new();
+    for file in files {
+        let (Some(content), Some(info)) = (host.read(&file.path)?, host.info(&file.path)?) else {
+            new.push_str(file.path.as_str());
+            new.push('\n');
+            continue;
+        };
+        let kept = Old {
+            path: file.path.clone(),
+            access: Access {
+                mode: info.mode,
+                owner: Some((info.owner, info.group)),
+            },
+            content: Secret::new(content),
+        };
+        let copy = folder.join(file.path.as_str().trim_start_matches('/'));
+        host.stage(&copy, kept.access, kept.content.expose())?
+            .commit()?;
+        old.push(kept);
+    }
+    if !new.is_empty() {
+        host.write(&folder.join(NEW_FILES), FileMode::PRIVATE, new.as_bytes())?;
+    }
+    Ok(Backup {
+        folder: None,
+        files: old,
+    })
+}
+
+/// Puts everything back after a failure, and says so.
+fn back(
+    host: &Host,
+    backup: &Backup,
+    replaced: &[&LogicalPath],
+    folder: &LogicalPath,
+    error: &HostError,
+) -> Problem {
+    let mut message = rinit_diag::chain(error);
+    let outcome = backup
+        .restore(host, |path| replaced.contains(&path))
+        .and_then(|()| {
+            for path in replaced {
+                if !backup.files.iter().any(|old| old.path == **path) {
+                    host.remove_file(path)?;
+                }
+            }
+            host.remove_folder(folder)
+        });
+    match outcome {
+        Ok(_) => {
+            message.push_str("; everything is as it was");
+            Problem {
+                message,
+                hint: error.hint(),
+            }
+        }
+        Err(second) => {
+            message.push_str("; and not everything could be put back: ");
+            message.push_str(&rinit_diag::chain(&second));
+            Problem::new(message).with_hint(format!(
+                "The old files are in `{}`; the next `rinit certs renew` puts them back.",
+                host.resolve(folder).display()
+            ))
+        }
+    }
+}
+
+impl Backup {
     /// Puts back those of the old files that are wanted.
     pub(super) fn restore(
         &self,
@@ -53,36 +237,65 @@ impl Backup {
         wanted: impl Fn(&LogicalPath) -> bool,
     ) -> Result<(), HostError> {
         for file in self.files.iter().filter(|file| wanted(&file.path)) {
-            host.write(&file.path, file.mode, file.content.expose())?;
+            host.stage(&file.path, file.access, file.content.expose())?
+                .commit()?;
         }
         Ok(())
     }
 }
 
-/// Replaces the files, one after another by a rename each. If one cannot be written, the others
-/// are put back.
-pub(super) fn replace(host: &Host, backup: &Backup, files: &[NewFile]) -> Result<(), Problem> {
-    for (index, file) in files.iter().enumerate() {
-        if let Err(error) = host.write(&file.path, file.mode, file.content.expose()) {
-            let written: Vec<&LogicalPath> = files[..index].iter().map(|file| &file.path).collect();
-            let mut message = rinit_diag::chain(&error);
-            match backup.restore(host, |path| written.contains(&path)) {
-                Ok(()) => message.push_str("; everything is as it was"),
-                Err(second) => {
-                    message.push_str("; and what was written before could not be put back: ");
-                    message.push_str(&rinit_diag::chain(&second));
-                }
+/// The folders of runs that were cut off, and whether files were being replaced.
+pub(super) fn cut_off(host: &Host, facts: &Facts) -> Result<Vec<(LogicalPath, bool)>, HostError> {
+    let parent = keeping(facts);
+    let names = host.list(&parent)?.unwrap_or_default();
+    Ok(names
+        .iter()
+        .filter(|name| name.starts_with(PREFIX))
+        .filter_map(|name| {
+            let replacing = name.ends_with(REPLACING);
+            (replacing || name.ends_with(INCOMPLETE)).then(|| (parent.join(name), replacing))
+        })
+        .collect())
+}
+
+/// Takes up runs that were cut off: puts back the old files where some were replaced, and takes
+/// away what is left beside them. Answers what is to be told.
+pub(super) fn take_up(host: &Host, facts: &Facts) -> Result<Vec<String>, HostError> {
+    let mut told = Vec::new();
+    for (folder, replacing) in cut_off(host, facts)? {
+        let copies = host.files_below(&folder)?.unwrap_or_default();
+        let list = folder.join(NEW_FILES);
+        for copy in copies.iter().filter(|copy| **copy != list) {
+            let Ok(path) = LogicalPath::parse(&copy.as_str()[folder.as_str().len()..]) else {
+                continue;
+            };
+            host.remove_leftovers(&path)?;
+            if replacing && let (Some(content), Some(info)) = (host.read(copy)?, host.info(copy)?) {
+                let content = Secret::new(content);
+                let access = Access {
+                    mode: info.mode,
+                    owner: Some((info.owner, info.group)),
+                };
+                host.stage(&path, access, content.expose())?.commit()?;
             }
-            return Err(Problem {
-                message,
-                hint: error.hint().or_else(|| {
-                    Some(format!(
-                        "The old files are in `{}`.",
-                        host.resolve(&backup.folder).display()
-                    ))
-                }),
-            });
+        }
+        for line in host.read_text(&list)?.unwrap_or_default().lines() {
+            let Ok(path) = LogicalPath::parse(line) else {
+                continue;
+            };
+            host.remove_leftovers(&path)?;
+            if replacing {
+                host.remove_file(&path)?;
+            }
+        }
+        host.remove_folder(&folder)?;
+        if replacing {
+            told.push(format!(
+                "an earlier run was cut off while it replaced files; the {} files of before are \
+                 back in place",
+                copies.iter().filter(|copy| **copy != list).count()
+            ));
         }
     }
-    Ok(())
+    Ok(told)
 }

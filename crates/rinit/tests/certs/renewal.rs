@@ -1,0 +1,247 @@
+//! `rinit certs renew`: what it makes, keeps and refuses.
+
+use rinit_pki::{Certificate, PrivateKey};
+use rinit_plan::KeyAlgorithm;
+
+use crate::support::{KUBECONFIGS, Node, PAIRS, embedded};
+
+#[test]
+fn everything_is_renewed_as_it_was_and_the_old_is_kept() {
+    let node = Node::new();
+    let before = node.files();
+    let old: Vec<Certificate> = PAIRS
+        .iter()
+        .map(|(name, _)| node.certificate(name))
+        .collect();
+    // Without a configuration: everything comes from the old certificates.
+    let output = node.renew(&["all", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["renewed"].as_array().unwrap().len(), 11);
+    assert_eq!(report["left"][0]["name"], "kubelet.conf");
+
+    for ((name, authority), old) in PAIRS.iter().zip(old) {
+        let new = node.certificate(name);
+        assert_ne!(new.serial, old.serial, "{name}");
+        assert_ne!(new.subject_public_key_info, old.subject_public_key_info);
+        assert_eq!(new.subject, old.subject);
+        assert_eq!(new.issuer, old.issuer);
+        assert_eq!(new.alternative_names, old.alternative_names, "{name}");
+        assert_eq!(new.extended_key_usages, old.extended_key_usages);
+        assert_eq!(new.public_key, old.public_key);
+        let length = |one: &Certificate| {
+            let validity = one.validity;
+            validity.not_after.duration_since(validity.not_before)
+        };
+        assert_eq!(length(&new), length(&old));
+        let key = PrivateKey::load(&node.pki(&format!("{name}.key"))).unwrap();
+        assert!(key.belongs_to(&new), "{name}");
+        let authority = Certificate::read_all(&node.pki(&format!("{authority}.crt"))).unwrap();
+        rinit_pki::chain(&[new], &authority).unwrap();
+    }
+    for name in KUBECONFIGS {
+        let path = format!("/etc/kubernetes/{name}");
+        let (certificate, key) = embedded(&node.read(&path));
+        let (old, _) = embedded(&before[&node.path(&path)]);
+        assert!(key.belongs_to(&certificate));
+        assert_eq!(certificate.subject, old.subject);
+        assert_ne!(certificate.serial, old.serial);
+    }
+    // What init finds good afterwards is good.
+    let again = node.rinit(&["init", "phase", "certs", "all", "--config", &node.config()]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+
+    let backup = node.path(report["backup"].as_str().unwrap());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&backup).unwrap().permissions());
+    assert_eq!(mode & 0o7777, 0o700);
+    for (name, _) in PAIRS {
+        for end in ["crt", "key"] {
+            let path = format!("etc/kubernetes/pki/{name}.{end}");
+            let kept = std::fs::read(backup.join(&path)).unwrap();
+            assert_eq!(kept, before[&node.path(&path)], "{path}");
+        }
+    }
+    // Authorities and the keys of service accounts are no matter of a renewal.
+    for file in ["ca.crt", "ca.key", "sa.key", "etcd/ca.crt"] {
+        assert_eq!(
+            node.pki(file),
+            before[&node.path(&format!("/etc/kubernetes/pki/{file}"))]
+        );
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let node = Node::new();
+    let before = node.files();
+    let output = node.renew(&["all", "--dry-run"]);
+    assert!(
+        output.stderr.contains("would renew etcd-server"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(node.files(), before);
+}
+
+#[test]
+fn names_are_added_and_those_no_longer_asked_for_are_kept_unless_pruned() {
+    let node = Node::new();
+    node.configure("new.example.com");
+    let config = node.config();
+    let output = node.renew(&["apiserver", "--config", &config]);
+    let names: Vec<String> = node
+        .certificate("apiserver")
+        .dns_names()
+        .map(str::to_owned)
+        .collect();
+    assert!(names.contains(&"new.example.com".to_owned()), "{names:?}");
+    assert!(names.contains(&"api.example.com".to_owned()), "{names:?}");
+    assert!(
+        output
+            .stderr
+            .contains("api.example.com, 198.51.100.7, which are kept"),
+        "{}",
+        output.stderr
+    );
+    let output = node.renew(&["apiserver", "--config", &config, "--prune-sans"]);
+    let names: Vec<String> = node
+        .certificate("apiserver")
+        .dns_names()
+        .map(str::to_owned)
+        .collect();
+    assert!(!names.contains(&"api.example.com".to_owned()), "{names:?}");
+    assert!(
+        output
+            .stderr
+            .contains("api.example.com, 198.51.100.7 are left out"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn an_authority_without_its_key_is_left_and_said() {
+    let node = Node::new();
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/ca.key")).unwrap();
+    let before = node.pki("apiserver.crt");
+    let output = node.renew(&["all"]);
+    assert!(
+        output
+            .stderr
+            .contains("leaving apiserver: the key of ca is not on this host"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output.stderr.contains("renewing etcd-peer"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(node.pki("apiserver.crt"), before);
+    let output = node.rinit(&["certs", "renew", "apiserver"]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+}
+
+#[test]
+fn a_pair_that_a_crash_left_apart_is_mended() {
+    let node = Node::new();
+    // The key is new and the certificate old: what a crash between the two writes leaves.
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let path = node.path("/etc/kubernetes/pki/etcd/peer.key");
+    std::fs::write(path, key.pem().expose()).unwrap();
+    let init = ["init", "phase", "certs", "all", "--config", &node.config()];
+    let refused = node.rinit(&init);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("etcd/peer.key"),
+        "{}",
+        refused.stderr
+    );
+    node.renew(&["etcd-peer"]);
+    assert_eq!(node.rinit(&init).code, Some(0));
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    let node = Node::new();
+    let output = node.rinit(&["certs", "renew", "etcd-serve"]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("`etcd-server`"), "{}", output.stderr);
+}
+
+#[test]
+fn all_problems_are_told_before_anything_is_written() {
+    let node = Node::new();
+    for file in ["apiserver.crt", "etcd/ca.key"] {
+        std::fs::write(
+            node.path(&format!("/etc/kubernetes/pki/{file}")),
+            "nonsense",
+        )
+        .unwrap();
+    }
+    let before = node.files();
+    let output = node.rinit(&["certs", "renew", "all"]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    for part in [
+        "apiserver.crt",
+        "`rinit certs renew apiserver --config FILE`",
+        "etcd/ca.key",
+    ] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    assert_eq!(node.files(), before);
+    // With the configuration it is known what an unreadable certificate should say.
+    node.renew(&["apiserver", "--config", &node.config()]);
+    assert!(
+        node.certificate("apiserver")
+            .dns_names()
+            .any(|name| name == "api.example.com")
+    );
+}
+
+#[test]
+fn an_expired_kubelet_is_renewed_behind_its_link() {
+    let node = Node::new();
+    let (old, _) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+    let (certificate, key) = node.issue_aged(&old, "ca", 400);
+    let pki = node.path("/var/lib/kubelet/pki");
+    std::fs::create_dir_all(&pki).unwrap();
+    let file = pki.join("kubelet-client-2025-01-01-00-00-00.pem");
+    std::fs::write(&file, format!("{certificate}{}", key.pem().expose())).unwrap();
+    let link = pki.join("kubelet-client-current.pem");
+    // Absolute, as the kubelet makes it.
+    std::os::unix::fs::symlink(
+        "/var/lib/kubelet/pki/kubelet-client-2025-01-01-00-00-00.pem",
+        &link,
+    )
+    .unwrap();
+    let text = "current-context: c
+contexts: [{name: c, context: {cluster: k, user: default-auth}}]
+clusters: [{name: k, cluster: {server: 'https://192.0.2.10:6443'}}]
+users: [{name: default-auth, user: {
+  client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem,
+  client-key: /var/lib/kubelet/pki/kubelet-client-current.pem}}]
+";
+    std::fs::write(node.path("/etc/kubernetes/kubelet.conf"), text).unwrap();
+    let check = node.rinit(&["certs", "check-expiration", "--warn-within", "1d"]);
+    assert_eq!(check.code, Some(6));
+    assert!(check.stdout.contains("\nkubelet.conf "), "{}", check.stdout);
+    assert!(check.stdout.contains("<invalid>"), "{}", check.stdout);
+
+    node.renew(&["all"]);
+    assert!(link.is_symlink());
+    let pem = std::fs::read(&file).unwrap();
+    let new = Certificate::read_all(&pem).unwrap().remove(0);
+    assert!(PrivateKey::load(&pem).unwrap().belongs_to(&new));
+    assert_eq!(new.subject, old.subject);
+    assert_eq!(node.read("/etc/kubernetes/kubelet.conf"), text.as_bytes());
+    let check = node.rinit(&["certs", "check-expiration", "--warn-within", "30d"]);
+    assert_eq!(check.code, Some(0), "{}{}", check.stdout, check.stderr);
+    // Now the kubelet goes on by itself.
+    let output = node.renew(&["all"]);
+    assert!(
+        output.stderr.contains("leaving kubelet.conf"),
+        "{}",
+        output.stderr
+    );
+}

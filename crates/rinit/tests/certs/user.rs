@@ -1,0 +1,286 @@
+//! `rinit kubeconfig user` and `rinit certs certificate-key`.
+
+use std::path::Path;
+use std::process::Command;
+
+use jiff::Timestamp;
+use rinit_manifest::kubeconfig::{CurrentContext, Source};
+use rinit_parity::{Disk, Init, Snapshot, compare};
+use rinit_pki::{Certificate, PrivateKey};
+
+use crate::support::{Node, Output, embedded, has, kubeadm};
+
+/// The command for the user jane, with the configuration of the node.
+fn jane(node: &Node, more: &[&str]) -> Output {
+    let config = node.config();
+    let words = [
+        "kubeconfig",
+        "user",
+        "--client-name",
+        "jane",
+        "--config",
+        &config,
+    ];
+    node.rinit(&[&words, more].concat())
+}
+
+#[test]
+fn a_kubeconfig_for_a_user_is_printed() {
+    let node = Node::new();
+    let before = node.files();
+    let output = jane(&node, &["--org", "ops,dev", "--validity-period", "30d"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(output.stderr, "");
+    let (certificate, key) = embedded(output.stdout.as_bytes());
+    assert!(key.belongs_to(&certificate));
+    assert_eq!(certificate.subject.to_string(), "O=dev, O=ops, CN=jane");
+    let days = certificate
+        .validity
+        .not_after
+        .duration_since(Timestamp::now())
+        .as_hours();
+    assert!((719..=720).contains(&days), "{days}");
+    let context = CurrentContext::parse(&output.stdout).unwrap();
+    assert_eq!(context.server, "https://192.0.2.10:6443");
+
+    let output = jane(&node, &["--token", "abc.def"]);
+    let context = CurrentContext::parse(&output.stdout).unwrap();
+    assert_eq!(context.token.unwrap().expose(), "abc.def");
+    assert!(context.client_certificate.is_none());
+    assert_eq!(node.files(), before);
+}
+
+/// kubeadm's and ours from the same authority and configuration: they differ in the key, the
+/// serial number and the signature alone.
+#[test]
+fn a_user_s_kubeconfig_is_as_kubeadm_s() {
+    let Some(kubeadm) = kubeadm() else {
+        return;
+    };
+    let node = Node::new();
+    // kubeadm knows no `--root`: the folder of the certificates is named.
+    let folder = node.path("/etc/kubernetes/pki");
+    let config = node.folder.path().join("kubeadm.yaml");
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let text = format!(
+        "{text}certificatesDir: {}\nclusterName: prod\ncontrolPlaneEndpoint: api.example.com:7443\n",
+        folder.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let take = |program: &Path, more: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let kubernetes = root.path().join("etc/kubernetes");
+        std::fs::create_dir_all(kubernetes.join("pki")).unwrap();
+        for file in ["ca.crt", "ca.key"] {
+            std::fs::copy(folder.join(file), kubernetes.join("pki").join(file)).unwrap();
+        }
+        let init = Init::starting_now();
+        let output = Command::new(program)
+            .args(["kubeconfig", "user", "--client-name", "jane"])
+            .args(more.split_whitespace())
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        // kubeadm prints an empty line behind it.
+        std::fs::write(
+            kubernetes.join("jane.conf"),
+            format!("{}\n", text.trim_end()),
+        )
+        .unwrap();
+        let disk = Disk::of_folder(root.path()).unwrap();
+        (Snapshot::take(&disk, &[], init).unwrap(), stderr)
+    };
+    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    for more in [
+        "",
+        "--org b,a --org ops",
+        "--validity-period 36h",
+        "--validity-period 20000h",
+        "--token that-somebody-made",
+    ] {
+        let (theirs, said) = take(&kubeadm, more);
+        let (ours, told) = take(rinit, more);
+        let differences = compare(&theirs, &ours);
+        assert!(differences.is_empty(), "{more}: {differences:#?}");
+        assert_eq!(
+            told.contains("is valid for"),
+            said.contains("validity period"),
+            "{more}: {told}{said}"
+        );
+    }
+    // The comparison would have seen it.
+    let (theirs, _) = take(&kubeadm, "--org a");
+    let (ours, _) = take(rinit, "--org b");
+    assert!(!compare(&theirs, &ours).is_empty());
+}
+
+/// Without a configuration, the address is where the administrator finds the cluster, and not one
+/// of this host's that is made up.
+#[test]
+fn without_a_configuration_the_server_is_the_administrator_s() {
+    let node = Node::new();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace("https://192.0.2.10:6443", "https://api.example.com:7443")
+        .replace("kubernetes-admin@kubernetes", "context")
+        .replace("name: kubernetes\n", "name: prod\n")
+        .replace("cluster: kubernetes\n", "cluster: prod\n");
+    std::fs::write(&path, text).unwrap();
+    let output = node.rinit(&["kubeconfig", "user", "--client-name", "jane"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let context = CurrentContext::parse(&output.stdout).unwrap();
+    assert_eq!(context.server, "https://api.example.com:7443");
+    assert_eq!(context.cluster_name, "prod");
+}
+
+fn openssl(folder: &Path, words: &[&str]) {
+    let output = Command::new("openssl")
+        .args(words)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The user keeps the key; whom the certificate names the administrator says.
+#[test]
+fn a_request_is_granted_as_far_as_the_command_line_says() {
+    if !has("openssl") {
+        return;
+    }
+    let node = Node::new();
+    let folder = node.folder.path();
+    let request = folder.join("jane.csr").display().to_string();
+    for (key, subject, more, code, told) in [
+        (
+            "ec:P-256",
+            "/O=dev/CN=jane",
+            &["--org", "dev,ops"][..],
+            0,
+            "the key in jane.key",
+        ),
+        ("rsa:2048", "/CN=jane", &[], 0, "the key in jane.key"),
+        ("ec:P-384", "/O=dev", &["--org", "dev"], 0, "jane.key"),
+        (
+            "ec:P-256",
+            "/O=system:masters/CN=jane",
+            &["--org", "dev"],
+            4,
+            "asks for the group system:masters",
+        ),
+        ("ec:P-256", "/CN=joe", &[], 4, "names another user"),
+        ("rsa:1024", "/CN=jane", &[], 4, "neither RSA of 2048 bits"),
+    ] {
+        let (kind, option) = key.split_once(':').unwrap();
+        let option = match kind {
+            "ec" => format!("ec_paramgen_curve:{option}"),
+            _ => format!("rsa_keygen_bits:{option}"),
+        };
+        let words = [
+            "req", "-new", "-nodes", "-newkey", kind, "-pkeyopt", &option,
+        ];
+        let files = ["-keyout", "jane.key", "-out", "jane.csr", "-subj", subject];
+        openssl(folder, &[&words[..], &files].concat());
+        let output = jane(&node, &[&["--csr", &request], more].concat());
+        assert_eq!(output.code, Some(code), "{subject}: {}", output.stderr);
+        assert!(output.stderr.contains(told), "{told}: {}", output.stderr);
+        if code != 0 {
+            assert_eq!(output.stdout, "");
+            continue;
+        }
+        let context = CurrentContext::parse(&output.stdout).unwrap();
+        assert_eq!(
+            context.client_key,
+            Some(Source::File("jane.key".to_owned()))
+        );
+        let Some(Source::Data(pem)) = context.client_certificate else {
+            panic!("{}", output.stdout);
+        };
+        let certificate = Certificate::read_all(pem.expose()).unwrap().remove(0);
+        let key = PrivateKey::load(&std::fs::read(folder.join("jane.key")).unwrap()).unwrap();
+        assert!(key.belongs_to(&certificate));
+        assert_eq!(certificate.subject.common_name(), Some("jane"));
+        let groups: Vec<&str> = certificate.subject.organizations().collect();
+        let wanted: Vec<&str> = more
+            .get(1)
+            .map_or(Vec::new(), |list| list.split(',').collect());
+        assert_eq!(groups, wanted);
+        assert_eq!(certificate.extended_key_usages.len(), 1);
+        let authority = Certificate::read_all(&node.pki("ca.crt")).unwrap();
+        rinit_pki::chain(&[certificate], &authority).unwrap();
+    }
+    // A request that was changed after it was signed is not that of whoever has the key.
+    openssl(
+        folder,
+        &[
+            "req", "-in", "jane.csr", "-outform", "DER", "-out", "jane.der",
+        ],
+    );
+    let mut der = std::fs::read(folder.join("jane.der")).unwrap();
+    let end = der.len() - 1;
+    der[end] ^= 1;
+    std::fs::write(folder.join("jane.der"), der).unwrap();
+    openssl(folder, &["base64", "-in", "jane.der", "-out", "jane.b64"]);
+    let body = std::fs::read_to_string(folder.join("jane.b64")).unwrap();
+    std::fs::write(
+        folder.join("jane.csr"),
+        format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"),
+    )
+    .unwrap();
+    let output = jane(&node, &["--csr", &request]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+}
+
+/// Another authority may sign for clients; what the user trusts stays the cluster's.
+#[test]
+fn another_authority_may_sign() {
+    let node = Node::new();
+    let other = Node::new();
+    let file = |name: &str| {
+        let path = other.path(&format!("/etc/kubernetes/pki/{name}"));
+        path.display().to_string()
+    };
+    let (certificate, key) = (file("ca.crt"), file("ca.key"));
+    let output = jane(&node, &["--ca-cert", &certificate, "--ca-key", &key]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let (issued, _) = embedded(output.stdout.as_bytes());
+    let chains = |authority: &[u8]| {
+        let authority = Certificate::read_all(authority).unwrap();
+        rinit_pki::chain(std::slice::from_ref(&issued), &authority).is_ok()
+    };
+    assert!(chains(&other.pki("ca.crt")) && !chains(&node.pki("ca.crt")));
+    let context = CurrentContext::parse(&output.stdout).unwrap();
+    let Some(Source::Data(trusted)) = context.ca else {
+        panic!("{}", output.stdout);
+    };
+    assert_eq!(*trusted.expose(), node.pki("ca.crt"));
+    // With another authority's key it is refused, and half of it is no authority.
+    let wrong = node
+        .path("/etc/kubernetes/pki/ca.key")
+        .display()
+        .to_string();
+    let output = jane(&node, &["--ca-cert", &certificate, "--ca-key", &wrong]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
+    assert_eq!(jane(&node, &["--ca-cert", &certificate]).code, Some(2));
+}
+
+#[test]
+fn a_certificate_key_is_64_digits_and_another_each_time() {
+    let node = Node::new();
+    let print = || node.rinit(&["certs", "certificate-key"]).stdout;
+    let (one, other) = (print(), print());
+    assert_eq!(one.trim_end().len(), 64);
+    assert!(
+        one.ends_with('\n')
+            && one
+                .trim_end()
+                .bytes()
+                .all(|digit| digit.is_ascii_hexdigit())
+    );
+    assert_ne!(one, other);
+}
