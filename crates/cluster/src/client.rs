@@ -197,11 +197,22 @@ impl Client {
             self.unreachable(verb, &id.to_string(), kube::Error::BuildRequest(error))
         })?;
         let answer = tokio::time::timeout(self.timeouts.call, self.inner.request::<Value>(request));
-        match answer.await {
+        let outcome = match answer.await {
             Err(_) => Err(self.no_answer(verb, &id.to_string())),
             Ok(Ok(object)) => Ok(object),
             Ok(Err(error)) => Err(self.sorted(verb, id.to_string(), id.kind == "Secret", error)),
+        };
+        match &outcome {
+            Ok(_) => tracing::debug!(server = %self.server, verb, object = %id, "requested"),
+            Err(error) => tracing::debug!(
+                server = %self.server,
+                verb,
+                object = %id,
+                error = %error,
+                "requested"
+            ),
         }
+        outcome
     }
 
     fn sorted(

@@ -86,8 +86,16 @@ pub async fn probe(
     };
     let answer = tokio::time::timeout(limit, exchange)
         .await
-        .map_err(|_| failed(url, format!("no answer within {} ms", limit.as_millis())))??;
-    read_answer(&answer).ok_or_else(|| failed(url, "the answer is not HTTP"))
+        .unwrap_or_else(|_| {
+            let problem = format!("no answer within {} ms", limit.as_millis());
+            Err(failed(url, problem))
+        })
+        .and_then(|bytes| read_answer(&bytes).ok_or_else(|| failed(url, "the answer is not HTTP")));
+    match &answer {
+        Ok(answer) => tracing::debug!(url, status = answer.status, "asked"),
+        Err(error) => tracing::debug!(url, error = rinit_diag::chain(error), "asked"),
+    }
+    answer
 }
 
 fn failed(url: &str, problem: impl Into<String>) -> HostError {

@@ -110,6 +110,7 @@ pub async fn run(invocation: &Invocation) -> Result<Output> {
             command: invocation.to_string(),
             source,
         })?;
+    tracing::debug!(command = %invocation, code = output.status.code(), "ran");
     Ok(Output {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

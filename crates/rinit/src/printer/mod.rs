@@ -5,7 +5,7 @@
 mod join;
 mod text;
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -154,11 +154,13 @@ pub(crate) fn warning(problem: &Problem) {
 pub(crate) fn start_log(verbose: u8) {
     let level = match verbose {
         0 | 1 => "off",
-        2 => "rinit=debug,info",
-        _ => "debug",
+        // Of rinit's own crates: what is read, written, run and asked, never what is in it. What
+        // libraries would tell below that is not ours to vouch for.
+        _ => "rinit=debug,info",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

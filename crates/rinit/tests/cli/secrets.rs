@@ -1,6 +1,6 @@
 //! No key and no token is shown, whatever is asked for and however much is told.
 
-use crate::support::{CONFIG, HOST_PHASES, Place, Said, ends};
+use crate::support::{CONFIG, HOST_PHASES, Place, Said, ends, sign};
 
 const TOKEN_SECRET: &str = "s3cr3ts3cr3ts3cr";
 const CERTIFICATE_KEY: &str = "5ec3e75ec3e75ec3e75ec3e75ec3e75ec3e75ec3e75ec3e75ec3e75ec3e7aaaa";
@@ -89,6 +89,62 @@ fn nothing_secret_is_told() {
         let said = place.run(&words);
         assert_eq!(said.code, code, "{words}: {}", said.shown());
         hides(&said, &secrets, &words);
+    }
+}
+
+/// Commands that make keys: neither the old nor the new ones are told, and the log is there.
+#[test]
+fn nothing_secret_is_told_of_certificates() {
+    let place = Place::new();
+    place.write("config.yaml", secretive());
+    place.render("root").succeeded();
+    sign(&place);
+    let config = "--root root --config config.yaml -vv";
+    let own = "--cert-dir /own/pki --kubeconfig-dir /own";
+    for (words, logged) in [
+        (format!("certs renew all {config}"), "wrote"),
+        (format!("certs renew all {config} -o json"), "wrote"),
+        (format!("certs renew all {config} --dry-run"), "read"),
+        ("certs renew all --root root -vvv".to_owned(), "wrote"),
+        (format!("certs generate-csr {config} {own}"), "wrote"),
+        (
+            format!("certs generate-csr {config} {own}"),
+            "already there",
+        ),
+        (
+            format!("certs install-signed signed {config}"),
+            "the key does not belong",
+        ),
+        (
+            format!("kubeconfig user --client-name jane {config}"),
+            "read",
+        ),
+        (
+            "kubeconfig user --client-name jane --root root -vv".to_owned(),
+            "read",
+        ),
+        (
+            format!("kubeconfig user --client-name jane --token {TOKEN_SECRET} {config}"),
+            "read",
+        ),
+        ("certs certificate-key -vv".to_owned(), ""),
+    ] {
+        let mut known = secrets(&place);
+        let said = place.run(&words);
+        known.extend(secrets(&place));
+        assert!(said.stderr.contains(logged), "{words}: {}", said.stderr);
+        // What these are asked for is a secret, and goes where data goes.
+        let prints = words.starts_with("kubeconfig user") || words.contains("certificate-key");
+        if prints {
+            assert_eq!(said.code, Some(0), "{words}: {}", said.stderr);
+            let data = Said {
+                stdout: String::new(),
+                ..said
+            };
+            hides(&data, &known, &words);
+        } else {
+            hides(&said, &known, &words);
+        }
     }
 }
 
