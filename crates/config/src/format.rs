@@ -137,8 +137,14 @@ impl Format {
     }
 }
 
-/// An address, with leading zeros in IPv4 parts as Kubernetes takes them.
-pub(crate) fn parse_ip(text: &str) -> Option<IpAddr> {
+/// An address as Kubernetes takes it: leading zeros in IPv4 parts are left out, and an IPv4 address
+/// that is written as one of IPv6 (`::ffff:192.0.2.1`) is one of IPv4.
+pub fn parse_ip(text: &str) -> Option<IpAddr> {
+    written_ip(text).map(|address| address.to_canonical())
+}
+
+/// An address in the family that it is written in.
+fn written_ip(text: &str) -> Option<IpAddr> {
     if let Ok(address) = IpAddr::from_str(text) {
         return Some(address);
     }
@@ -162,7 +168,7 @@ pub(crate) fn parse_network(text: &str) -> Option<IpNet> {
     if length.is_empty() || length.len() > 3 || !length.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    IpNet::new(parse_ip(address)?, length.parse().ok()?).ok()
+    IpNet::new(written_ip(address)?, length.parse().ok()?).ok()
 }
 
 /// The networks of a text such as `10.244.0.0/16,fd00::/56`.
@@ -545,4 +551,25 @@ fn certificate_key(text: &str) -> Result<(), Breach> {
         .hint("make one with `openssl rand -hex 32`, or leave it out to get one"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_of_kubernetes() {
+        for (text, expected) in [
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("192.000.002.010", Some("192.0.2.10")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("2001:DB8:0::1", Some("2001:db8::1")),
+            ("192.0.2", None),
+            ("192.0.2.256", None),
+            ("fe80::1%eth0", None),
+        ] {
+            let address = parse_ip(text).map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{text}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! How certificates are issued, and the names in those of the API server and etcd.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use rinit_config::GoDuration;
@@ -153,9 +152,9 @@ pub(super) fn alternative_names(
     let mut dns: Vec<String> = names.into_iter().collect();
     let mut ips: Vec<IpAddr> = addresses.into_iter().collect();
     for name in extra {
-        match IpAddr::from_str(name) {
-            Ok(address) => ips.push(address),
-            Err(_) => dns.push(name.clone()),
+        match rinit_config::parse_ip(name) {
+            Some(address) => ips.push(address),
+            None => dns.push(name.clone()),
         }
     }
     dns.sort();
@@ -167,4 +166,27 @@ pub(super) fn alternative_names(
         new
     });
     (dns, ips)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        let extra = [
+            "::ffff:192.0.2.1",
+            "198.051.100.007",
+            "192.0.2.1",
+            "b.example",
+        ];
+        let (names, addresses) = alternative_names(
+            ["c".to_owned(), "b.example".to_owned()],
+            [],
+            &extra.map(str::to_owned),
+        );
+        assert_eq!(names, ["b.example", "c"]);
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["192.0.2.1", "198.51.100.7"]);
+    }
 }

@@ -1,7 +1,6 @@
 //! This node: its name, its container runtime, and where its API server listens and is found.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use rinit_config::Format;
 use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
@@ -144,7 +143,7 @@ impl Resolver<'_> {
         let Some(asked) = asked else {
             return self.detected_address();
         };
-        let Ok(address) = IpAddr::from_str(asked) else {
+        let Some(address) = rinit_config::parse_ip(asked) else {
             self.wrong(FIELD, Problem::new(format!("\"{asked}\" is no IP address")));
             return unspecified;
         };
