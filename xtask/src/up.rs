@@ -53,7 +53,7 @@ fn init(node: &Node, who: Initiator, config: &str) -> Result<()> {
             .kubectl(&["get", "nodes,pods", "-A", "-o", "wide"])?
             .stdout
     );
-    if let Ok(command) = cluster.join_command() {
+    if let Ok(command) = cluster.join_command(false) {
         println!("a further node joins with:\n  {}\n", command.join(" "));
     }
     Ok(())

@@ -55,9 +55,19 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Initialises a cluster on `node` from `config`.
     pub(crate) fn init(node: &Node, who: Initiator, config: &str) -> Result<Self> {
+        Self::init_with(node, who, config, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn init_with(
+        node: &Node,
+        who: Initiator,
+        config: &str,
+        flags: &[&str],
+    ) -> Result<Self> {
         prepare(node, who, config)?;
         let output = shell::step(&format!("{} init", who.program()), || {
-            node.run(&who.command())
+            node.run(&[&who.command(), flags].concat())
         })?;
         Ok(Self {
             first: node.clone(),
@@ -65,24 +75,37 @@ impl Cluster {
         })
     }
 
-    /// The `kubeadm join` command for workers that init printed.
-    pub(crate) fn join_command(&self) -> Result<Vec<String>> {
+    /// The `kubeadm join` command for workers or for control planes that init printed.
+    pub(crate) fn join_command(&self, control_plane: bool) -> Result<Vec<String>> {
         let text = self.output.stdout.replace("\\\n", " ");
         let line = text
             .lines()
             .map(str::trim)
-            .rfind(|line| line.starts_with("kubeadm join") && !line.contains("--control-plane"))
+            .rfind(|line| {
+                line.starts_with("kubeadm join")
+                    && line.contains("--control-plane") == control_plane
+            })
             .with_context(|| format!("init printed no join command: {}", self.output))?;
         Ok(line.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Joins `worker` with the printed command.
     pub(crate) fn join(&self, worker: &Node) -> Result<()> {
-        let command = self.join_command()?;
+        Self::run_join(worker, &self.join_command(false)?, &[])
+    }
+
+    /// Joins `node` as another control plane with the printed command.
+    pub(crate) fn join_control_plane(&self, node: &Node) -> Result<()> {
+        let address = ["--apiserver-advertise-address", &node.ip];
+        Self::run_join(node, &self.join_command(true)?, &address)
+    }
+
+    fn run_join(node: &Node, command: &[String], flags: &[&str]) -> Result<()> {
         let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
+        words.extend(flags);
         words.push("--ignore-preflight-errors=SystemVerification");
-        shell::step(&format!("kubeadm join on {}", worker.name), || {
-            worker.run(&words)
+        shell::step(&format!("kubeadm join on {}", node.name), || {
+            node.run(&words)
         })?;
         Ok(())
     }

@@ -337,7 +337,7 @@ fn line_of<'a>(config: &'a str, start: &str) -> Result<&'a str> {
         .with_context(|| format!("the configuration has no line {start}"))
 }
 
-fn with_line_after(config: &str, start: &str, line: &str) -> Result<String> {
+pub(super) fn with_line_after(config: &str, start: &str, line: &str) -> Result<String> {
     let found = line_of(config, start)?;
     Ok(config.replacen(found, &format!("{found}\n{line}"), 1))
 }

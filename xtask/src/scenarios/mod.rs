@@ -8,6 +8,7 @@ mod certs;
 pub(crate) mod cluster;
 mod harness;
 mod init;
+mod join;
 mod parity;
 mod restart;
 
@@ -42,6 +43,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "init/join",
         run: harness::rinit_init_join,
+    },
+    Scenario {
+        name: "init/join-control-plane",
+        run: join::control_plane,
     },
     Scenario {
         name: "init/again",

@@ -1,0 +1,105 @@
+//! What `kubeadm join` finds on a cluster that rinit made, beyond what a worker needs.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::Context;
+use super::cluster::{Cluster, Initiator, minimal_config};
+use super::init::with_line_after;
+use crate::node::Node;
+use crate::shell;
+
+/// The name under which the nodes find the API servers.
+const ENDPOINT: &str = "cluster.rinit.test";
+
+/// The real kubeadm makes a second control plane of what rinit uploaded: it opens the Secret,
+/// takes the configuration, and its etcd becomes a member.
+pub(super) fn control_plane(context: &Context) -> Result<()> {
+    let first = context.start("cp", 2)?;
+    let second = context.start("cp2", 3)?;
+    for node in [&first, &second] {
+        let hosts = node.read_file("/etc/hosts")?;
+        node.write_file(
+            "/etc/hosts",
+            format!("{hosts}{} {ENDPOINT}\n", first.ip),
+            0o644,
+        )?;
+    }
+    let config = minimal_config(context, &first)?;
+    let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");
+    let config = with_line_after(&config, "kubernetesVersion:", &endpoint)?;
+    let cluster = Cluster::init_with(&first, Initiator::Rinit, &config, &["--upload-certs"])?;
+    cluster.join_control_plane(&second)?;
+
+    shell::step("both have the same authorities and account keys", || {
+        for file in [
+            "ca.crt",
+            "ca.key",
+            "front-proxy-ca.key",
+            "etcd/ca.key",
+            "sa.key",
+            "sa.pub",
+        ] {
+            let path = format!("/etc/kubernetes/pki/{file}");
+            let same = first.read_file(&path)? == second.read_file(&path)?;
+            ensure!(same, "{path} is not the same on both nodes");
+        }
+        Ok(())
+    })?;
+    shell::step("etcd has two members", || {
+        shell::until("both members vote", Duration::from_mins(1), || {
+            let members = members(&first)?;
+            let voters: Vec<&str> = members
+                .iter()
+                .filter(|member| member["isLearner"] != true)
+                .filter_map(|member| member["name"].as_str())
+                .collect();
+            let both = ["cp", "cp2"].iter().all(|name| voters.contains(name));
+            let done = both && members.len() == 2;
+            Ok(if done {
+                Ok(())
+            } else {
+                Err(format!("{members:?}"))
+            })
+        })
+    })?;
+    cluster.connect_pods(&[&first, &second])?;
+    cluster.wait_for_ready_nodes(&[&first, &second])?;
+    shell::step("the second API server answers", || {
+        let server = format!("https://{}:6443", second.ip);
+        shell::until("it is ready", Duration::from_mins(1), || {
+            let words = ["kubectl", "--server", &server, "get", "--raw", "/readyz"];
+            let ready = first.try_run(&words)?;
+            Ok(if ready.success() {
+                Ok(())
+            } else {
+                Err(ready.to_string())
+            })
+        })
+    })?;
+    shell::step("a second init of the first changes nothing", || {
+        let output = first.run(&Initiator::Rinit.command())?;
+        ensure!(output.stderr.contains("nothing was changed"), "{output}");
+        Ok(())
+    })
+}
+
+/// The members of the etcd on a node.
+fn members(node: &Node) -> Result<Vec<Value>> {
+    let pki = "/etc/kubernetes/pki/etcd";
+    let output = node.run(&[
+        "etcdctl",
+        "--endpoints=https://127.0.0.1:2379",
+        &format!("--cacert={pki}/ca.crt"),
+        &format!("--cert={pki}/healthcheck-client.crt"),
+        &format!("--key={pki}/healthcheck-client.key"),
+        "-w=json",
+        "member",
+        "list",
+    ])?;
+    let answer: Value = serde_json::from_str(&output.stdout)?;
+    let members = answer["members"].as_array().context("no list of members")?;
+    Ok(members.clone())
+}
