@@ -193,6 +193,11 @@ pub struct Certificates {
     /// Whether the cluster's authority signs elsewhere: its certificate lies here, its key not.
     /// Then the controller manager signs nothing.
     pub external_cluster_ca: bool,
+    /// The certificate that the controller manager signs with, as PEM, where the file of the
+    /// cluster's authority holds others too: a chain, or a second authority. It takes a file with
+    /// one only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_ca_signer: Option<String>,
 }
 
 /// Whose etcd the API server uses.

@@ -29,6 +29,8 @@ pub struct HostFacts {
     pub cluster_ca_certificate: bool,
     /// Whether the cluster authority's key is there.
     pub cluster_ca_key: bool,
+    /// The certificate of the cluster authority's key as PEM, if others are in its file too.
+    pub cluster_ca_signer: Option<String>,
     /// What an earlier init left.
     pub existing: ExistingCluster,
     /// The files of the patches folder.
@@ -59,6 +61,7 @@ impl HostFacts {
             systemd_resolved: false,
             cluster_ca_certificate: false,
             cluster_ca_key: false,
+            cluster_ca_signer: None,
             existing: ExistingCluster::default(),
             patch_files: Vec::new(),
             now,

@@ -32,6 +32,11 @@ impl Paths {
         self.certificates.join(&format!("{}.key", ca_base_name(id)))
     }
 
+    /// The certificate that signs for the cluster alone, where the authority's file holds others.
+    pub fn cluster_signer_certificate(&self) -> LogicalPath {
+        self.certificates.join("ca-signer.crt")
+    }
+
     /// An authority as a signer.
     pub fn signer(&self, id: CaId) -> Signer {
         Signer {

@@ -127,6 +127,13 @@ impl Authority {
         SignedBy::new(&self.certificates, self.signer)
     }
 
+    /// The certificate whose key signs as PEM, without the others of its file; none if it is alone
+    /// there.
+    pub fn singled_out(&self) -> Option<String> {
+        let several = self.certificates.len() > 1;
+        several.then(|| crate::pem_text("CERTIFICATE", &self.certificate().der))
+    }
+
     /// Issues a leaf certificate for a key, as PEM.
     pub fn issue<'a>(
         &self,

@@ -58,6 +58,7 @@ pub(crate) async fn host_facts(
         systemd_resolved: machine.systemd_resolved,
         cluster_ca_certificate: exists(&ca_certificate),
         cluster_ca_key: exists(&ca_key),
+        cluster_ca_signer: cluster_ca_signer(host, ca_certificate.as_ref(), ca_key.as_ref()),
         existing: existing_cluster(host),
         patch_files: patch_files(documents, patches)?,
         now: rinit_host::now(),
@@ -126,6 +127,20 @@ fn authority_files(
         // A path that is none is told by resolve.
         Err(_) => (None, None),
     }
+}
+
+/// The certificate of the cluster authority's key, if the authority's file has several. What
+/// cannot be read or does not fit is judged with the authority itself.
+fn cluster_ca_signer(
+    host: &Host,
+    certificate: Option<&LogicalPath>,
+    key: Option<&LogicalPath>,
+) -> Option<String> {
+    let certificate = host.read(certificate?).ok()??;
+    let key = host.read(key?).ok()??;
+    rinit_pki::Authority::load(&certificate, &key)
+        .ok()?
+        .singled_out()
 }
 
 /// The version in the API server's manifest of an earlier init.

@@ -42,6 +42,7 @@ pub fn host_facts() -> HostFacts {
         systemd_resolved: false,
         cluster_ca_certificate: false,
         cluster_ca_key: false,
+        cluster_ca_signer: None,
         existing: ExistingCluster::default(),
         patch_files: Vec::new(),
         now: "2026-11-22T01:00:00Z"

@@ -1,9 +1,9 @@
 //! The controller manager.
 
 use rinit_facts::Facts;
-use rinit_manifest::arguments::command_line;
+use rinit_manifest::arguments::{command_line, last_value};
 use rinit_manifest::pod::{Health, StaticPod, merge_environment, merge_volumes};
-use rinit_plan::CaId;
+use rinit_plan::{CaId, FileMode, FileSpec};
 
 use crate::{LOOPBACK, probe_host, volumes};
 
@@ -37,6 +37,24 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     }
 }
 
+/// The certificate that it signs with, where the authority's file holds others too. It does not
+/// start if its file has more than one ("expected 1 certificate, found 2").
+pub(crate) fn signer(facts: &Facts) -> Option<FileSpec> {
+    let certificates = &facts.certificates;
+    let configured = last_value(
+        &facts.controller_manager.extra_args,
+        "cluster-signing-cert-file",
+    );
+    if certificates.external_cluster_ca || configured.is_some() {
+        return None;
+    }
+    Some(FileSpec {
+        path: facts.paths.cluster_signer_certificate(),
+        mode: FileMode::PUBLIC,
+        text: certificates.cluster_ca_signer.clone()?,
+    })
+}
+
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
     let fixed = |text: &str| text.to_owned();
     let kubeconfig = facts
@@ -44,6 +62,7 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
         .kubeconfig("controller-manager.conf")
         .to_string();
     let ca = facts.paths.ca_certificate(CaId::Cluster).to_string();
+    let signer = signer(facts).map_or_else(|| ca.clone(), |file| file.path.to_string());
     // Who holds the authority's key elsewhere signs there.
     let signing = |path: String| {
         if facts.certificates.external_cluster_ca {
@@ -58,7 +77,7 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
         ("bind-address", fixed(LOOPBACK)),
         ("client-ca-file", ca.clone()),
         ("cluster-name", facts.cluster_name.clone()),
-        ("cluster-signing-cert-file", signing(ca.clone())),
+        ("cluster-signing-cert-file", signing(signer)),
         (
             "cluster-signing-key-file",
             signing(facts.paths.ca_key(CaId::Cluster).to_string()),

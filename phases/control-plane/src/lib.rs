@@ -39,6 +39,8 @@ struct Row {
     patches: PatchTarget,
     /// Its pod.
     pod: fn(&Facts) -> StaticPod<'_>,
+    /// A file that only it needs.
+    beside: fn(&Facts) -> Option<FileSpec>,
     /// What the user should know about it.
     notes: fn(&Facts) -> Vec<String>,
 }
@@ -49,6 +51,7 @@ static PODS: &[Row] = &[
         about: "Generate the static pod of the API server",
         patches: PatchTarget::ApiServer,
         pod: api_server::pod,
+        beside: |_| None,
         notes: authorization::notes,
     },
     Row {
@@ -56,6 +59,7 @@ static PODS: &[Row] = &[
         about: "Generate the static pod of the controller manager",
         patches: PatchTarget::ControllerManager,
         pod: controller_manager::pod,
+        beside: controller_manager::signer,
         notes: |_| Vec::new(),
     },
     Row {
@@ -63,19 +67,21 @@ static PODS: &[Row] = &[
         about: "Generate the static pod of the scheduler",
         patches: PatchTarget::Scheduler,
         pod: scheduler::pod,
+        beside: |_| None,
         notes: |_| Vec::new(),
     },
 ];
 
 fn plan(row: &Row, facts: &Facts) -> Plan {
     let plan = match file(row, facts) {
-        Ok(file) => Plan::of([
-            Action::Directory(DirectorySpec {
+        Ok(file) => {
+            let folder = Action::Directory(DirectorySpec {
                 path: facts.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
-            }),
-            Action::File(file),
-        ]),
+            });
+            let files = (row.beside)(facts).into_iter().chain([file]);
+            Plan::of([folder].into_iter().chain(files.map(Action::File)))
+        }
         Err(error) => Plan::of([error.refusal()]),
     };
     (row.notes)(facts).into_iter().fold(plan, Plan::with_note)

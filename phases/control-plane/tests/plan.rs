@@ -135,3 +135,38 @@ fn a_patch_that_does_not_fit_stops_the_run() {
         );
     }
 }
+
+#[test]
+fn the_controller_manager_signs_by_one_certificate() {
+    let at = |external: bool| {
+        let host = HostFacts {
+            cluster_ca_certificate: true,
+            cluster_ca_key: !external,
+            cluster_ca_signer: Some("the one that signs".to_owned()),
+            ..host_facts()
+        };
+        facts_with("minimal", &Overrides::default(), &host)
+    };
+    let signs_by = |facts: &Facts| {
+        let plan = plan("controller-manager", facts);
+        let beside = plan.actions.iter().find_map(|action| match action {
+            Action::File(file) if file.path.file_name() == "ca-signer.crt" => Some(&file.text),
+            _ => None,
+        });
+        let manifest = manifest("controller-manager", facts);
+        let words = manifest["spec"]["containers"][0]["command"].as_array();
+        let flag = words.unwrap().iter().find_map(|word| {
+            let word = word.as_str()?;
+            word.strip_prefix("--cluster-signing-cert-file=")
+        });
+        (flag.unwrap().to_owned(), beside.cloned())
+    };
+    let own = "/etc/kubernetes/pki/ca-signer.crt".to_owned();
+    let text = Some("the one that signs".to_owned());
+    assert_eq!(signs_by(&at(false)), (own, text));
+    // Nobody signs here, and nothing is needed for it.
+    assert_eq!(signs_by(&at(true)), (String::new(), None));
+    // One certificate in the file of the authority is the rule.
+    let plain = signs_by(&facts("minimal"));
+    assert_eq!(plain, ("/etc/kubernetes/pki/ca.crt".to_owned(), None));
+}

@@ -138,6 +138,7 @@ impl Resolver<'_> {
             api_server_dns_names,
             api_server_ip_addresses,
             external_cluster_ca: self.host.cluster_ca_certificate && !self.host.cluster_ca_key,
+            cluster_ca_signer: self.host.cluster_ca_signer.clone(),
         }
     }
 }
