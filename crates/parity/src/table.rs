@@ -22,6 +22,20 @@ pub enum Scope {
     Render,
     /// All that a whole init leaves on a node and in its cluster.
     Init,
+    /// The files that are rendered from the configurations of `testdata/configs/rendered`.
+    Cases,
+}
+
+impl Scope {
+    /// By its name in the table.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "render" => Some(Self::Render),
+            "init" => Some(Self::Init),
+            "cases" => Some(Self::Cases),
+            _ => None,
+        }
+    }
 }
 
 /// The table.
@@ -32,7 +46,7 @@ pub struct Table {
 
 #[derive(Debug)]
 struct Row {
-    /// The title of a difference, perhaps with a `*` in the end.
+    /// The title of a difference, in which `*` stands for any text.
     title: String,
     scopes: Vec<Scope>,
 }
@@ -63,16 +77,10 @@ impl Table {
             if [kubeadm, rinit, gain].iter().any(|cell| cell.is_empty()) {
                 return Err(format!("a cell is empty in the row of {title}"));
             }
-            let scopes = match seen.as_str() {
-                "init" => vec![Scope::Init],
-                "init, render" => vec![Scope::Init, Scope::Render],
-                "render" => vec![Scope::Render],
-                other => {
-                    return Err(format!(
-                        "`seen in` is `init`, `render` or both, not {other}"
-                    ));
-                }
-            };
+            let scopes = seen.split(", ").map(Scope::named).collect::<Option<_>>();
+            let scopes = scopes.ok_or_else(|| {
+                format!("`seen in` is `init`, `render` and `cases` in a list, not {seen}")
+            })?;
             if rows.iter().any(|row| row.title == title) {
                 return Err(format!("two rows for {title}"));
             }
@@ -105,11 +113,20 @@ impl Table {
 
 impl Row {
     fn fits(&self, difference: &Difference) -> bool {
-        let title = difference.title();
-        match self.title.strip_suffix('*') {
-            Some(prefix) => title.starts_with(prefix),
-            None => title == self.title,
-        }
+        fits(&self.title, &difference.title())
+    }
+}
+
+/// Whether a text is a pattern's, in which `*` stands for any text.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            text.char_indices()
+                .map(|(place, _)| place)
+                .chain([text.len()])
+                .any(|place| fits(rest, &text[place..]))
+        }),
     }
 }
 
@@ -154,6 +171,21 @@ mod tests {
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("file /c"));
         assert!(faults[1].contains("no longer occurs: file /b*"));
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("file /a", "file /a", true),
+            ("file /a", "file /ab", false),
+            ("file /*", "file /", true),
+            ("file /*.conf: mode", "file /a.conf: mode", true),
+            ("file /*.conf: mode", "file /a.conf: mode of it", false),
+            ("*: issued_by[/b/*", "certificate /a: issued_by[/b/c]", true),
+            ("*: issued_by[/b/*", "certificate /a: issued_by[/c]", false),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
     }
 
     #[test]
