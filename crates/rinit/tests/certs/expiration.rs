@@ -1,6 +1,10 @@
 //! `rinit certs check-expiration` on folders that something happened to.
 
-use crate::support::Node;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Node, kubeadm};
 
 #[test]
 fn an_expired_certificate_ends_with_its_exit_code_and_a_metric() {
@@ -42,4 +46,136 @@ fn a_bundle_is_kept_and_it_is_said_which_authority_signed() {
         .find(|line| line.starts_with("apiserver ") && line.contains(" of "))
         .unwrap_or_else(|| panic!("{table}"));
     assert!(line.contains("2 of 2"), "{line}");
+}
+
+/// The static pods on the disk say where the certificates are, so that nobody needs to.
+#[test]
+fn an_own_folder_and_an_external_etcd_are_found_by_the_static_pods() {
+    let node = Node::new();
+    let kubernetes = node.path("/etc/kubernetes");
+    std::fs::create_dir_all(node.path("/srv")).unwrap();
+    std::fs::rename(kubernetes.join("pki"), node.path("/srv/pki")).unwrap();
+    let check = || node.rinit(&["certs", "check-expiration", "--warn-within", "30d"]);
+    assert_eq!(check().code, Some(6));
+    let manifests = kubernetes.join("manifests");
+    std::fs::create_dir_all(&manifests).unwrap();
+    let api_server = "spec: {containers: [{image: 'r/kube-apiserver:v1.37.1', command: [
+        kube-apiserver, --tls-cert-file=/srv/pki/apiserver.crt,
+        '--etcd-servers=https://192.0.2.1:2379', --etcd-cafile=/srv/pki/etcd/ca.crt,
+        --etcd-certfile=/srv/e.crt, --etcd-keyfile=/srv/e.key]}]}";
+    std::fs::write(manifests.join("kube-apiserver.yaml"), api_server).unwrap();
+    std::fs::write(manifests.join("etcd.yaml"), "spec: {}").unwrap();
+    let found = check();
+    assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
+    assert!(found.stdout.contains("etcd-server"), "{}", found.stdout);
+    let before = node.read("/srv/pki/apiserver.crt");
+    node.renew(&["apiserver"]);
+    assert_ne!(node.read("/srv/pki/apiserver.crt"), before);
+    // Without a pod of etcd, its certificates are none of this node's.
+    std::fs::remove_file(manifests.join("etcd.yaml")).unwrap();
+    let found = check();
+    assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
+    assert!(!found.stdout.contains("etcd"), "{}", found.stdout);
+}
+
+/// The document for machines has kubeadm's fields with kubeadm's values, and the kubelet's rows
+/// beside them.
+#[test]
+fn the_document_is_kubeadm_s() {
+    let Some(kubeadm) = kubeadm() else {
+        return;
+    };
+    let node = Node::new();
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/front-proxy-ca.key")).unwrap();
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/etcd/peer.crt")).unwrap();
+    // kubeadm knows no `--root`: the folder of the certificates is named.
+    let config = node.folder.path().join("kubeadm.yaml");
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let folder = node.path("/etc/kubernetes/pki");
+    let text = format!("{text}certificatesDir: {}\n", folder.display());
+    std::fs::write(&config, text).unwrap();
+    for format in ["json", "yaml"] {
+        let output = Command::new(&kubeadm)
+            .args(["certs", "check-expiration", "-o", format, "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        let theirs: Value = serde_yaml::from_slice(&output.stdout).unwrap();
+        let output = node.rinit(&["certs", "check-expiration", "-o", format]);
+        let ours: Value = serde_yaml::from_str(&output.stdout).unwrap();
+        assert_eq!(ours["kind"], theirs["kind"]);
+        assert_eq!(ours["apiVersion"], theirs["apiVersion"]);
+        let mut compared = 0;
+        for list in ["certificates", "certificateAuthorities"] {
+            let rows = |document: &Value| document[list].as_array().cloned().unwrap();
+            for theirs in rows(&theirs) {
+                // kubeadm looks for kubeconfigs on the machine itself.
+                let name = theirs["name"].as_str().unwrap();
+                if name.ends_with("conf") {
+                    continue;
+                }
+                let ours = rows(&ours)
+                    .into_iter()
+                    .find(|row| row["name"] == name)
+                    .unwrap_or_else(|| panic!("{name} is not told"));
+                for (field, value) in theirs.as_object().unwrap() {
+                    if field == "residualTime" {
+                        let seconds = |row: &Value| row[field].as_i64().unwrap();
+                        assert!((seconds(&ours) - seconds(&theirs)).abs() <= 5, "{name}");
+                    } else {
+                        assert_eq!(ours[field], *value, "{name} {field}");
+                    }
+                }
+                assert_eq!(
+                    ours.as_object().unwrap().len(),
+                    theirs.as_object().unwrap().len(),
+                    "{name} has other fields"
+                );
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 10);
+    }
+}
+
+/// What node_exporter reads: after the two lines of each metric, samples with labels of a closed
+/// set and a number (Prometheus text format 0.0.4). No sample stands twice.
+#[test]
+fn the_metrics_are_in_the_format_of_prometheus() {
+    let node = Node::new();
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/etcd/peer.crt")).unwrap();
+    let text = node
+        .rinit(&["certs", "check-expiration", "-o", "prometheus"])
+        .stdout;
+    assert!(text.ends_with('\n'));
+    let mut metric = "";
+    let mut samples = std::collections::BTreeSet::new();
+    let mut metrics = Vec::new();
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            metric = help.split_once(' ').unwrap().0;
+            metrics.push(metric);
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            assert_eq!(kind, format!("{metric} gauge"));
+        } else {
+            let (name, rest) = line.split_once('{').unwrap();
+            assert_eq!(name, metric, "{line}");
+            let (labels, value) = rest.rsplit_once("} ").unwrap();
+            let labels: Vec<&str> = labels
+                .split("\",")
+                .map(|label| label.split_once("=\"").unwrap().0)
+                .collect();
+            assert_eq!(labels, ["name", "ca", "path", "kind"], "{line}");
+            value.parse::<i64>().unwrap();
+            assert!(samples.insert(line.rsplit_once(' ').unwrap().0), "{line}");
+        }
+    }
+    assert_eq!(metrics.len(), 3);
+    // 11 certificates, 3 authorities and the kubelet's; of a missing one there is no end.
+    assert_eq!(samples.len(), 3 * 15 - 1, "{text}");
+    assert!(
+        text.contains("rinit_certificate_readable{name=\"etcd-peer\",")
+            && text.contains("kind=\"leaf\"} 0\n"),
+        "{text}"
+    );
 }
