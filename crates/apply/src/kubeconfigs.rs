@@ -9,6 +9,7 @@ use rinit_workflow::{Ensured, Remedy, State};
 use serde_json::Value;
 
 use crate::pairs::{orphan, signed, unsigned, verdict};
+use crate::remedies::or_the_authority;
 use crate::{Apply, ApplyError};
 
 impl Apply {
@@ -48,7 +49,13 @@ impl Apply {
         match self.trust(spec, &context, &authority)? {
             Trusted::Whole => {}
             Trusted::Partly(problem) => warn(&mut state, problem, remedy()),
-            Trusted::Other(problem) => refuse(&mut state, problem, remedy()),
+            Trusted::Other(problem) => {
+                refuse(
+                    &mut state,
+                    problem,
+                    or_the_authority(remedy(), &spec.signer),
+                );
+            }
         }
         if context.server != spec.server {
             let problem = Problem::new(format!(
@@ -126,7 +133,7 @@ impl Apply {
                     authority,
                     self.now,
                 );
-                let remedy = self.remedy(&spec.signer, &spec.name);
+                let remedy = self.remedy_of(&findings, &spec.signer, &spec.name);
                 let state = verdict(findings, Some(remedy));
                 Ok(signed(state, certificate.expose(), authority))
             }
@@ -317,6 +324,7 @@ fn own_credentials(spec: &KubeconfigSpec) -> Remedy {
              {0} away and make it anew with `rinit init phase kubeconfig {phase}`.",
             spec.path
         ),
+        note: None,
         subject: spec.name.clone(),
     }
 }

@@ -77,7 +77,8 @@ impl Apply {
             &authority,
             self.now,
         );
-        let state = verdict(findings, Some(remedy()));
+        let remedy = self.remedy_of(&findings, &spec.signer, &spec.name);
+        let state = verdict(findings, Some(remedy));
         Ok(signed(state, &certificate, &authority))
     }
 

@@ -1,5 +1,6 @@
 //! The ways out that many files share: a command makes all of them anew.
 
+use rinit_pki::{Fault, Finding};
 use rinit_plan::Signer;
 use rinit_workflow::Remedy;
 
@@ -15,6 +16,17 @@ const REQUEST: &str = "The authority's key is elsewhere: make requests with `rin
                        folder, and install it with `rinit certs install-signed DIR`.";
 
 impl Apply {
+    /// How what was found of a certificate or kubeconfig is mended.
+    pub(crate) fn remedy_of(&self, findings: &[Finding], signer: &Signer, name: &str) -> Remedy {
+        let remedy = self.remedy(signer, name);
+        let unchained = |finding: &Finding| matches!(finding.fault, Fault::Unchained { .. });
+        if findings.iter().any(unchained) {
+            or_the_authority(remedy, signer)
+        } else {
+            remedy
+        }
+    }
+
     /// How a certificate or kubeconfig of that name comes to fit.
     pub(crate) fn remedy(&self, signer: &Signer, name: &str) -> Remedy {
         let exists = |path| self.host.exists(path).unwrap_or(true);
@@ -32,7 +44,17 @@ impl Apply {
         };
         Remedy {
             text,
+            note: None,
             subject: name.to_owned(),
         }
     }
+}
+
+/// The same where the authority itself may be what is wrong, such as one of another backup.
+pub(crate) fn or_the_authority(mut remedy: Remedy, signer: &Signer) -> Remedy {
+    remedy.note = Some(format!(
+        "If {} is not the cluster's own authority, put that one back instead.",
+        signer.certificate
+    ));
+    remedy
 }

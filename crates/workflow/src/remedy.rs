@@ -7,6 +7,8 @@ use crate::event::{Event, Reporter};
 pub struct Remedy {
     /// The sentence, with commands in backticks. `{}` stands for the names.
     pub text: String,
+    /// A sentence that is only for some of them, and follows once.
+    pub note: Option<String>,
     /// The name of this thing.
     pub subject: String,
 }
@@ -21,18 +23,30 @@ pub(crate) fn report(remedies: &[Remedy], reporter: &dyn Reporter) {
 
 /// One sentence a way out, in the order in which they first came.
 fn merged(remedies: &[Remedy]) -> Vec<String> {
-    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Remedy { text, subject } in remedies {
-        match found.iter_mut().find(|(known, _)| known == text) {
-            None => found.push((text, vec![subject])),
-            Some((_, subjects)) if subjects.contains(&subject.as_str()) => {}
-            Some((_, subjects)) => subjects.push(subject),
-        }
+    let mut texts: Vec<&str> = Vec::new();
+    for remedy in remedies {
+        add(&mut texts, &remedy.text);
     }
-    found
+    texts
         .into_iter()
-        .map(|(text, subjects)| text.replace("{}", &subjects.join(" ")))
+        .map(|text| {
+            let (mut subjects, mut notes) = (Vec::new(), Vec::new());
+            for remedy in remedies.iter().filter(|remedy| remedy.text == text) {
+                add(&mut subjects, &remedy.subject);
+                if let Some(note) = &remedy.note {
+                    add(&mut notes, note);
+                }
+            }
+            notes.insert(0, text);
+            notes.join(" ").replace("{}", &subjects.join(" "))
+        })
         .collect()
+}
+
+fn add<'a>(known: &mut Vec<&'a str>, one: &'a str) {
+    if !known.contains(&one) {
+        known.push(one);
+    }
 }
 
 /// What stands in backticks.
@@ -52,6 +66,7 @@ mod tests {
     fn what_has_the_same_way_out_is_named_in_one_command() {
         let remedy = |text: &str, subject: &str| Remedy {
             text: text.to_owned(),
+            note: (subject != "a").then(|| "Or go.".to_owned()),
             subject: subject.to_owned(),
         };
         let told = merged(&[
@@ -62,7 +77,10 @@ mod tests {
         ]);
         assert_eq!(
             told,
-            ["Run `renew a c`.", "Ask with `request b`, and `install`."]
+            [
+                "Run `renew a c`. Or go.",
+                "Ask with `request b`, and `install`. Or go."
+            ]
         );
         assert_eq!(commands(&told[1]), ["request b", "install"]);
     }

@@ -520,6 +520,36 @@ fn a_good_key_alone_gets_its_certificate() {
     }
 }
 
+/// A kubelet that keeps its own certificate new: the file behind its link is renewed, and the
+/// kubeconfig still points at the link.
+#[test]
+fn a_kubeconfig_that_points_at_a_file_is_led_to_the_right_server() {
+    let node = Node::whole();
+    let (_, [_, certificate, key]) = node.kubeconfig("kubelet.conf");
+    let pki = node.at("var/lib/kubelet/pki");
+    std::fs::create_dir_all(&pki).unwrap();
+    write(&pki.join("one.pem"), [certificate, key].concat());
+    std::os::unix::fs::symlink("one.pem", pki.join("beside.pem")).unwrap();
+    edit(&node, "kubelet.conf", |text| {
+        let mut text = without_line(text, "client-key-data").replace("192.0.2.10", "192.0.2.99");
+        let at = text.find("client-certificate-data").unwrap();
+        text.truncate(at);
+        text + "client-certificate: /var/lib/kubelet/pki/beside.pem\n    \
+                client-key: /var/lib/kubelet/pki/beside.pem\n"
+    });
+    let warned = node.init();
+    assert_eq!(warned.code, Some(0), "{}", warned.shown());
+    assert_eq!(warned.messages("warning").len(), 1, "{}", warned.shown());
+    let before = read(&pki.join("one.pem"));
+    node.shell(&warned.remedy()[0]).succeeded();
+    node.init().accepted();
+    assert!(pki.join("beside.pem").is_symlink());
+    assert_ne!(read(&pki.join("one.pem")), before);
+    let text = String::from_utf8(read(&node.at("etc/kubernetes/kubelet.conf"))).unwrap();
+    assert!(text.contains("server: https://192.0.2.10:6443"), "{text}");
+    assert!(text.contains("client-certificate: /var/lib/kubelet/pki/beside.pem"));
+}
+
 /// A token is the user's own; the way that is told mends it all the same.
 #[test]
 fn a_kubeconfig_with_a_token_is_not_renewed() {

@@ -376,6 +376,7 @@ async fn an_unverified_cluster_matters_only_where_a_file_would_change() {
 async fn a_way_out_that_several_share_is_told_once() {
     let remedy = |subject: &str| Remedy {
         text: "Run `renew {}`.".to_owned(),
+        note: None,
         subject: subject.to_owned(),
     };
     let warned = |subject: &str| State::Holds {
