@@ -263,6 +263,15 @@ fn split_host_port(text: &str) -> Option<(&str, &str)> {
 }
 
 fn host_port(text: &str) -> Result<(), Breach> {
+    if let Some((_, after)) = text.split_once("://") {
+        let authority = after.split('/').next().unwrap_or_default();
+        let breach = Breach::new(format!("`{text}` is a URL, where a host is wanted"));
+        return Err(if host_port(authority).is_ok() {
+            breach.hint(format!("leave the scheme out: `{authority}`"))
+        } else {
+            breach.hint("leave the scheme out: `host` or `host:6443`")
+        });
+    }
     let (host, after) = split_host_port(text).unwrap_or((text, ""));
     if !after.is_empty() {
         port(after)?;
@@ -271,9 +280,7 @@ fn host_port(text: &str) -> Result<(), Breach> {
         return Ok(());
     }
     let breach = Breach::new(format!("`{text}` is not a host with or without a port"));
-    Err(if text.contains("://") {
-        breach.hint("leave the scheme out: `host:6443`")
-    } else if text.contains('_') {
+    Err(if text.contains('_') {
         breach.hint("a host name has letters, digits, `-` and `.` only")
     } else if text.chars().any(char::is_uppercase) {
         breach.hint("write the host name in lower case")
