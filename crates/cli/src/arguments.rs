@@ -11,10 +11,44 @@ pub struct GlobalArguments {
     /// below it
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Take this folder for the file system of the host: the program changes its root to it before
+    /// it reads anything
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "root")]
+    pub rootfs: Option<PathBuf>,
     /// Say more: once also what holds already, twice also a log of what is read, written, run and
     /// asked
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// The same as a number, by kubeadm's habit: 1 says what holds already, 2 adds the log, 5 all
+    /// of it
+    #[arg(
+        long = "v",
+        global = true,
+        value_name = "LEVEL",
+        allow_negative_numbers = true
+    )]
+    pub level: Option<i32>,
+    /// How much single source files of the program log: `PATTERN=LEVEL`, separated by commas; a
+    /// pattern is a file name without its extension, with `*` and `?`
+    #[arg(long, global = true, value_name = "PATTERNS", value_delimiter = ',', value_parser = file_level)]
+    pub vmodule: Vec<(String, i32)>,
+}
+
+impl GlobalArguments {
+    /// How much is said: 0 what changes, 1 also what holds, 2 also the log, 3 all of it.
+    pub fn verbosity(&self) -> u8 {
+        self.verbose.max(verbosity(self.level.unwrap_or_default()))
+    }
+}
+
+/// What a level of kubeadm's stands for: nobody asks it for 5 but to see everything.
+pub fn verbosity(level: i32) -> u8 {
+    match level {
+        ..=0 => 0,
+        1 => 1,
+        2..=4 => 2,
+        5.. => 3,
+    }
 }
 
 /// How a run is told.
@@ -46,8 +80,8 @@ pub struct CommonArguments {
     /// The address at which the API server is announced
     #[arg(long, value_name = "ADDRESS")]
     pub apiserver_advertise_address: Option<String>,
-    /// The port of the API server
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    /// The port of the API server; 0 is the usual one, 6443
+    #[arg(long, value_name = "PORT")]
     pub apiserver_bind_port: Option<u16>,
     /// More names and addresses for the API server's certificate
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -146,6 +180,9 @@ pub struct PhaseArguments {
     /// More arguments of the scheduler: name=value
     #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
     pub scheduler_extra_args: Vec<(String, String)>,
+    /// Print the objects of an add-on as YAML and install nothing
+    #[arg(long)]
+    pub print_manifest: bool,
 }
 
 /// `rinit certs …`
@@ -400,11 +437,24 @@ pub struct VersionArguments {
     pub output: VersionFormat,
 }
 
+/// A pair; an empty text, which scripts pass for none, is an empty pair.
 pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))
         }
+        _ if text.is_empty() => Ok((String::new(), String::new())),
         _ => Err("it must be name=value".to_owned()),
+    }
+}
+
+fn file_level(text: &str) -> Result<(String, i32), String> {
+    match text.split_once('=') {
+        Some((pattern, level)) if !pattern.is_empty() => match level.parse() {
+            Ok(level) => Ok((pattern.to_owned(), level)),
+            Err(_) => Err("the level must be a number".to_owned()),
+        },
+        _ if text.is_empty() => Ok((String::new(), 0)),
+        _ => Err("it must be pattern=level".to_owned()),
     }
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod config_arguments;
+mod go_flags;
 mod phases;
 
 use std::ffi::OsString;
@@ -16,7 +17,7 @@ pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
     GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
     KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
-    ReportFormat, SpecificationArguments, VersionArguments, VersionFormat,
+    ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
@@ -57,7 +58,7 @@ pub struct CommandLine {
 /// The command line of rinit over a phase tree, for parsing, help and documentation.
 pub fn command(tree: &[Phase]) -> Command {
     // The texts come last, since adding flags replaces them by those of the flags.
-    GlobalArguments::augment_args(Command::new("rinit"))
+    let command = GlobalArguments::augment_args(Command::new("rinit"))
         .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
@@ -85,7 +86,8 @@ pub fn command(tree: &[Phase]) -> Command {
         .subcommand(
             VersionArguments::augment_args(Command::new("version"))
                 .about("Print the version of rinit"),
-        )
+        );
+    go_flags::taken_as_in_go(command)
 }
 
 fn init(tree: &[Phase]) -> Command {
@@ -101,6 +103,7 @@ pub fn parse(
     tree: &[Phase],
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<CommandLine, clap::Error> {
+    let arguments = go_flags::levels(arguments.into_iter().map(Into::into));
     let matches = command(tree).try_get_matches_from(arguments)?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
@@ -189,6 +192,62 @@ mod tests {
             ]
         );
         assert!(parse(&tree(), ["rinit", "init", "--feature-gates", "A"]).is_err());
+    }
+
+    fn init_arguments(line: &str) -> Result<(GlobalArguments, InitArguments), clap::Error> {
+        let parsed = parse(&tree(), line.split_whitespace())?;
+        match parsed.invocation {
+            Invocation::Init(init) => Ok((parsed.global, *init)),
+            other => panic!("{other:?} is not init"),
+        }
+    }
+
+    #[test]
+    fn flags_are_given_as_in_go() {
+        let dry = |line| init_arguments(line).unwrap().1.common.dry_run;
+        assert!(dry("rinit init --dry-run"));
+        assert!(dry("rinit init --dry-run=true"));
+        assert!(!dry("rinit init --dry-run=false"));
+        assert!(!dry("rinit init"));
+        assert!(!dry("rinit init --dry-run --dry-run=false"));
+        assert!(init_arguments("rinit init --dry-run=maybe").is_err());
+
+        let (global, init) = init_arguments(
+            "rinit -v=4 init --node-name a --node-name b --skip-phases a --skip-phases b,c",
+        )
+        .unwrap();
+        assert_eq!(global.verbosity(), 2);
+        assert_eq!(init.common.node_name.as_deref(), Some("b"));
+        assert_eq!(init.skip_phases, ["a", "b", "c"]);
+
+        for (line, verbosity) in [
+            ("rinit init -v", 1),
+            ("rinit init -vv", 2),
+            ("rinit init --v=5", 3),
+            ("rinit init --v 1", 1),
+            ("rinit init -v 9", 3),
+            ("rinit -v init", 1),
+            ("rinit init --v=-1", 0),
+        ] {
+            assert_eq!(
+                init_arguments(line).unwrap().0.verbosity(),
+                verbosity,
+                "{line}"
+            );
+        }
+        let (global, _) = init_arguments("rinit init --vmodule host*=5,run=1").unwrap();
+        assert_eq!(
+            global.vmodule,
+            [("host*".to_owned(), 5), ("run".to_owned(), 1)]
+        );
+    }
+
+    #[test]
+    fn two_roots_are_one_too_many() {
+        assert!(init_arguments("rinit init --rootfs /a").is_ok());
+        assert!(init_arguments("rinit init --rootfs /a --root /b").is_err());
+        assert!(init_arguments("rinit init --config= --patches=").is_ok());
+        assert!(init_arguments("rinit init --root=").is_err());
     }
 
     #[test]

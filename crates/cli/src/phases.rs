@@ -1,5 +1,6 @@
 //! `init phase …`: a command for each node of the phase tree.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -67,6 +68,18 @@ fn subcommand(phase: &Phase) -> Command {
         .aliases(phase.aliases.iter().copied())
 }
 
+/// The flags behind a name that is none. They decide only how it is refused.
+fn behind_an_unknown_name(matches: &ArgMatches) -> PhaseArguments {
+    let words = matches.try_get_many::<OsString>("").ok().flatten();
+    let command = PhaseArguments::augment_args(Command::new("phase"))
+        .no_binary_name(true)
+        .ignore_errors(true);
+    command
+        .try_get_matches_from(words.into_iter().flatten())
+        .and_then(|matches| PhaseArguments::from_arg_matches(&matches))
+        .unwrap_or_default()
+}
+
 /// The phase that was named, with its flags.
 pub(crate) fn selected(matches: &ArgMatches) -> Result<Invocation, clap::Error> {
     let mut name = String::new();
@@ -82,11 +95,10 @@ pub(crate) fn selected(matches: &ArgMatches) -> Result<Invocation, clap::Error> 
         name.push_str(word);
         current = below;
     }
-    // An unknown name has none of the flags; it is refused before they count.
     let arguments = if current.try_contains_id("dry_run").is_ok() {
         PhaseArguments::from_arg_matches(current)?
     } else {
-        PhaseArguments::default()
+        behind_an_unknown_name(current)
     };
     Ok(Invocation::Phase {
         name,

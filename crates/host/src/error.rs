@@ -32,6 +32,12 @@ pub enum HostError {
         #[source]
         source: io::Error,
     },
+    /// Only root may change the root of the file system.
+    #[error("cannot change the root to {}: only root may", folder.display())]
+    RootRefused {
+        /// The folder of `--rootfs`.
+        folder: PathBuf,
+    },
     /// A file is larger than anything that rinit reads.
     #[error("{} has more than {limit} bytes", path.display())]
     TooLarge {
@@ -226,6 +232,9 @@ impl Hint for HostError {
                 })
             }
             Self::File { path, source, .. } => file_hint(path, source),
+            Self::RootRefused { .. } => Some(
+                "Run the command as root, for example with `sudo`; `--root` in place of `--rootfs` needs no rights.".to_owned(),
+            ),
             Self::TooLarge { path, .. } | Self::NotText { path } => Some(format!(
                 "See what it is with `file {}`; rinit expects a text of Kubernetes' own there.",
                 path.display()

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use nix::errno::Errno;
 use rinit_plan::LogicalPath;
 
 use crate::{HostError, Result};
@@ -31,6 +32,22 @@ impl Root {
 #[derive(Debug, Clone)]
 pub struct Host {
     root: Root,
+}
+
+/// Makes a folder the root of the file system for this process, as `chroot` does. Needs root.
+///
+/// All paths count from there then, those that the user typed too, so that it comes before the
+/// first look at a file.
+pub fn change_root(folder: &Path) -> Result<()> {
+    // One call after the other on purpose: a working directory outside would lead out again.
+    nix::unistd::chroot(folder)
+        .and_then(|()| nix::unistd::chdir("/"))
+        .map_err(|errno| match errno {
+            Errno::EPERM => HostError::RootRefused {
+                folder: folder.to_owned(),
+            },
+            other => HostError::file("change the root to", folder, other.into()),
+        })
 }
 
 /// As many links as the kernel follows.
