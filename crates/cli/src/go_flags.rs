@@ -44,7 +44,7 @@ fn argument(argument: Arg) -> Arg {
 }
 
 /// The words of Go's `strconv.ParseBool`.
-fn truth(text: &str) -> Result<bool, String> {
+pub fn truth(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

@@ -19,6 +19,8 @@ pub use arguments::{
     KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
     ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
+pub use go_flags::truth;
+
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
     PrintCommand, ValidateArguments,

@@ -129,7 +129,7 @@ pub async fn list_tokens(client: &Client, patience: &Patience) -> Result<Vec<Boo
 }
 
 /// The token that an earlier init drew, if one is still good: same description, usages and groups,
-/// not expired. Of several, the one that lasts longest.
+/// not expired. Of several, the one that lasts longest, after as many as are to be others.
 pub async fn live_drawn_token(
     client: &Client,
     like: &BootstrapTokenSpec,
@@ -141,10 +141,11 @@ pub async fn live_drawn_token(
 }
 
 fn longest_lasting(
-    tokens: Vec<BootstrapTokenSpec>,
+    mut tokens: Vec<BootstrapTokenSpec>,
     like: &BootstrapTokenSpec,
     now: Timestamp,
 ) -> Option<BootstrapTokenSpec> {
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.expires.unwrap_or(Timestamp::MAX)));
     tokens
         .into_iter()
         .filter(|token| {
@@ -158,7 +159,7 @@ fn longest_lasting(
                     None => like.expires.is_none(),
                 }
         })
-        .max_by_key(|token| token.expires.unwrap_or(Timestamp::MAX))
+        .nth(like.alike)
 }
 
 fn standing(token: &BootstrapTokenSpec, live: &Value, now: Timestamp) -> TokenStanding {
@@ -212,6 +213,7 @@ fn read_token(secret: &Value) -> Option<BootstrapTokenSpec> {
             .map(str::to_owned)
             .collect(),
         drawn: false,
+        alike: 0,
     })
 }
 
@@ -240,6 +242,7 @@ mod tests {
             usages: vec!["signing".into(), "authentication".into()],
             groups: vec!["system:bootstrappers:kubeadm:default-node-token".into()],
             drawn: false,
+            alike: 0,
         }
     }
 
@@ -295,6 +298,15 @@ mod tests {
         tokens[3].description = None;
         let found = longest_lasting(tokens.clone(), &token(None), time(NOW)).unwrap();
         assert_eq!(found, tokens[2]);
+        let next = |alike| {
+            let like = BootstrapTokenSpec {
+                alike,
+                ..token(None)
+            };
+            longest_lasting(tokens.clone(), &like, time(NOW))
+        };
+        assert_eq!(next(1), Some(tokens[1].clone()));
+        assert_eq!(next(2), None);
         tokens.truncate(1);
         assert_eq!(longest_lasting(tokens, &token(None), time(NOW)), None);
     }

@@ -310,6 +310,7 @@ async fn tokens_live_on(admin: &Client, patience: &Patience) {
         usages: vec!["signing".into(), "authentication".into()],
         groups: vec![groups::BOOTSTRAPPERS.into()],
         drawn: true,
+        alike: 0,
     };
     let standing = async || inspect_token(admin, &token, now, patience).await.unwrap();
     assert_eq!(standing().await, TokenStanding::Absent);
@@ -326,6 +327,22 @@ async fn tokens_live_on(admin: &Client, patience: &Patience) {
         .await
         .unwrap();
     assert_eq!(found.map(|found| found.id), Some("abcdef".to_owned()));
+
+    // Of two that look alike, the second finds a token of its own or none.
+    let second = BootstrapTokenSpec {
+        id: "ghijkl".into(),
+        expires: Some(now + SignedDuration::from_hours(12)),
+        alike: 1,
+        ..token.clone()
+    };
+    let own = async || {
+        let found = live_drawn_token(admin, &second, now, patience).await;
+        found.unwrap().map(|found| found.id)
+    };
+    assert_eq!(own().await, None);
+    ensure_token(admin, &second, now, patience).await.unwrap();
+    assert_eq!(own().await, Some("ghijkl".to_owned()));
+    admin.delete(&second.object_id()).await.unwrap();
 
     let mut eternal = token.clone();
     eternal.expires = None;

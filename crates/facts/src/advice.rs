@@ -9,7 +9,8 @@ use rinit_diag::{Problem, probable};
 use rinit_plan::LogicalPath;
 use rinit_versions::FlaggedComponent;
 
-use crate::facts::{Etcd, Facts};
+use crate::facts::{Argument, Etcd, Facts};
+use crate::overrides::Overrides;
 
 /// What was looked for on the host or the network and not found. Empty where nobody looked.
 #[derive(Debug, Clone, Default)]
@@ -93,9 +94,15 @@ fn components(
 }
 
 /// Looks for what is hardly meant in a configuration that resolved.
-pub fn advise(documents: &Documents, facts: &Facts, missing: &Missing) -> Advice {
+pub fn advise(
+    documents: &Documents,
+    overrides: &Overrides,
+    facts: &Facts,
+    missing: &Missing,
+) -> Advice {
     let mut adviser = Adviser {
         documents,
+        overrides,
         advice: Advice {
             findings: Findings::new(documents.source.clone()),
             problems: Vec::new(),
@@ -117,20 +124,25 @@ pub fn advise(documents: &Documents, facts: &Facts, missing: &Missing) -> Advice
 
 struct Adviser<'run> {
     documents: &'run Documents,
+    overrides: &'run Overrides,
     advice: Advice,
 }
 
 impl Adviser<'_> {
     fn warn(&mut self, path: &str, message: &str, hint: Option<&str>) {
         let source = &self.documents.source;
-        if source.place(path).is_some() {
+        let flag = self.overrides.flag(path);
+        if flag.is_none() && source.place(path).is_some() {
             let finding = source.finding(Severity::Warning, path, message);
             self.advice.findings.push(match hint {
                 Some(hint) => finding.with_hint(hint),
                 None => finding,
             });
         } else {
-            let problem = Problem::new(format!("{path}: {message}"));
+            let problem = Problem::new(match flag {
+                Some(flag) => format!("--{flag}: {message}"),
+                None => format!("{path}: {message}"),
+            });
             self.advice.problems.push(match hint {
                 Some(hint) => problem.with_hint(hint),
                 None => problem,
@@ -182,38 +194,50 @@ impl Adviser<'_> {
 
     fn arguments(&mut self, facts: &Facts) {
         let minor = facts.minor().0;
-        if let Some(cluster) = &self.documents.cluster {
-            for ((name, component), program) in components(cluster).into_iter().zip([
+        for (path, component, program) in [
+            (
+                "apiServer.extraArgs",
+                &facts.api_server,
                 FlaggedComponent::ApiServer,
+            ),
+            (
+                "controllerManager.extraArgs",
+                &facts.controller_manager,
                 FlaggedComponent::ControllerManager,
+            ),
+            (
+                "scheduler.extraArgs",
+                &facts.scheduler,
                 FlaggedComponent::Scheduler,
-            ]) {
-                let path = format!("{name}.extraArgs");
-                self.flags(&path, &component.extra_args, program, minor);
-            }
-            // With an image of one's own it is an etcd that the table does not know.
-            if let Some(local) = &cluster.etcd.local
-                && local.image.image_tag.is_none()
-                && matches!(facts.etcd, Etcd::Local(_))
-            {
-                let path = "etcd.local.extraArgs";
-                self.flags(path, &local.extra_args, FlaggedComponent::Etcd, minor);
-            }
+            ),
+        ] {
+            self.flags(path, &component.extra_args, program, minor);
         }
-        if let Some(init) = &self.documents.init {
-            self.flags(
-                "nodeRegistration.kubeletExtraArgs",
-                &init.node_registration.kubelet_extra_args,
-                FlaggedComponent::Kubelet,
-                minor,
-            );
+        let etcd = self
+            .documents
+            .cluster
+            .as_ref()
+            .and_then(|cluster| cluster.etcd.local.as_ref());
+        // With an image of one's own it is an etcd that the table does not know.
+        let known = etcd.is_none_or(|local| local.image.image_tag.is_none());
+        if let Etcd::Local(local) = &facts.etcd
+            && known
+        {
+            let path = "etcd.local.extraArgs";
+            self.flags(path, &local.extra_args, FlaggedComponent::Etcd, minor);
         }
+        self.flags(
+            "nodeRegistration.kubeletExtraArgs",
+            &facts.node.kubelet_extra_args,
+            FlaggedComponent::Kubelet,
+            minor,
+        );
     }
 
     fn flags(
         &mut self,
         path: &str,
-        arguments: &[v1beta4::Argument],
+        arguments: &[Argument],
         component: FlaggedComponent,
         minor: u32,
     ) {

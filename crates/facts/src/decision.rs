@@ -2,6 +2,7 @@
 //! defaults.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use rinit_config::{Documents, Place};
 use serde::Serialize;
@@ -26,8 +27,8 @@ pub enum Origin {
         /// The column.
         column: usize,
     },
-    /// The host as it is.
-    Detected,
+    /// The host as it is, and where on it the value was found.
+    Detected(String),
     /// What holds where nobody says anything.
     Default,
 }
@@ -37,7 +38,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) => write!(formatter, "--{name}"),
             Self::File { file, line, column } => write!(formatter, "{file}:{line}:{column}"),
-            Self::Detected => formatter.write_str("detected"),
+            Self::Detected(how) => write!(formatter, "detected: {how}"),
             Self::Default => formatter.write_str("default"),
         }
     }
@@ -70,69 +71,75 @@ pub fn decisions(
     host: &HostFacts,
     facts: &Facts,
 ) -> Vec<Decision> {
-    let book = Book { documents };
+    let book = Book {
+        documents,
+        overrides,
+    };
     let stored = |pointer: &str| {
         let value = facts.cluster_configuration.pointer(pointer);
         value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let flags = overrides;
-    let otherwise = |detected: bool| {
-        if detected {
-            Origin::Detected
-        } else {
-            Origin::Default
+    let detected = |how: &str| Origin::Detected(how.to_owned());
+    let version = match &host.existing.version {
+        // One that this rinit does not know does not count.
+        Some(found) if *found == facts.version.to_string() => {
+            detected("the control plane that is on this host")
         }
+        _ => Origin::Default,
     };
-    let written_address = flags.apiserver_advertise_address.clone().or_else(|| {
-        let init = documents.init.as_ref()?;
-        init.local_api_endpoint.advertise_address.clone()
-    });
+    let runtime = match host.cri_sockets.first() {
+        Some(_) => detected("a socket on this host"),
+        None => Origin::Default,
+    };
+    let written_address = overrides
+        .apiserver_advertise_address
+        .clone()
+        .or_else(|| {
+            let init = documents.init.as_ref()?;
+            init.local_api_endpoint.advertise_address.clone()
+        })
+        .and_then(|text| text.parse::<IpAddr>().ok());
     // 0.0.0.0 and loopback addresses stand for one that is looked for.
-    let address_is_written = written_address
-        .and_then(|text| text.parse().ok())
-        .is_some_and(|address: std::net::IpAddr| address == facts.api.advertise_address);
-    let advertise_address = if address_is_written {
-        book.origin(
-            flags.apiserver_advertise_address.is_some(),
-            "apiserver-advertise-address",
-            "localAPIEndpoint.advertiseAddress",
-            Origin::Detected,
-        )
-    } else {
-        Origin::Detected
+    let address = facts.api.advertise_address;
+    let from_route = || match &host.default_interface {
+        Some(name) => Origin::Detected(format!("the default route, which is over {name}")),
+        None => detected("the default route"),
     };
-    let entry = |what, value, flagged, flag, path, otherwise| Decision {
+    let advertise_address = match written_address {
+        Some(written) if written == address => {
+            book.origin("localAPIEndpoint.advertiseAddress", from_route())
+        }
+        Some(written) if written.is_loopback() => {
+            detected("a global address of the loopback interface")
+        }
+        _ => from_route(),
+    };
+    let entry = |what, value, path, otherwise| Decision {
         what,
         value,
-        origin: book.origin(flagged, flag, path, otherwise),
+        origin: book.origin(path, otherwise),
     };
     let mut list = vec![
         entry(
             "Kubernetes version",
             facts.version.to_string(),
-            flags.kubernetes_version.is_some(),
-            "kubernetes-version",
             "kubernetesVersion",
-            otherwise(host.existing.version.is_some()),
+            version,
         ),
         entry(
             "node name",
             facts.node.name.clone(),
-            flags.node_name.is_some(),
-            "node-name",
             "nodeRegistration.name",
-            Origin::Detected,
+            detected("the name of this host"),
         ),
         Decision {
             what: "advertise address",
-            value: facts.api.advertise_address.to_string(),
+            value: address.to_string(),
             origin: advertise_address,
         },
         entry(
             "API server port",
             facts.api.bind_port.to_string(),
-            flags.apiserver_bind_port.is_some(),
-            "apiserver-bind-port",
             "localAPIEndpoint.bindPort",
             Origin::Default,
         ),
@@ -141,8 +148,6 @@ pub fn decisions(
         list.push(entry(
             "control plane endpoint",
             facts.api.endpoint(),
-            flags.control_plane_endpoint.is_some(),
-            "control-plane-endpoint",
             "controlPlaneEndpoint",
             Origin::Default,
         ));
@@ -150,8 +155,6 @@ pub fn decisions(
     list.push(entry(
         "service network",
         facts.network.service_subnet.clone(),
-        flags.service_cidr.is_some(),
-        "service-cidr",
         "networking.serviceSubnet",
         Origin::Default,
     ));
@@ -160,59 +163,40 @@ pub fn decisions(
         subnet => subnet.to_owned(),
     };
     list.extend([
-        entry(
-            "pod network",
-            pods,
-            flags.pod_network_cidr.is_some(),
-            "pod-network-cidr",
-            "networking.podSubnet",
-            Origin::Default,
-        ),
+        entry("pod network", pods, "networking.podSubnet", Origin::Default),
         entry(
             "DNS domain",
             facts.network.dns_domain.clone(),
-            flags.service_dns_domain.is_some(),
-            "service-dns-domain",
             "networking.dnsDomain",
             Origin::Default,
         ),
         entry(
             "container runtime",
             facts.node.cri_socket.clone(),
-            flags.cri_socket.is_some(),
-            "cri-socket",
             "nodeRegistration.criSocket",
-            otherwise(!host.cri_sockets.is_empty()),
+            runtime,
         ),
         entry(
             "image repository",
             stored("/imageRepository"),
-            flags.image_repository.is_some(),
-            "image-repository",
             "imageRepository",
             Origin::Default,
         ),
         entry(
             "certificates folder",
             facts.paths.certificates.to_string(),
-            flags.cert_dir.is_some(),
-            "cert-dir",
             "certificatesDir",
             Origin::Default,
         ),
         entry(
             "cluster name",
             facts.cluster_name.clone(),
-            false,
-            "",
             "clusterName",
             Origin::Default,
         ),
         entry(
             "key algorithm",
             stored("/encryptionAlgorithm"),
-            false,
-            "",
             "encryptionAlgorithm",
             Origin::Default,
         ),
@@ -220,16 +204,12 @@ pub fn decisions(
             Etcd::Local(local) => entry(
                 "etcd data folder",
                 local.data_dir.to_string(),
-                false,
-                "",
                 "etcd.local.dataDir",
                 Origin::Default,
             ),
             Etcd::External(external) => entry(
                 "etcd members",
                 external.endpoints.join(", "),
-                false,
-                "",
                 "etcd.external.endpoints",
                 Origin::Default,
             ),
@@ -259,8 +239,6 @@ pub fn decisions(
         list.push(entry(
             "feature gates",
             gates.join(","),
-            !flags.feature_gates.is_empty(),
-            "feature-gates",
             "featureGates",
             Origin::Default,
         ));
@@ -270,12 +248,13 @@ pub fn decisions(
 
 struct Book<'run> {
     documents: &'run Documents,
+    overrides: &'run Overrides,
 }
 
 impl Book<'_> {
     /// A flag wins over the file, and the file over all else.
-    fn origin(&self, flagged: bool, flag: &'static str, path: &str, otherwise: Origin) -> Origin {
-        if flagged {
+    fn origin(&self, path: &str, otherwise: Origin) -> Origin {
+        if let Some(flag) = self.overrides.flag(path) {
             return Origin::Flag(flag);
         }
         match self.documents.source.place(path) {

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use rinit_config::Documents;
+use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, Secret};
 use serde_json::Value;
 
@@ -35,10 +37,14 @@ pub struct HostFacts {
     pub existing: ExistingCluster,
     /// The files of the patches folder.
     pub patch_files: Vec<PatchFile>,
+    /// What could not be looked at, with the path of the field that names it, such as
+    /// `patches.directory`.
+    pub unseen: Vec<(&'static str, Problem)>,
     /// The clock at the start of the run.
     pub now: Timestamp,
-    /// A token drawn for this run, `abcdef.0123456789abcdef`, used where the user gives none.
-    pub drawn_token: Secret<String>,
+    /// Tokens drawn for this run, `abcdef.0123456789abcdef`, one for each that the user leaves to
+    /// chance: [`HostFacts::tokens_to_draw`] of them.
+    pub drawn_tokens: Vec<Secret<String>>,
     /// A token drawn for the life of the uploaded certificates.
     pub drawn_ttl_token: Secret<String>,
     /// A certificate key drawn for this run, 64 hexadecimal digits.
@@ -46,10 +52,22 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// How many bootstrap tokens the documents leave to chance; one where they name none.
+    pub fn tokens_to_draw(documents: &Documents) -> usize {
+        match &documents.init {
+            Some(init) if !init.bootstrap_tokens.is_empty() => init
+                .bootstrap_tokens
+                .iter()
+                .filter(|token| token.token.is_none())
+                .count(),
+            _ => 1,
+        }
+    }
+
     /// A stand-in for commands that look at a file and not at a host. Its addresses are from the
     /// range for documentation, its tokens those of kubeadm's examples.
-    pub fn of_no_host(now: Timestamp) -> Self {
-        let token = || Secret::new("abcdef.0123456789abcdef".to_owned());
+    pub fn of_no_host(documents: &Documents, now: Timestamp) -> Self {
+        let token = Secret::new("abcdef.0123456789abcdef".to_owned());
         Self {
             hostname: "node".to_owned(),
             default_address: Some(IpAddr::from([192, 0, 2, 1])),
@@ -64,9 +82,10 @@ impl HostFacts {
             cluster_ca_signer: None,
             existing: ExistingCluster::default(),
             patch_files: Vec::new(),
+            unseen: Vec::new(),
             now,
-            drawn_token: token(),
-            drawn_ttl_token: token(),
+            drawn_tokens: vec![token.clone(); Self::tokens_to_draw(documents)],
+            drawn_ttl_token: token,
             drawn_certificate_key: Secret::new("0".repeat(64)),
         }
     }
@@ -77,6 +96,8 @@ impl HostFacts {
 pub struct ExistingCluster {
     /// The image tag of the API server's manifest, such as `v1.37.2`.
     pub version: Option<String>,
+    /// Why the version cannot be told although the manifest is there.
+    pub unreadable: Option<String>,
 }
 
 /// One file of the patches folder.

@@ -1,7 +1,9 @@
 //! Configuration cases on one fixed host, resolved, against kept snapshots; and the ways in which
 //! resolving refuses.
 
-use rinit_facts::{Overrides, resolve};
+use rinit_config::ReadOptions;
+use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, resolve};
+use rinit_plan::{LogicalPath, Secret};
 use rinit_testkit::{documents, facts, facts_with, host_facts};
 
 #[test]
@@ -37,6 +39,218 @@ fn flags_win_over_the_file() {
         .map(ToString::to_string)
         .collect();
     assert_eq!(addresses, ["fd00:10::1", "fd00::5", "10.0.0.9"]);
+}
+
+/// What is looked at in facts.
+type Seen = fn(&Facts) -> String;
+
+/// What each flag that ends up in the facts changes there. What flags do to files is held against
+/// kubeadm by the tests of the program.
+#[test]
+fn each_flag_has_its_effect() {
+    let secret = |text: &str| Some(Secret::new(text.to_owned()));
+    let text = |text: &str| Some(text.to_owned());
+    let cases: Vec<(Overrides, Seen, &str)> = vec![
+        (
+            Overrides {
+                certificate_key: secret(&"a1".repeat(32)),
+                ..Overrides::default()
+            },
+            |facts| facts.upload_certs.certificate_key.expose().clone(),
+            "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
+        ),
+        (
+            Overrides {
+                cri_socket: text("/run/own.sock"),
+                ..Overrides::default()
+            },
+            |facts| facts.node.cri_socket.clone(),
+            "unix:///run/own.sock",
+        ),
+        (
+            Overrides {
+                feature_gates: vec![("RootlessControlPlane".to_owned(), false)],
+                ..Overrides::default()
+            },
+            |facts| facts.cluster_configuration["featureGates"].to_string(),
+            "{\"RootlessControlPlane\":false}",
+        ),
+        (
+            Overrides {
+                ignore_preflight_errors: vec!["Swap".to_owned(), "numcpu".to_owned()],
+                ..Overrides::default()
+            },
+            |facts| facts.ignored_checks.join(" "),
+            "numcpu swap",
+        ),
+        (
+            Overrides {
+                skip_certificate_key_print: true,
+                ..Overrides::default()
+            },
+            |facts| facts.join_options.withhold_certificate_key.to_string(),
+            "true",
+        ),
+        (
+            Overrides {
+                skip_token_print: true,
+                ..Overrides::default()
+            },
+            |facts| facts.join_options.withhold_token.to_string(),
+            "true",
+        ),
+        (
+            Overrides {
+                token: secret("fedcba.fedcba9876543210"),
+                ..Overrides::default()
+            },
+            |facts| {
+                let token = &facts.bootstrap_tokens[0];
+                format!("{}.{} {}", token.id, token.secret.expose(), token.drawn)
+            },
+            "fedcba.fedcba9876543210 false",
+        ),
+        (
+            Overrides {
+                token_ttl: text("2h30m"),
+                ..Overrides::default()
+            },
+            |facts| format!("{:?}", facts.bootstrap_tokens[0].expires),
+            "Some(2026-11-22T03:30:00Z)",
+        ),
+        (
+            Overrides {
+                token_ttl: text("0"),
+                ..Overrides::default()
+            },
+            |facts| format!("{:?}", facts.bootstrap_tokens[0].expires),
+            "None",
+        ),
+        (
+            Overrides {
+                upload_certs: true,
+                ..Overrides::default()
+            },
+            |facts| facts.upload_certs.enabled.to_string(),
+            "true",
+        ),
+        (
+            Overrides {
+                kubeconfig: LogicalPath::parse("/root/own.conf").ok(),
+                ..Overrides::default()
+            },
+            |facts| facts.access.kubeconfig.to_string(),
+            "/root/own.conf",
+        ),
+    ];
+    let without = facts("minimal");
+    for (overrides, seen, expected) in cases {
+        let with = facts_with("minimal", &overrides, &host_facts());
+        assert_eq!(seen(&with), expected, "{overrides:?}");
+        assert_ne!(seen(&without), expected, "{overrides:?} has no effect");
+    }
+}
+
+/// A wrong flag is told once, as a flag, although the file sets the field too.
+#[test]
+fn what_is_wrong_is_told_of_where_it_was_written() {
+    let file = "apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+nodeRegistration:
+  name: good
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.37.1
+controlPlaneEndpoint: api.example.com
+networking:
+  serviceSubnet: 10.96.0.0/16
+featureGates:
+  NoSuchGate: true
+";
+    let documents =
+        rinit_config::parse("cfg.yaml", file.as_bytes(), ReadOptions::default()).unwrap();
+    let overrides = Overrides {
+        apiserver_advertise_address: Some("ten".to_owned()),
+        control_plane_endpoint: Some("https://a:6443/x".to_owned()),
+        feature_gates: vec![("OtherGate".to_owned(), true)],
+        kubernetes_version: Some("v1.20.2".to_owned()),
+        node_name: Some("not_good".to_owned()),
+        service_cidr: Some("10.96.0.0".to_owned()),
+        token: Some(Secret::new("short".to_owned())),
+        ..Overrides::default()
+    };
+    let error = resolve(&documents, &overrides, &host_facts()).unwrap_err();
+    insta::assert_snapshot!(error.to_string());
+}
+
+/// Several tokens are drawn, each its own, and each knows how many look like it.
+#[test]
+fn several_tokens_are_drawn() {
+    let file = "apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+  - ttl: 1h0m0s
+  - token: fedcba.fedcba9876543210
+  - ttl: 2h0m0s
+  - description: another
+";
+    let documents =
+        rinit_config::parse("cfg.yaml", file.as_bytes(), ReadOptions::default()).unwrap();
+    assert_eq!(HostFacts::tokens_to_draw(&documents), 3);
+    let token = |id: &str| Secret::new(format!("{id}.0123456789abcdef"));
+    let mut host = HostFacts {
+        drawn_tokens: ["aaaaaa", "bbbbbb", "cccccc"].map(token).to_vec(),
+        ..host_facts()
+    };
+    let tokens = resolve(&documents, &Overrides::default(), &host)
+        .unwrap()
+        .bootstrap_tokens;
+    let seen: Vec<_> = tokens
+        .iter()
+        .map(|token| (token.id.as_str(), token.drawn, token.alike))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("aaaaaa", true, 1),
+            ("fedcba", false, 0),
+            ("bbbbbb", true, 2),
+            ("cccccc", true, 0)
+        ]
+    );
+    // A token that everybody knows is never put in the place of one that was not drawn.
+    host.drawn_tokens.pop();
+    assert!(resolve(&documents, &Overrides::default(), &host).is_err());
+}
+
+/// Where the version of a control plane that is there cannot be told, that is said.
+#[test]
+fn a_version_that_cannot_be_read_is_told() {
+    let none = rinit_config::Documents::none("no file");
+    for (version, unreadable) in [
+        (None, Some("cannot open the manifest".to_owned())),
+        (Some("mine-7".to_owned()), None),
+    ] {
+        let host = HostFacts {
+            existing: ExistingCluster {
+                version,
+                unreadable,
+            },
+            ..host_facts()
+        };
+        let facts = resolve(&none, &Overrides::default(), &host).unwrap();
+        let [warning] = &facts.warnings[..] else {
+            panic!("{:?}", facts.warnings)
+        };
+        assert!(warning.message.contains("cannot be told"), "{warning}");
+        let overrides = Overrides {
+            kubernetes_version: Some("v1.37.0".to_owned()),
+            ..Overrides::default()
+        };
+        let facts = resolve(&none, &overrides, &host).unwrap();
+        assert!(facts.warnings.is_empty(), "{:?}", facts.warnings);
+    }
 }
 
 #[test]

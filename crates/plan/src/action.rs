@@ -279,6 +279,18 @@ pub struct BootstrapTokenSpec {
     /// Whether init drew it. Then a live token that an earlier init drew is as good, and keeps
     /// its own end.
     pub drawn: bool,
+    /// For a drawn one: how many others of the same description, usages and groups must be in the
+    /// cluster before one counts as this. So each of several finds a token of its own there.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub alike: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl BootstrapTokenSpec {
@@ -570,6 +582,7 @@ mod tests {
                 usages: vec![],
                 groups: vec![],
                 drawn: false,
+                alike: 0,
             },
         }]);
         let shown = format!("{plan:?}{}", serde_json::to_string(&plan).unwrap());

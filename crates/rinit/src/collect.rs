@@ -1,11 +1,11 @@
 //! What planning must know of the host, collected once before anything is decided.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rinit_config::Documents;
-use rinit_diag::{Hint, Problem};
+use rinit_diag::Problem;
 use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, PatchFile};
-use rinit_host::Host;
+use rinit_host::{Host, HostError};
 use rinit_manifest::yaml;
 use rinit_plan::LogicalPath;
 
@@ -17,8 +17,12 @@ pub(crate) async fn host_facts(
     host: &Host,
     documents: &Documents,
     overrides: &Overrides,
-    patches: Option<&Path>,
 ) -> Result<HostFacts, Problem> {
+    let mut unseen = Vec::new();
+    let patch_files = patch_files(host, documents, overrides).unwrap_or_else(|problem| {
+        unseen.push(("patches.directory", problem));
+        Vec::new()
+    });
     let machine = host
         .machine_facts()
         .await
@@ -60,9 +64,12 @@ pub(crate) async fn host_facts(
         cluster_ca_key: exists(&ca_key),
         cluster_ca_signer: cluster_ca_signer(host, ca_certificate.as_ref(), ca_key.as_ref()),
         existing: existing_cluster(host),
-        patch_files: patch_files(documents, patches)?,
+        patch_files,
+        unseen,
         now: rinit_host::now(),
-        drawn_token: rinit_pki::bootstrap_token().map_err(random)?,
+        drawn_tokens: (0..HostFacts::tokens_to_draw(documents))
+            .map(|_| rinit_pki::bootstrap_token().map_err(random))
+            .collect::<Result<_, _>>()?,
         drawn_ttl_token: rinit_pki::bootstrap_token().map_err(random)?,
         drawn_certificate_key: rinit_pki::certificate_key().map_err(random)?,
     })
@@ -143,59 +150,117 @@ fn cluster_ca_signer(
         .singled_out()
 }
 
+/// The manifest that tells the version of an earlier init.
+const API_SERVER_MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+
 /// The version in the API server's manifest of an earlier init.
 fn existing_cluster(host: &Host) -> ExistingCluster {
-    let version = LogicalPath::parse("/etc/kubernetes/manifests/kube-apiserver.yaml")
-        .ok()
-        .and_then(|path| host.read_text(&path).ok().flatten())
-        .and_then(|text| yaml::parse_documents(&text).ok()?.into_iter().next())
-        .and_then(|pod| {
-            let image = pod.pointer("/spec/containers/0/image")?.as_str()?;
-            let (_, tag) = image.rsplit_once(':')?;
-            Some(tag.to_owned())
-        });
-    ExistingCluster { version }
+    let version = match LogicalPath::parse(API_SERVER_MANIFEST) {
+        Ok(path) => match host.read_text(&path) {
+            Ok(None) => return ExistingCluster::default(),
+            Ok(Some(text)) => image_tag(&text)
+                .ok_or_else(|| format!("{API_SERVER_MANIFEST} names no image with a tag")),
+            Err(error) => Err(rinit_diag::chain(&error)),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    match version {
+        Ok(version) => ExistingCluster {
+            version: Some(version),
+            unreadable: None,
+        },
+        Err(reason) => ExistingCluster {
+            version: None,
+            unreadable: Some(reason),
+        },
+    }
+}
+
+/// The tag of the image of a static pod's first container.
+fn image_tag(manifest: &str) -> Option<String> {
+    let pod = yaml::parse_documents(manifest).ok()?.into_iter().next()?;
+    let image = pod.pointer("/spec/containers/0/image")?.as_str()?;
+    let (_, tag) = image
+        .rsplit_once('/')
+        .unwrap_or(("", image))
+        .1
+        .rsplit_once(':')?;
+    Some(tag.to_owned())
+}
+
+/// Where the patches lie: as typed in a flag, or as the configuration says, below the folder of
+/// `--root`.
+enum PatchFolder<'run> {
+    Typed(PathBuf),
+    Configured(&'run Host, LogicalPath),
+}
+
+impl PatchFolder<'_> {
+    fn shown(&self) -> String {
+        match self {
+            Self::Typed(folder) => folder.display().to_string(),
+            Self::Configured(host, folder) => host.resolve(folder).display().to_string(),
+        }
+    }
+
+    fn list(&self) -> Result<Option<Vec<String>>, HostError> {
+        match self {
+            Self::Typed(folder) => rinit_host::list_typed(folder),
+            Self::Configured(host, folder) => host.list(folder),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+        match self {
+            Self::Typed(folder) => rinit_host::read_typed(&folder.join(name)),
+            Self::Configured(host, folder) => host.read(&folder.join(name)),
+        }
+    }
 }
 
 /// The files of the patch folder that a flag or the configuration names.
-fn patch_files(documents: &Documents, typed: Option<&Path>) -> Result<Vec<PatchFile>, Problem> {
+fn patch_files(
+    host: &Host,
+    documents: &Documents,
+    overrides: &Overrides,
+) -> Result<Vec<PatchFile>, Problem> {
     let configured = documents
         .init
         .as_ref()
         .and_then(|init| init.patches.as_ref())
         .and_then(|patches| patches.directory.as_deref())
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
-    let Some(folder) = typed.map(Path::to_path_buf).or(configured) else {
-        return Ok(Vec::new());
+        .filter(|folder| !folder.is_empty());
+    let folder = match (&overrides.patches, configured) {
+        (Some(typed), _) => PatchFolder::Typed(PathBuf::from(typed)),
+        (None, Some(written)) => match LogicalPath::parse(written) {
+            Ok(path) => PatchFolder::Configured(host, path),
+            // A relative path is one from the working directory, as in kubeadm.
+            Err(_) => PatchFolder::Typed(PathBuf::from(written)),
+        },
+        (None, None) => return Ok(Vec::new()),
     };
-    let names = match rinit_host::list_typed(&folder) {
+    let names = match folder.list() {
         Ok(Some(names)) => names,
         Ok(None) => {
             return Err(
-                Problem::new(format!("there is no patch folder {}", folder.display()))
-                    .with_hint("check the path after `--patches`, or `patches.directory`"),
+                Problem::new(format!("there is no folder {}", folder.shown()))
+                    .with_hint("make it, or name the folder that has the patches"),
             );
         }
-        Err(error) => {
-            return Err(Problem {
-                message: rinit_diag::chain(&error),
-                hint: error.hint(),
-            });
-        }
+        Err(error) => return Err(Problem::from_error(&error)),
     };
     Ok(names
         .into_iter()
         .filter(|name| !name.starts_with('.'))
         .map(|name| {
-            let documents = read_patch(&folder.join(&name));
+            let documents = read_patch(&folder, &name);
             PatchFile { name, documents }
         })
         .collect())
 }
 
-fn read_patch(path: &Path) -> Result<Vec<serde_json::Value>, String> {
-    match rinit_host::read_typed(path) {
+fn read_patch(folder: &PatchFolder<'_>, name: &str) -> Result<Vec<serde_json::Value>, String> {
+    match folder.read(name) {
         Ok(Some(bytes)) => {
             let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
             yaml::parse_documents(&text).map_err(|error| rinit_diag::chain(&error))

@@ -39,11 +39,13 @@ impl Given {
         let gates: Vec<String> = common
             .feature_gates
             .iter()
+            .filter(|(name, _)| !name.is_empty())
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         let values = [
             ("--config", path(&common.config), Takes::Both),
             ("--root", path(&global.root), Takes::Both),
+            ("--rootfs", path(&global.rootfs), Takes::Both),
             ("--cert-dir", common.cert_dir.clone(), Takes::Both),
             (
                 "--kubeconfig-dir",
@@ -108,9 +110,13 @@ impl Given {
         ];
         let mut decided = false;
         for (flag, value, takes) in values {
-            if let Some(value) = value {
+            // An empty value is none.
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
                 decided |= takes == Takes::Both
-                    && !matches!(flag, "--root" | "--cert-dir" | "--kubeconfig-dir");
+                    && !matches!(
+                        flag,
+                        "--root" | "--rootfs" | "--cert-dir" | "--kubeconfig-dir"
+                    );
                 given.add(flag, Some(&value), takes);
             }
         }
@@ -185,7 +191,7 @@ mod tests {
     fn given(common: &CommonArguments) -> Given {
         let global = GlobalArguments {
             root: Some("/my root".into()),
-            verbose: 0,
+            ..GlobalArguments::default()
         };
         Given::new(&global, common, None, IpAddr::from([192, 0, 2, 1]))
     }

@@ -10,10 +10,36 @@ mod given;
 mod printer;
 mod registry;
 mod settings;
+mod trouble;
 
 use std::process::ExitCode;
 
-use rinit_cli::Invocation;
+use rinit_cli::{GlobalArguments, Invocation};
+use rinit_diag::Problem;
+
+/// What comes before everything else: the root is changed before a file is read.
+fn prepare(global: &GlobalArguments) -> Result<(), (rinit_diag::ExitCode, Problem)> {
+    let modules = global
+        .vmodule
+        .iter()
+        .filter(|(pattern, _)| !pattern.is_empty())
+        .map(|(pattern, level)| {
+            let verbosity = rinit_cli::verbosity(*level);
+            let pattern = glob::Pattern::new(pattern).map_err(|error| {
+                Problem::new(format!("--vmodule: \"{pattern}\": {error}"))
+                    .with_hint("a pattern is a file name without its extension, such as `host*`")
+            })?;
+            Ok((pattern, verbosity))
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|problem| (rinit_diag::ExitCode::Usage, problem))?;
+    printer::start_log(global.verbosity(), modules);
+    match &global.rootfs {
+        Some(folder) if !folder.as_os_str().is_empty() => rinit_host::change_root(folder)
+            .map_err(|error| (rinit_diag::ExitCode::Blocked, Problem::from_error(&error))),
+        _ => Ok(()),
+    }
+}
 
 fn main() -> ExitCode {
     let tree = registry::phases();
@@ -30,7 +56,10 @@ fn main() -> ExitCode {
             return code.into();
         }
     };
-    printer::start_log(line.global.verbose);
+    if let Err((code, problem)) = prepare(&line.global) {
+        printer::problem(&problem);
+        return code.into();
+    }
     // Threads begin here and not before: the command line is read on one.
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

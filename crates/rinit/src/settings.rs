@@ -3,65 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, InitArguments, PhaseArguments, SpecificationArguments};
-use rinit_config::{Documents, Findings, ReadOptions, UnknownFields};
+use rinit_config::{Documents, ReadOptions, Severity, UnknownFields};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, Missing, Overrides};
+use rinit_facts::{Facts, HostFacts, Missing, Overrides};
 use rinit_plan::{LogicalPath, Secret};
 
-use crate::printer;
+use crate::trouble::{Remarks, Trouble};
 
-/// Why the settings cannot be made.
-#[derive(Debug)]
-pub(crate) enum SettingsError {
-    /// The file has errors.
-    Findings(Box<Findings>),
-    /// Something else is wrong with what was typed.
-    Problem(Problem),
-}
-
-/// How exactly a configuration file is taken.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Reading {
-    /// Warnings are errors.
-    pub(crate) strict: bool,
-    /// Fields that are not known are only warned of.
-    pub(crate) allow_unknown_fields: bool,
-}
-
-impl Reading {
-    /// As the flags of `init` and its phases say.
-    pub(crate) fn of_common(common: &CommonArguments) -> Self {
-        Self {
-            strict: common.strict,
-            allow_unknown_fields: common.allow_unknown_fields,
-        }
-    }
-
-    /// As the flags of the commands for certificates say.
-    pub(crate) fn of_specification(specification: &SpecificationArguments) -> Self {
-        Self {
-            strict: false,
-            allow_unknown_fields: specification.allow_unknown_fields,
-        }
-    }
-
-    fn options(self) -> ReadOptions {
-        ReadOptions {
-            unknown_fields: if self.allow_unknown_fields {
-                UnknownFields::Warn
-            } else {
-                UnknownFields::Error
-            },
-        }
+/// Which fields a configuration file may have.
+pub(crate) fn reading(allow_unknown_fields: bool) -> ReadOptions {
+    ReadOptions {
+        unknown_fields: if allow_unknown_fields {
+            UnknownFields::Warn
+        } else {
+            UnknownFields::Error
+        },
     }
 }
 
 /// The documents of a configuration file; none of them without a file.
-pub(crate) fn documents(
-    config: Option<&Path>,
-    reading: Reading,
-) -> Result<Documents, SettingsError> {
-    let Some(path) = config else {
+pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
+    let Some(path) = config.filter(|path| !path.as_os_str().is_empty()) else {
         return Ok(Documents::none("no configuration file"));
     };
     let name = path.display().to_string();
@@ -71,74 +33,91 @@ pub(crate) fn documents(
         rinit_host::read_typed(path)
     };
     match text {
-        Ok(Some(text)) => match rinit_config::parse(&name, &text, reading.options()) {
-            Ok(documents) if reading.strict && !documents.warnings.is_empty() => Err(
-                SettingsError::Findings(Box::new(documents.warnings.strict())),
-            ),
-            Ok(documents) => Ok(documents),
-            Err(findings) => Err(SettingsError::Findings(Box::new(findings))),
-        },
-        Ok(None) => Err(SettingsError::Problem(
+        Ok(Some(text)) => rinit_config::parse(&name, &text, options).map_err(|findings| {
+            let mut remarks = Remarks::default();
+            remarks.find(findings);
+            Trouble {
+                code: ExitCode::Configuration,
+                remarks,
+            }
+        }),
+        Ok(None) => Err(Trouble::configuration(
             Problem::new(format!("there is no configuration file {name}"))
                 .with_hint("check the path after `--config`"),
         )),
-        Err(error) => Err(SettingsError::Problem(Problem::from_error(&error))),
+        Err(error) => Err(Trouble::of(ExitCode::Configuration, &error)),
     }
 }
 
-/// Warns of what is allowed but hardly meant; an error with `--strict`.
-pub(crate) fn advise(
+/// Resolves everything, or gathers everything that is wrong and doubtful. What is doubtful in a
+/// configuration that resolves is left to [`warnings`].
+pub(crate) fn resolve(
     documents: &Documents,
-    facts: &Facts,
-    missing: &Missing,
+    overrides: &Overrides,
+    host: &HostFacts,
     strict: bool,
-) -> Result<(), ExitCode> {
-    let advice = rinit_facts::advise(documents, facts, missing);
-    let count = advice.findings.len() + advice.problems.len();
-    if strict && count > 0 {
-        if !advice.findings.is_empty() {
-            printer::report(&advice.findings.strict().to_string());
+) -> Result<Facts, Trouble> {
+    rinit_facts::resolve(documents, overrides, host).map_err(|error| {
+        let mut remarks = Remarks::default();
+        remarks.find(documents.warnings.clone());
+        if strict {
+            remarks = remarks.strict();
         }
-        for problem in &advice.problems {
-            printer::problem(problem);
+        remarks.find(error.findings);
+        for problem in error.problems {
+            remarks.add(Severity::Error, problem);
         }
-        return Err(ExitCode::Configuration);
-    }
-    if !advice.findings.is_empty() {
-        printer::report(&advice.findings.to_string());
-    }
-    for problem in &advice.problems {
-        printer::warning(problem);
-    }
-    Ok(())
+        Trouble {
+            code: ExitCode::Configuration,
+            remarks,
+        }
+    })
 }
 
-/// Ends a command that `--strict` does not let go on.
-pub(crate) fn strictly(warnings: usize) -> ExitCode {
-    printer::error(
-        &format!("{warnings} of these are warnings, which `--strict` does not let pass"),
-        Some("mend what they name, or leave `--strict` out"),
-    );
-    ExitCode::Configuration
+/// What is allowed but hardly meant. With `strict` all of it is wrong, and none of it is left to
+/// the run, which tells the warnings of the facts otherwise.
+pub(crate) fn warnings(
+    documents: &Documents,
+    overrides: &Overrides,
+    resolved: Option<(&Facts, &Missing)>,
+    strict: bool,
+) -> Result<Remarks, Trouble> {
+    let mut remarks = Remarks::default();
+    remarks.find(documents.warnings.clone());
+    if let Some((facts, missing)) = resolved {
+        let advice = rinit_facts::advise(documents, overrides, facts, missing);
+        remarks.find(advice.findings);
+        let of_facts = facts.warnings.iter().filter(|_| strict).cloned();
+        for problem in advice.problems.into_iter().chain(of_facts) {
+            remarks.add(Severity::Warning, problem);
+        }
+    }
+    if strict && !remarks.is_empty() {
+        return Err(Trouble {
+            code: ExitCode::Configuration,
+            remarks: remarks.strict(),
+        });
+    }
+    Ok(remarks)
 }
 
 /// What the flags of `init` say beside the file.
-pub(crate) fn of_init(arguments: &InitArguments) -> Result<Overrides, SettingsError> {
+pub(crate) fn of_init(arguments: &InitArguments) -> Result<Overrides, Trouble> {
     of_common(&arguments.common)
 }
 
 /// What the flags of a phase say beside the file.
-pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, SettingsError> {
+pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, Trouble> {
     let kubeconfig = match &arguments.kubeconfig {
-        None => None,
-        Some(typed) => Some(absolute(typed)?),
+        Some(typed) if !typed.as_os_str().is_empty() => Some(absolute(typed)?),
+        _ => None,
     };
     Ok(Overrides {
         kubeconfig,
-        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
-        apiserver_extra_args: arguments.apiserver_extra_args.clone(),
-        controller_manager_extra_args: arguments.controller_manager_extra_args.clone(),
-        scheduler_extra_args: arguments.scheduler_extra_args.clone(),
+        kubeconfig_dir: given(arguments.kubeconfig_dir.as_ref()),
+        apiserver_extra_args: pairs(&arguments.apiserver_extra_args),
+        controller_manager_extra_args: pairs(&arguments.controller_manager_extra_args),
+        scheduler_extra_args: pairs(&arguments.scheduler_extra_args),
         ..of_common(&arguments.common)?
     })
 }
@@ -150,55 +129,77 @@ pub(crate) fn of_specification(
     kubeconfig_dir: Option<&str>,
 ) -> Overrides {
     Overrides {
-        apiserver_advertise_address: specification.apiserver_advertise_address.clone(),
+        apiserver_advertise_address: given(specification.apiserver_advertise_address.as_ref()),
         apiserver_bind_port: specification.apiserver_bind_port,
-        apiserver_cert_extra_sans: specification.apiserver_cert_extra_sans.clone(),
-        cert_dir: cert_dir.map(str::to_owned),
-        control_plane_endpoint: specification.control_plane_endpoint.clone(),
-        kubeconfig_dir: kubeconfig_dir.map(str::to_owned),
-        kubernetes_version: specification.kubernetes_version.clone(),
-        node_name: specification.node_name.clone(),
-        service_cidr: specification.service_cidr.clone(),
-        service_dns_domain: specification.service_dns_domain.clone(),
+        apiserver_cert_extra_sans: list(&specification.apiserver_cert_extra_sans),
+        cert_dir: given(cert_dir.map(str::to_owned).as_ref()),
+        control_plane_endpoint: given(specification.control_plane_endpoint.as_ref()),
+        kubeconfig_dir: given(kubeconfig_dir.map(str::to_owned).as_ref()),
+        kubernetes_version: given(specification.kubernetes_version.as_ref()),
+        node_name: given(specification.node_name.as_ref()),
+        service_cidr: given(specification.service_cidr.as_ref()),
+        service_dns_domain: given(specification.service_dns_domain.as_ref()),
         ..Overrides::default()
     }
 }
 
-fn of_common(common: &CommonArguments) -> Result<Overrides, SettingsError> {
+fn of_common(common: &CommonArguments) -> Result<Overrides, Trouble> {
+    let patches = common.patches.as_ref();
     Ok(Overrides {
-        apiserver_advertise_address: common.apiserver_advertise_address.clone(),
+        apiserver_advertise_address: given(common.apiserver_advertise_address.as_ref()),
         apiserver_bind_port: common.apiserver_bind_port,
-        apiserver_cert_extra_sans: common.apiserver_cert_extra_sans.clone(),
-        cert_dir: common.cert_dir.clone(),
-        certificate_key: common.certificate_key.clone().map(Secret::new),
-        control_plane_endpoint: common.control_plane_endpoint.clone(),
-        cri_socket: common.cri_socket.clone(),
+        apiserver_cert_extra_sans: list(&common.apiserver_cert_extra_sans),
+        cert_dir: given(common.cert_dir.as_ref()),
+        certificate_key: given(common.certificate_key.as_ref()).map(Secret::new),
+        control_plane_endpoint: given(common.control_plane_endpoint.as_ref()),
+        cri_socket: given(common.cri_socket.as_ref()),
         feature_gates: feature_gates(&common.feature_gates)?,
-        ignore_preflight_errors: common.ignore_preflight_errors.clone(),
-        image_repository: common.image_repository.clone(),
-        kubernetes_version: common.kubernetes_version.clone(),
-        node_name: common.node_name.clone(),
-        pod_network_cidr: common.pod_network_cidr.clone(),
-        service_cidr: common.service_cidr.clone(),
-        service_dns_domain: common.service_dns_domain.clone(),
+        ignore_preflight_errors: list(&common.ignore_preflight_errors),
+        image_repository: given(common.image_repository.as_ref()),
+        kubernetes_version: given(common.kubernetes_version.as_ref()),
+        node_name: given(common.node_name.as_ref()),
+        patches: given(patches.map(|path| path.display().to_string()).as_ref()),
+        pod_network_cidr: given(common.pod_network_cidr.as_ref()),
+        service_cidr: given(common.service_cidr.as_ref()),
+        service_dns_domain: given(common.service_dns_domain.as_ref()),
         skip_certificate_key_print: common.skip_certificate_key_print,
         skip_token_print: common.skip_token_print,
-        token: common.token.clone().map(Secret::new),
-        token_ttl: common.token_ttl.clone(),
+        token: given(common.token.as_ref()).map(Secret::new),
+        token_ttl: given(common.token_ttl.as_ref()),
         upload_certs: common.upload_certs,
         ..Overrides::default()
     })
 }
 
-/// Feature gates with their values.
-pub(crate) fn feature_gates(
-    typed: &[(String, String)],
-) -> Result<Vec<(String, bool)>, SettingsError> {
+/// What was typed; an empty text is none, as in kubeadm, since scripts pass one for "no wish".
+fn given(typed: Option<&String>) -> Option<String> {
+    typed.filter(|text| !text.is_empty()).cloned()
+}
+
+/// The same for each of a list.
+pub(crate) fn list(typed: &[String]) -> Vec<String> {
     typed
         .iter()
-        .map(|(name, value)| match value.parse() {
-            Ok(value) => Ok((name.clone(), value)),
-            Err(_) => Err(SettingsError::Problem(
+        .filter(|text| !text.is_empty())
+        .cloned()
+        .collect()
+}
+
+fn pairs(typed: &[(String, String)]) -> Vec<(String, String)> {
+    typed
+        .iter()
+        .filter(|(name, _)| !name.is_empty())
+        .cloned()
+        .collect()
+}
+
+/// Feature gates with their values.
+pub(crate) fn feature_gates(typed: &[(String, String)]) -> Result<Vec<(String, bool)>, Trouble> {
+    pairs(typed)
+        .into_iter()
+        .map(|(name, value)| match rinit_cli::truth(&value) {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Trouble::configuration(
                 Problem::new(format!("--feature-gates: {name} is \"{value}\""))
                     .with_hint("write `true` or `false`"),
             )),
@@ -207,16 +208,16 @@ pub(crate) fn feature_gates(
 }
 
 /// A typed path from the root on.
-fn absolute(typed: &Path) -> Result<LogicalPath, SettingsError> {
+fn absolute(typed: &Path) -> Result<LogicalPath, Trouble> {
     let path: PathBuf =
         std::path::absolute(typed).map_err(|error| wrong_path(typed, &error.to_string()))?;
     LogicalPath::parse(&path.to_string_lossy())
         .map_err(|error| wrong_path(typed, &error.to_string()))
 }
 
-fn wrong_path(typed: &Path, reason: &str) -> SettingsError {
-    SettingsError::Problem(Problem::new(format!(
-        "cannot use {}: {reason}",
+fn wrong_path(typed: &Path, reason: &str) -> Trouble {
+    Trouble::configuration(Problem::new(format!(
+        "--kubeconfig: cannot use {}: {reason}",
         typed.display()
     )))
 }

@@ -45,10 +45,11 @@ pub fn host_facts() -> HostFacts {
         cluster_ca_signer: None,
         existing: ExistingCluster::default(),
         patch_files: Vec::new(),
+        unseen: Vec::new(),
         now: "2026-11-22T01:00:00Z"
             .parse()
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
-        drawn_token: Secret::new("abcdef.0123456789abcdef".to_owned()),
+        drawn_tokens: vec![Secret::new("abcdef.0123456789abcdef".to_owned())],
         drawn_ttl_token: Secret::new("fedcba.fedcba9876543210".to_owned()),
         drawn_certificate_key: Secret::new("0123456789abcdef".repeat(4)),
     }

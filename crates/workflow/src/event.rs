@@ -53,6 +53,23 @@ pub enum Event {
         /// Those commands, in order.
         commands: Vec<String>,
     },
+    /// Something about a line of the configuration file.
+    Finding {
+        /// Whether it stops the run.
+        severity: Severity,
+        /// The name of the file as typed; `-` is stdin.
+        file: String,
+        /// The line, from one on.
+        line: usize,
+        /// The column in characters, from one on.
+        column: usize,
+        /// The field, such as `networking.podSubnet`; empty for the file as such.
+        path: String,
+        /// What it is.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// A phase begins.
     PhaseStarted {
         /// Its full name.
@@ -105,6 +122,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         certificate_key: Option<String>,
     },
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// The file is taken.
+    Warning,
 }
 
 /// What became of an action.

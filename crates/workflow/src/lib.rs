@@ -16,7 +16,7 @@ mod remedy;
 mod run;
 mod selection;
 
-pub use event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
+pub use event::{Event, JoinCommands, Outcome, Reporter, RunOutcome, Severity};
 pub use executor::{Ensured, Executor, Presence, State};
 pub use phase::{Body, Phase, Reach};
 pub use remedy::Remedy;

@@ -39,6 +39,7 @@ fn plan(facts: &Facts) -> Plan {
     let token = BootstrapTokenSpec {
         // Another token that init drew must not stand in for this one: the Secret ends with it.
         drawn: false,
+        alike: 0,
         ..upload.ttl_token.clone()
     };
     let secret = sealed(

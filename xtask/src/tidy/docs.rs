@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use rinit_diag::ExitCode;
 use rinit_plan::{Action, Plan};
 use rinit_workflow::{
-    Body, Event, JoinCommands, Outcome, Phase, Reach, RunOutcome, Selection, leaves, plans,
+    Body, Event, JoinCommands, Outcome, Phase, Reach, RunOutcome, Selection, Severity, leaves,
+    plans,
 };
 
 use crate::scenarios::checkout;
@@ -215,6 +216,15 @@ fn events() -> Vec<Event> {
             hint: text(),
             commands: vec![text()],
         },
+        Event::Finding {
+            severity: Severity::Error,
+            file: text(),
+            line: 1,
+            column: 1,
+            path: text(),
+            message: text(),
+            hint: None,
+        },
         Event::PhaseStarted { phase: text() },
         Event::Progress {
             phase: text(),
@@ -256,6 +266,7 @@ fn events() -> Vec<Event> {
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Remedy { .. }
+            | Event::Finding { .. }
             | Event::PhaseStarted { .. }
             | Event::Progress { .. }
             | Event::Action { .. }

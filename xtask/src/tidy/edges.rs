@@ -147,6 +147,7 @@ static ONE_PLACE: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["rinit-pki"]),
     ("clap", &["rinit", "rinit-cli", "xtask"]),
     ("granit-parser", &["rinit-config"]),
+    ("glob", &["rinit"]),
     ("kube", &["rinit-cluster"]),
     ("nix", &["rinit-host", "xtask"]),
     ("prost", &["rinit-host"]),

@@ -69,7 +69,8 @@ impl Resolver<'_> {
                 continue;
             };
             let Some(patch_type) = name.patch_type else {
-                self.problems.push(
+                self.wrong(
+                    "patches.directory",
                     Problem::new(format!(
                         "patch {}: unknown type \"{}\"",
                         file.name, name.type_text
@@ -86,8 +87,8 @@ impl Resolver<'_> {
                     file: file.name.clone(),
                 })),
                 Err(reason) => {
-                    self.problems
-                        .push(Problem::new(format!("patch {}: {reason}", file.name)));
+                    let problem = Problem::new(format!("patch {}: {reason}", file.name));
+                    self.wrong("patches.directory", problem);
                 }
             }
         }

@@ -6,6 +6,7 @@ mod network;
 mod node;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -76,12 +77,16 @@ pub fn resolve(
         documents,
         findings: Findings::new(documents.source.clone()),
         problems: Vec::new(),
+        misformed: BTreeSet::new(),
         detected: Vec::new(),
         warnings: Vec::new(),
     };
     let init = documents.init.clone().unwrap_or_default();
     let mut cluster = documents.cluster.clone().unwrap_or_default();
     resolver.apply_flags(&mut cluster);
+    for (field, problem) in &host.unseen {
+        resolver.wrong(field, problem.clone());
+    }
     let facts = resolver.facts(&init, cluster);
     if resolver.problems.is_empty() && !resolver.findings.has_errors() {
         Ok(facts)
@@ -103,6 +108,8 @@ struct Resolver<'a> {
     documents: &'a Documents,
     findings: Findings,
     problems: Vec<Problem>,
+    /// Flags whose own form is wrong, of which no more is said.
+    misformed: BTreeSet<&'static str>,
     detected: Vec<String>,
     warnings: Vec<Problem>,
 }
@@ -110,6 +117,12 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     /// Something wrong with a field of the file, or with the flag that replaced it.
     fn wrong(&mut self, path: &str, problem: Problem) {
+        if let Some(flag) = self.overrides.flag(path) {
+            if !self.misformed.contains(flag) {
+                self.wrong_flag(flag, problem);
+            }
+            return;
+        }
         if self.documents.source.place(path).is_some() {
             let mut finding = self
                 .documents
@@ -124,20 +137,26 @@ impl Resolver<'_> {
         }
     }
 
+    /// Something wrong with the value of a flag.
+    fn wrong_flag(&mut self, flag: &str, problem: Problem) {
+        self.problems.push(Problem {
+            message: format!("--{flag}: {}", problem.message),
+            hint: problem.hint,
+        });
+    }
+
     /// Checks the value of a flag by the rule of its field.
-    fn check_flag(&mut self, flag: &str, format: Format, value: &str) {
+    fn check_flag(&mut self, flag: &'static str, format: Format, value: &str) {
         if let Some(problem) = format.refuse(value) {
-            self.problems.push(Problem {
-                message: format!("--{flag}: {}", problem.message),
-                hint: problem.hint,
-            });
+            self.wrong_flag(flag, problem);
+            self.misformed.insert(flag);
         }
     }
 
     /// Puts the flags over the document of the cluster.
     fn apply_flags(&mut self, cluster: &mut ClusterConfiguration) {
         let flags = self.overrides;
-        let texts: [(&str, Format, &Option<String>, &mut Option<String>); 7] = [
+        let texts: [(&'static str, Format, &Option<String>, &mut Option<String>); 7] = [
             (
                 "cert-dir",
                 Format::AbsolutePath,
@@ -350,11 +369,26 @@ impl Resolver<'_> {
         let newest = KubernetesVersion::newest();
         let Some(asked) = &cluster.kubernetes_version else {
             // A second init verifies what the first one made; it is no upgrade.
-            if let Some(Ok(version)) = self.host.existing.version.as_deref().map(str::parse) {
-                self.detected.push(format!(
-                    "Kubernetes {version}, which is on this host already"
-                ));
-                return version;
+            let existing = &self.host.existing;
+            let mut unreadable = existing.unreadable.clone();
+            match existing.version.as_deref().map(str::parse) {
+                Some(Ok(version)) => {
+                    self.detected.push(format!(
+                        "Kubernetes {version}, which is on this host already"
+                    ));
+                    return version;
+                }
+                Some(Err(error)) => unreadable = Some(error.to_string()),
+                None => {}
+            }
+            if let Some(reason) = unreadable {
+                self.warnings.push(
+                    Problem::new(format!(
+                        "the version of the control plane that is on this host cannot be told, so the newest counts, {newest}: {reason}"
+                    ))
+                    .with_hint("name its version with `--kubernetes-version` or `kubernetesVersion`"),
+                );
+                return newest;
             }
             self.detected.push(format!(
                 "Kubernetes {newest}, the newest that this rinit knows"
@@ -427,7 +461,11 @@ impl Resolver<'_> {
             .unwrap_or("/etc/kubernetes");
         Paths {
             certificates: self.path("certificatesDir", certificates),
-            kubeconfigs: self.path("--kubeconfig-dir", kubeconfigs),
+            kubeconfigs: LogicalPath::parse(kubeconfigs).unwrap_or_else(|error| {
+                let problem = Problem::new(error.to_string()).with_hint("give an absolute path");
+                self.wrong_flag("kubeconfig-dir", problem);
+                self.path("", "/etc/kubernetes")
+            }),
             manifests: self.path("", "/etc/kubernetes/manifests"),
             kubelet: self.path("", "/var/lib/kubelet"),
         }
@@ -445,7 +483,8 @@ impl Resolver<'_> {
         names.sort();
         names.dedup();
         if names.len() > 1 && names.iter().any(|name| name == "all") {
-            self.problems.push(
+            self.wrong(
+                "nodeRegistration.ignorePreflightErrors",
                 Problem::new(
                     "the name `all` stands beside other names of preflight checks to ignore",
                 )

@@ -60,14 +60,10 @@ impl Resolver<'_> {
         {
             match IpNet::from_str(part) {
                 Ok(network) => networks.push(network),
-                // A flag was checked by the same rule already; a file by its own.
-                Err(_) if self.problems.is_empty() => {
-                    self.wrong(
-                        field,
-                        Problem::new(format!("\"{part}\" is no network in CIDR form")),
-                    );
-                }
-                Err(_) => {}
+                Err(_) => self.wrong(
+                    field,
+                    Problem::new(format!("\"{part}\" is no network in CIDR form")),
+                ),
             }
         }
         networks

@@ -33,7 +33,10 @@ impl Resolver<'_> {
             self.wrong(
                 "nodeRegistration.name",
                 Problem {
-                    message: format!("node name: {}", problem.message),
+                    message: match asked {
+                        Some(_) => problem.message,
+                        None => format!("the name of this host: {}", problem.message),
+                    },
                     hint: Some("give one with `--node-name` or `nodeRegistration.name`".to_owned()),
                 },
             );

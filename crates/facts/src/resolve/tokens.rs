@@ -27,12 +27,7 @@ impl Resolver<'_> {
         let by_flags = self.documents.init.is_none() && self.documents.cluster.is_none();
         let mut described = false;
         if let Some(token) = &self.overrides.token {
-            if let Some(problem) = Format::BootstrapToken.refuse(token.expose()) {
-                self.problems.push(Problem {
-                    message: format!("--token: {}", problem.message),
-                    hint: problem.hint,
-                });
-            }
+            self.check_flag("token", Format::BootstrapToken, token.expose());
             described = by_flags;
             configured = vec![v1beta4::BootstrapToken {
                 token: rinit_config::BootstrapToken::new(token.expose().clone()),
@@ -45,26 +40,29 @@ impl Resolver<'_> {
         let flag_ttl = self.overrides.token_ttl.as_deref().and_then(|text| {
             let ttl = GoDuration::from_str(text).ok();
             if ttl.is_none() {
-                self.problems.push(
-                    Problem::new(format!("--token-ttl: \"{text}\" is no duration"))
+                self.wrong_flag(
+                    "token-ttl",
+                    Problem::new(format!("\"{text}\" is no duration"))
                         .with_hint("write it as `24h0m0s`, or `0` for a token without an end"),
                 );
             }
             ttl
         });
-        let drawn_count = configured
-            .iter()
-            .filter(|token| token.token.is_none())
-            .count();
-        configured
+        let mut drawn_tokens = self.host.drawn_tokens.iter();
+        let mut tokens: Vec<BootstrapTokenSpec> = configured
             .into_iter()
-            .enumerate()
-            .map(|(index, token)| {
+            .map(|token| {
                 let drawn = token.token.is_none();
-                let text = token.token.map_or_else(
-                    || self.host.drawn_token.clone(),
-                    rinit_config::BootstrapToken::into_secret,
-                );
+                let text = match token.token {
+                    Some(token) => token.into_secret(),
+                    None => drawn_tokens.next().cloned().unwrap_or_else(|| {
+                        let message = "fewer tokens were drawn than are wanted";
+                        let problem =
+                            Problem::new(message).with_hint("report this as a fault of rinit");
+                        self.problems.push(problem);
+                        Secret::new(String::new())
+                    }),
+                };
                 let expires = if let Some(expires) = token.expires {
                     Timestamp::from_second(expires.unix_seconds()).ok()
                 } else {
@@ -93,17 +91,11 @@ impl Resolver<'_> {
                 } else {
                     token.groups
                 };
-                // Only one token can be drawn for a run.
-                if drawn && drawn_count > 1 {
-                    self.wrong(
-                        &format!("bootstrapTokens[{index}]"),
-                        Problem::new("of several tokens only one can be drawn; the others must be written out")
-                            .with_hint("`kubeadm token generate` draws one"),
-                    );
-                }
                 token_spec(&text, description, expires, usages, groups, drawn)
             })
-            .collect()
+            .collect();
+        tell_apart(&mut tokens);
+        tokens
     }
 
     pub(super) fn upload_certs(
@@ -114,12 +106,7 @@ impl Resolver<'_> {
     ) -> UploadCerts {
         let given = match &self.overrides.certificate_key {
             Some(key) => {
-                if let Some(problem) = Format::CertificateKey.refuse(key.expose()) {
-                    self.problems.push(Problem {
-                        message: format!("--certificate-key: {}", problem.message),
-                        hint: problem.hint,
-                    });
-                }
+                self.check_flag("certificate-key", Format::CertificateKey, key.expose());
                 Some(key.clone())
             }
             None => init
@@ -149,6 +136,36 @@ impl Resolver<'_> {
     }
 }
 
+/// Counts for each drawn token those that look like it in the cluster: all that are written out,
+/// and those that are drawn before it.
+fn tell_apart(tokens: &mut [BootstrapTokenSpec]) {
+    let look = |token: &BootstrapTokenSpec| {
+        let sorted = |texts: &[String]| {
+            let mut texts = texts.to_vec();
+            texts.sort_unstable();
+            texts
+        };
+        (
+            token.description.clone(),
+            sorted(&token.usages),
+            sorted(&token.groups),
+        )
+    };
+    for index in 0..tokens.len() {
+        if !tokens[index].drawn {
+            continue;
+        }
+        let own = look(&tokens[index]);
+        let alike = tokens
+            .iter()
+            .enumerate()
+            .filter(|(other, token)| *other < index || !token.drawn)
+            .filter(|(_, token)| look(token) == own)
+            .count();
+        tokens[index].alike = alike;
+    }
+}
+
 pub(super) fn token_spec(
     text: &Secret<String>,
     description: Option<String>,
@@ -166,5 +183,6 @@ pub(super) fn token_spec(
         usages,
         groups,
         drawn,
+        alike: 0,
     }
 }

@@ -160,7 +160,7 @@ fn facts(version: &str, case: &str, patch_files: Vec<PatchFile>, recorded: &[Val
     };
     let host = HostFacts {
         drawn_ttl_token: token(),
-        drawn_token: token(),
+        drawn_tokens: vec![token()],
         proxy_environment: vec![
             (
                 "HTTPS_PROXY".to_owned(),

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rinit_cli::{CertsCommand, CheckExpirationArguments, ExpirationFormat, GlobalArguments};
-use rinit_config::Documents;
+use rinit_config::{Documents, ReadOptions};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
 use rinit_host::{Host, HostError, Lock, Root};
@@ -56,21 +56,14 @@ pub(crate) async fn setting(
     overrides: Overrides,
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
-    setting_of(
-        global,
-        config,
-        settings::Reading::default(),
-        overrides,
-        lenient,
-    )
-    .await
+    setting_of(global, config, ReadOptions::default(), overrides, lenient).await
 }
 
 /// The same, for a file that is read in another manner.
 pub(crate) async fn setting_of(
     global: &GlobalArguments,
     config: Option<&Path>,
-    reading: settings::Reading,
+    reading: ReadOptions,
     mut overrides: Overrides,
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
@@ -90,7 +83,7 @@ pub(crate) async fn setting_of(
             .get_or_insert_with(|| "127.0.0.1".to_owned());
         overrides.node_name.get_or_insert_with(|| "node".to_owned());
     }
-    let mut host_facts = collect::host_facts(&host, &documents, &overrides, None)
+    let mut host_facts = collect::host_facts(&host, &documents, &overrides)
         .await
         .map_err(|problem| {
             printer::problem(&problem);
@@ -108,7 +101,7 @@ pub(crate) async fn setting_of(
 pub(crate) async fn writing_setting(
     global: &GlobalArguments,
     config: Option<&Path>,
-    reading: settings::Reading,
+    reading: ReadOptions,
     overrides: Overrides,
     lenient: bool,
 ) -> Result<(Setting, Lock), ExitCode> {

@@ -6,7 +6,7 @@ use rinit_cli::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
     PrintCommand, ValidateArguments,
 };
-use rinit_config::{BootstrapToken, Documents, Surroundings};
+use rinit_config::{BootstrapToken, Documents, ReadOptions, Surroundings};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, HostFacts, Missing, Overrides};
 use rinit_host::{Host, Root};
@@ -16,8 +16,7 @@ use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
-use crate::settings::{self, Reading};
-use crate::{collect, printer};
+use crate::{collect, printer, settings};
 
 /// What kubeadm writes where the real value is a secret or depends on the host.
 const PLACEHOLDER_TOKEN: &str = "abcdef.0123456789abcdef";
@@ -52,25 +51,24 @@ fn pretty(value: &Value) -> String {
 }
 
 fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
-    let reading = Reading {
-        strict: arguments.strict,
-        allow_unknown_fields: arguments.allow_unknown_fields,
-    };
+    let reading = settings::reading(arguments.allow_unknown_fields);
     let documents = settings::documents(Some(&arguments.config), reading).map_err(refuse)?;
     some_document(&documents, "--config")?;
-    if documents.init.is_some() || documents.cluster.is_some() {
-        let overrides = Overrides::default();
-        let host = HostFacts::of_no_host(rinit_host::now());
-        let facts = resolve(&documents, &overrides, &host)?;
-        settings::advise(&documents, &facts, &Missing::default(), arguments.strict)?;
-        for warning in &facts.warnings {
-            printer::warning(warning);
-        }
-        if arguments.strict && !facts.warnings.is_empty() {
-            return Err(settings::strictly(facts.warnings.len()));
-        }
-    } else if !documents.warnings.is_empty() {
-        printer::report(&documents.warnings.to_string());
+    let overrides = Overrides::default();
+    let strict = arguments.strict;
+    let facts = if documents.init.is_some() || documents.cluster.is_some() {
+        let host = HostFacts::of_no_host(&documents, rinit_host::now());
+        Some(settings::resolve(&documents, &overrides, &host, strict).map_err(refuse)?)
+    } else {
+        None
+    };
+    let missing = Missing::default();
+    let resolved = facts.as_ref().map(|facts| (facts, &missing));
+    settings::warnings(&documents, &overrides, resolved, strict)
+        .map_err(refuse)?
+        .print();
+    for warning in facts.iter().flat_map(|facts| &facts.warnings) {
+        printer::warning(warning);
     }
     printer::data("ok\n");
     Ok(())
@@ -176,11 +174,9 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
 }
 
 fn facts_without_file() -> Result<Facts, ExitCode> {
-    resolve(
-        &Documents::none("no file"),
-        &Overrides::default(),
-        &HostFacts::of_no_host(rinit_host::now()),
-    )
+    let documents = Documents::none("no file");
+    let host = HostFacts::of_no_host(&documents, rinit_host::now());
+    resolve(&documents, &Overrides::default(), &host)
 }
 
 fn placeholder_token() -> Result<BootstrapToken, ExitCode> {
@@ -207,9 +203,8 @@ async fn hostname() -> Result<String, ExitCode> {
 }
 
 async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
-    let reading = Reading::default();
     let mut documents =
-        settings::documents(Some(&arguments.old_config), reading).map_err(refuse)?;
+        settings::documents(Some(&arguments.old_config), ReadOptions::default()).map_err(refuse)?;
     some_document(&documents, "--old-config")?;
     if !documents.warnings.is_empty() {
         printer::report(&documents.warnings.to_string());
@@ -240,9 +235,9 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     };
     rinit_config::complete(&mut documents, &surroundings);
     let text = yaml::join_documents(&rinit_config::exposed(&documents));
-    match &arguments.new_config {
-        None => printer::data(&text),
-        Some(path) => write_new(path, &text)?,
+    match arguments.new_config.as_deref() {
+        Some(path) if !path.as_os_str().is_empty() => write_new(path, &text)?,
+        _ => printer::data(&text),
     }
     Ok(())
 }
@@ -252,7 +247,6 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
     if documents.cluster.is_none() {
         return Ok(KubernetesVersion::newest().to_string());
     }
-    let host = HostFacts::of_no_host(rinit_host::now());
     let mut quiet = Documents::none("no file");
     quiet.cluster = documents
         .cluster
@@ -261,6 +255,7 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
             kubernetes_version: cluster.kubernetes_version.clone(),
             ..rinit_config::ClusterConfiguration::default()
         });
+    let host = HostFacts::of_no_host(&quiet, rinit_host::now());
     Ok(resolve(&quiet, &Overrides::default(), &host)?
         .version
         .to_string())
@@ -276,14 +271,14 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
 
 fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
     let documents =
-        settings::documents(arguments.config.as_deref(), Reading::default()).map_err(refuse)?;
+        settings::documents(arguments.config.as_deref(), ReadOptions::default()).map_err(refuse)?;
     let overrides = Overrides {
         kubernetes_version: arguments.kubernetes_version.clone(),
         image_repository: arguments.image_repository.clone(),
         feature_gates: settings::feature_gates(&arguments.feature_gates).map_err(refuse)?,
         ..Overrides::default()
     };
-    let host = HostFacts::of_no_host(rinit_host::now());
+    let host = HostFacts::of_no_host(&documents, rinit_host::now());
     let facts = resolve(&documents, &overrides, &host)?;
     let images = facts.needed_images();
     printer::data(&match arguments.output {

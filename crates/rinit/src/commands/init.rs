@@ -2,16 +2,36 @@
 
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
-use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Decision, Facts, Overrides};
-use rinit_host::{Host, Root};
+use rinit_host::{Host, Lock, Root};
+use rinit_plan::Action;
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
-use crate::commands::{refuse, resolve};
 use crate::given::Given;
 use crate::printer::{self, Printer};
+use crate::trouble::{Remarks, Trouble};
 use crate::{collect, settings};
+
+/// What the command line asks for.
+struct Asked<'run> {
+    tree: &'run [Phase],
+    global: &'run GlobalArguments,
+    common: &'run CommonArguments,
+    overrides: Result<Overrides, Trouble>,
+    selection: Selection,
+    /// Whether the file may name phases to skip.
+    skips_by_file: bool,
+    /// The flags of a phase, if it is one.
+    phase: Option<&'run PhaseArguments>,
+}
+
+impl Asked<'_> {
+    /// Whether objects are printed and nothing is done.
+    fn prints_manifest(&self) -> bool {
+        self.phase.is_some_and(|phase| phase.print_manifest)
+    }
+}
 
 /// Runs `rinit init`.
 pub(crate) async fn init(
@@ -19,41 +39,21 @@ pub(crate) async fn init(
     global: &GlobalArguments,
     arguments: InitArguments,
 ) -> ExitCode {
-    let documents = match settings::documents(
-        arguments.common.config.as_deref(),
-        settings::Reading::of_common(&arguments.common),
-    ) {
-        Ok(documents) => documents,
-        Err(error) => return refuse(error),
-    };
-    let overrides = match settings::of_init(&arguments) {
-        Ok(overrides) => overrides,
-        Err(error) => return refuse(error),
-    };
-    // The flag replaces what the file says, as in kubeadm.
-    let skip = if arguments.skip_phases.is_empty() {
-        documents
-            .init
-            .as_ref()
-            .map(|init| init.skip_phases.clone())
-            .unwrap_or_default()
-    } else {
-        arguments.skip_phases.clone()
-    };
-    let selection = Selection {
-        only: Vec::new(),
-        skip,
-    };
-    run(
+    let skip = settings::list(&arguments.skip_phases);
+    let asked = Asked {
         tree,
         global,
-        &arguments.common,
-        None,
-        &documents,
-        &overrides,
-        selection,
-    )
-    .await
+        common: &arguments.common,
+        overrides: settings::of_init(&arguments),
+        // The flag replaces what the file says, as in kubeadm.
+        skips_by_file: skip.is_empty(),
+        selection: Selection {
+            only: Vec::new(),
+            skip,
+        },
+        phase: None,
+    };
+    run(asked).await
 }
 
 /// Runs `rinit init phase …`.
@@ -63,121 +63,171 @@ pub(crate) async fn phase(
     name: String,
     arguments: PhaseArguments,
 ) -> ExitCode {
-    let selection = Selection {
-        only: vec![name],
-        skip: Vec::new(),
-    };
-    // An unknown name is told before anything else is looked at.
-    if let Err(error) = rinit_workflow::leaves(tree, &selection) {
-        printer::problem(&Problem::from_error(&error));
-        return ExitCode::Usage;
-    }
-    let documents = match settings::documents(
-        arguments.common.config.as_deref(),
-        settings::Reading::of_common(&arguments.common),
-    ) {
-        Ok(documents) => documents,
-        Err(error) => return refuse(error),
-    };
-    let overrides = match settings::of_phase(&arguments) {
-        Ok(overrides) => overrides,
-        Err(error) => return refuse(error),
-    };
-    run(
+    let asked = Asked {
         tree,
         global,
-        &arguments.common,
-        Some(&arguments),
-        &documents,
-        &overrides,
-        selection,
-    )
-    .await
+        common: &arguments.common,
+        overrides: settings::of_phase(&arguments),
+        skips_by_file: false,
+        selection: Selection {
+            only: vec![name],
+            skip: Vec::new(),
+        },
+        phase: Some(&arguments),
+    };
+    run(asked).await
 }
 
-async fn run(
-    tree: &[Phase],
-    global: &GlobalArguments,
-    common: &CommonArguments,
-    phase: Option<&PhaseArguments>,
-    documents: &Documents,
-    overrides: &Overrides,
-    selection: Selection,
-) -> ExitCode {
-    // An unknown name to skip is told before the host is looked at.
-    if let Err(error) = rinit_workflow::leaves(tree, &selection) {
-        printer::problem(&Problem::from_error(&error));
-        return ExitCode::Usage;
-    }
-    let host = Host::new(Root::typed(global.root.as_deref()));
-    let dry_run = common.dry_run
-        || documents
-            .init
-            .as_ref()
-            .and_then(|init| init.dry_run)
-            .unwrap_or(false);
-    let _lock = if dry_run {
-        None
-    } else {
-        match host.lock() {
-            Ok(lock) => Some(lock),
-            Err(error) => {
-                printer::problem(&Problem::from_error(&error));
-                return ExitCode::Blocked;
+async fn run(asked: Asked<'_>) -> ExitCode {
+    let tree = asked.tree;
+    let printer = Printer::new(asked.common.output, asked.global.verbosity());
+    let print_manifest = asked.prints_manifest();
+    let (global, common, phase) = (asked.global, asked.common, asked.phase);
+    let prepared = match prepare(asked).await {
+        Ok(prepared) => prepared,
+        Err(trouble) => return printer.refuse(&trouble),
+    };
+    if print_manifest {
+        prepared.remarks.print();
+        return match manifests(tree, &prepared.facts, &prepared.selection) {
+            Ok(text) => {
+                printer::data(&text);
+                ExitCode::Success
             }
-        }
-    };
-    // Looked at under the lock: another run may just have ended.
-    let (facts, decisions) = match facts(&host, documents, overrides, common).await {
-        Ok(found) => found,
-        Err(code) => return code,
-    };
-    let options = RunOptions {
-        mode: if dry_run { Mode::DryRun } else { Mode::Apply },
-        rooted: !host.is_running_system(),
-    };
-    let printer = Printer::new(
-        common.output,
-        global.verbose,
-        dry_run,
-        Given::new(global, common, phase, facts.api.advertise_address),
-    );
-    if dry_run || global.verbose > 0 {
-        for decision in &decisions {
-            printer.report(Event::Note {
-                phase: None,
-                message: decision.to_string(),
-            });
-        }
+            Err(trouble) => printer.refuse(&trouble),
+        };
     }
+    let address = prepared.facts.api.advertise_address;
+    printer.repeat(Given::new(global, common, phase, address));
+    printer.remark(&prepared.remarks);
+    for decision in &prepared.told {
+        printer.report(Event::Note {
+            phase: None,
+            message: decision.to_string(),
+        });
+    }
+    let executor = Apply::new(prepared.host, &prepared.facts);
     act(
         tree,
-        &facts,
-        &selection,
-        options,
-        &Apply::new(host, &facts),
+        &prepared.facts,
+        &prepared.selection,
+        prepared.options,
+        &executor,
         &printer,
     )
     .await
 }
 
-async fn facts(
-    host: &Host,
-    documents: &Documents,
-    overrides: &Overrides,
-    common: &CommonArguments,
-) -> Result<(Facts, Vec<Decision>), ExitCode> {
-    let collected =
-        collect::host_facts(host, documents, overrides, common.patches.as_deref()).await;
-    let host_facts = collected.map_err(|problem| {
-        printer::problem(&problem);
-        ExitCode::Configuration
-    })?;
-    let facts = resolve(documents, overrides, &host_facts)?;
-    let missing = collect::missing(host, documents, &facts).await;
-    settings::advise(documents, &facts, &missing, common.strict)?;
-    let decisions = rinit_facts::decisions(documents, overrides, &host_facts, &facts);
-    Ok((facts, decisions))
+/// Everything that a run needs.
+struct Prepared {
+    /// Held until the run ends.
+    _lock: Option<Lock>,
+    host: Host,
+    facts: Facts,
+    selection: Selection,
+    options: RunOptions,
+    remarks: Remarks,
+    /// The decisions that are to be told.
+    told: Vec<Decision>,
+}
+
+async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
+    let print_manifest = asked.prints_manifest();
+    let Asked {
+        tree,
+        global,
+        common,
+        overrides,
+        mut selection,
+        skips_by_file,
+        phase: _,
+    } = asked;
+    // An unknown name is told before anything else is looked at.
+    known(tree, &selection)?;
+    let reading = settings::reading(common.allow_unknown_fields);
+    let documents = settings::documents(common.config.as_deref(), reading)?;
+    let overrides = overrides?;
+    let init = documents.init.as_ref();
+    if skips_by_file {
+        selection.skip = init
+            .map(|init| init.skip_phases.clone())
+            .unwrap_or_default();
+        known(tree, &selection)?;
+    }
+    let host = Host::new(Root::typed(global.root.as_deref()));
+    let dry_run = common.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);
+    let lock = if dry_run || print_manifest {
+        None
+    } else {
+        let lock = host.lock();
+        Some(lock.map_err(|error| Trouble::of(ExitCode::Blocked, &error))?)
+    };
+    // Looked at under the lock: another run may just have ended.
+    let host_facts = collect::host_facts(&host, &documents, &overrides)
+        .await
+        .map_err(Trouble::configuration)?;
+    let facts = settings::resolve(&documents, &overrides, &host_facts, common.strict)?;
+    let missing = collect::missing(&host, &documents, &facts).await;
+    let resolved = Some((&facts, &missing));
+    let remarks = settings::warnings(&documents, &overrides, resolved, common.strict)?;
+    let told = if dry_run || global.verbosity() > 0 {
+        rinit_facts::decisions(&documents, &overrides, &host_facts, &facts)
+    } else {
+        Vec::new()
+    };
+    Ok(Prepared {
+        _lock: lock,
+        options: RunOptions {
+            mode: if dry_run { Mode::DryRun } else { Mode::Apply },
+            rooted: !host.is_running_system(),
+        },
+        host,
+        facts,
+        selection,
+        remarks,
+        told,
+    })
+}
+
+fn known(tree: &[Phase], selection: &Selection) -> Result<(), Trouble> {
+    match rinit_workflow::leaves(tree, selection) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Trouble::of(ExitCode::Usage, &error)),
+    }
+}
+
+/// The objects that the selected phases would make, as YAML documents. Only phases that make
+/// nothing else have them.
+fn manifests(tree: &[Phase], facts: &Facts, selection: &Selection) -> Result<String, Trouble> {
+    let plans = rinit_workflow::plans(tree, facts, selection)
+        .map_err(|error| Trouble::of(ExitCode::Usage, &error))?;
+    let mut text = String::new();
+    for plan in &plans {
+        for note in &plan.notes {
+            printer::progress(&format!("note: {note}"));
+        }
+        for action in &plan.actions {
+            match action {
+                Action::ClusterAdmins(_) => {}
+                Action::Object { object, .. } if object.fills.is_empty() => {
+                    text.push_str("---\n");
+                    text.push_str(&rinit_manifest::yaml::to_string(&object.body));
+                }
+                Action::Refuse { message, hint } => {
+                    let (message, hint) = (message.clone(), hint.clone());
+                    return Err(Trouble::new(ExitCode::Blocked, Problem { message, hint }));
+                }
+                other => {
+                    let problem = Problem::new(format!(
+                        "--print-manifest: {other} is no object that can be printed"
+                    ));
+                    let hint = "it is for add-ons: `rinit init phase addon coredns --print-manifest`; others tell what they would do with `--dry-run`";
+                    return Err(Trouble::new(ExitCode::Usage, problem.with_hint(hint)));
+                }
+            }
+        }
+    }
+    Ok(text)
 }
 
 async fn act(

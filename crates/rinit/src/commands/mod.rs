@@ -11,20 +11,17 @@ use rinit_diag::ExitCode;
 use rinit_facts::{Facts, HostFacts, Overrides};
 
 use crate::printer;
-use crate::settings::SettingsError;
+use crate::settings;
+use crate::trouble::Trouble;
 
-/// Says what is wrong with the settings.
-fn refuse(error: SettingsError) -> ExitCode {
-    match error {
-        SettingsError::Findings(findings) => {
-            printer::report(&findings.to_string());
-            ExitCode::Configuration
-        }
-        SettingsError::Problem(problem) => {
-            printer::problem(&problem);
-            ExitCode::Configuration
-        }
-    }
+/// Says why the command ends.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is refused is not needed any more"
+)]
+fn refuse(trouble: Trouble) -> ExitCode {
+    trouble.remarks.print();
+    trouble.code
 }
 
 /// Resolves everything, or says everything that is wrong.
@@ -33,16 +30,9 @@ fn resolve(
     overrides: &Overrides,
     host: &HostFacts,
 ) -> Result<Facts, ExitCode> {
+    let facts = settings::resolve(documents, overrides, host, false).map_err(refuse)?;
     if !documents.warnings.is_empty() {
         printer::report(&documents.warnings.to_string());
     }
-    rinit_facts::resolve(documents, overrides, host).map_err(|error| {
-        if !error.findings.is_empty() {
-            printer::report(&error.findings.to_string());
-        }
-        for problem in &error.problems {
-            printer::problem(problem);
-        }
-        ExitCode::Configuration
-    })
+    Ok(facts)
 }

@@ -6,17 +6,23 @@ mod join;
 mod text;
 
 use std::io::{IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rinit_cli::OutputFormat;
-use rinit_diag::Problem;
-use rinit_workflow::{Event, Reporter};
+use rinit_diag::{ExitCode, Problem};
+use rinit_workflow::{Event, Reporter, RunOutcome};
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, FilterFn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::given::Given;
 use crate::printer::text::Text;
+use crate::trouble::{Remarks, Trouble};
 
 /// The version of the event stream. A new one would mean that a field changed its meaning.
 const EVENTS_VERSION: &str = "rinit.events/v1";
@@ -25,7 +31,7 @@ const EVENTS_VERSION: &str = "rinit.events/v1";
 pub(crate) struct Printer {
     started: Instant,
     /// Flags that a command in a hint must repeat.
-    given: Given,
+    given: OnceLock<Given>,
     sink: Mutex<Sink>,
 }
 
@@ -47,34 +53,73 @@ struct Framed<'a> {
 
 impl Printer {
     /// A printer for a run.
-    pub(crate) fn new(format: OutputFormat, verbose: u8, dry_run: bool, given: Given) -> Self {
+    pub(crate) fn new(format: OutputFormat, verbosity: u8) -> Self {
         let sink = match format {
-            OutputFormat::Text => Sink::Text(Text::new(verbose > 0, dry_run)),
+            OutputFormat::Text => Sink::Text(Text::new(verbosity > 0)),
             OutputFormat::Json => Sink::Json { sequence: 0 },
         };
         Self {
             started: Instant::now(),
-            given,
+            given: OnceLock::new(),
             sink: Mutex::new(sink),
         }
     }
 }
 
 impl Printer {
+    /// Has commands in hints repeat these flags from now on.
+    pub(crate) fn repeat(&self, given: Given) {
+        // They are given once in a run.
+        let _ = self.given.set(given);
+    }
+
+    /// Says what there is to say before a run: to people always, and in events if they are wanted.
+    pub(crate) fn remark(&self, remarks: &Remarks) {
+        remarks.print();
+        if self.writes_events() {
+            for event in remarks.events() {
+                self.report(event);
+            }
+        }
+    }
+
+    /// Says why there is no run.
+    pub(crate) fn refuse(&self, trouble: &Trouble) -> ExitCode {
+        self.remark(&trouble.remarks);
+        if self.writes_events() {
+            self.report(Event::RunFinished {
+                outcome: RunOutcome::Refused,
+                changed: 0,
+                milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                join: None,
+                certificate_key: None,
+            });
+        }
+        trouble.code
+    }
+
+    fn writes_events(&self) -> bool {
+        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*sink, Sink::Json { .. })
+    }
+
     /// Completes the commands in a hint: without the configuration, a phase would work with the
     /// defaults.
     fn with_flags(&self, mut event: Event) -> Event {
+        let Some(given) = self.given.get() else {
+            return event;
+        };
         match &mut event {
             Event::Warning {
                 hint: Some(hint), ..
             }
             | Event::Problem {
                 hint: Some(hint), ..
-            } => *hint = self.given.complete_all(hint),
+            } => *hint = given.complete_all(hint),
             Event::Remedy { hint, commands } => {
-                *hint = self.given.complete_all(hint);
+                *hint = given.complete_all(hint);
                 for command in commands {
-                    *command = self.given.complete(command);
+                    *command = given.complete(command);
                 }
             }
             _ => {}
@@ -150,17 +195,33 @@ pub(crate) fn warning(problem: &Problem) {
     }
 }
 
-/// The log of the program itself, for those who look for a fault in it.
-pub(crate) fn start_log(verbose: u8) {
-    let level = match verbose {
+/// The log of the program itself, for those who look for a fault in it. `modules` are the source
+/// files that log more, by name without extension, each with its verbosity.
+pub(crate) fn start_log(verbosity: u8, modules: Vec<(glob::Pattern, u8)>) {
+    let level = match verbosity {
         0 | 1 => "off",
         // Of rinit's own crates: what is read, written, run and asked, never what is in it. What
         // libraries would tell below that is not ours to vouch for.
         _ => "rinit=debug,info",
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+    let of_modules = FilterFn::new(move |metadata| {
+        let Some(stem) = metadata
+            .file()
+            .and_then(|file| Path::new(file).file_stem()?.to_str())
+        else {
+            return false;
+        };
+        modules.iter().any(|(pattern, verbosity)| {
+            // As above, of rinit's own files alone.
+            *verbosity > 1
+                && *metadata.level() <= Level::DEBUG
+                && metadata.target().starts_with("rinit")
+                && pattern.matches(stem)
+        })
+    });
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_filter(EnvFilter::new(level).or(of_modules));
+    tracing_subscriber::registry().with(lines).init();
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rinit_workflow::{Event, Outcome, RunOutcome};
+use rinit_workflow::{Event, Outcome, RunOutcome, Severity};
 
 use crate::printer::{data, error, join, progress, warning};
 
@@ -16,10 +16,10 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(verbose: bool, dry_run: bool) -> Self {
+    pub(super) fn new(verbose: bool) -> Self {
         Self {
             verbose,
-            dry_run,
+            dry_run: false,
             hidden: 0,
         }
     }
@@ -31,6 +31,7 @@ impl Text {
                 dry_run,
                 phases,
             } => {
+                self.dry_run = *dry_run;
                 let what = if *dry_run { "would do" } else { "runs" };
                 progress(&format!(
                     "rinit {} for Kubernetes {kubernetes_version} {what} {}",
@@ -57,6 +58,24 @@ impl Text {
                 error(&named(phase.as_ref(), message), hint.as_deref());
             }
             Event::Remedy { hint, .. } => progress(&format!("hint: {hint}")),
+            Event::Finding {
+                severity,
+                file,
+                line,
+                column,
+                path,
+                message,
+                hint,
+            } => {
+                let problem = rinit_diag::Problem {
+                    message: format!("{file}:{line}:{column}: {path}: {message}"),
+                    hint: hint.clone(),
+                };
+                match severity {
+                    Severity::Error => error(&problem.message, problem.hint.as_deref()),
+                    Severity::Warning => warning(&problem),
+                }
+            }
             Event::PhaseStarted { .. } => {}
             Event::Progress { phase, message, .. } => progress(&format!("[{phase}] {message}")),
             Event::Action {

@@ -16,7 +16,7 @@ use super::renew::asked;
 use super::write::{replace, write_all};
 use super::{PHASES, Setting, actions, setting_of, writing_setting};
 use crate::printer;
-use crate::settings::{self, Reading};
+use crate::settings;
 
 /// Makes keys and requests.
 pub(super) async fn generate(
@@ -79,7 +79,7 @@ async fn begin(
 ) -> Result<Work, ExitCode> {
     let overrides =
         settings::of_specification(given.specification, given.certificates, given.kubeconfigs);
-    let reading = Reading::of_specification(given.specification);
+    let reading = settings::reading(given.specification.allow_unknown_fields);
     // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
     let is_apart = given.certificates.is_some() && given.kubeconfigs.is_some();
     let (setting, lock) = if dry_run || (is_apart && !rinit_host::is_root()) {

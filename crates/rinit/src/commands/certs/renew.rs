@@ -14,7 +14,7 @@ use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
 use crate::printer;
-use crate::settings::{self, Reading};
+use crate::settings;
 
 /// What stands for every name.
 const ALL: &str = "all";
@@ -50,7 +50,7 @@ async fn run(
     );
     let config = arguments.config.as_deref();
     let configured = config.is_some() || specification.decide();
-    let reading = Reading::of_specification(specification);
+    let reading = settings::reading(specification.allow_unknown_fields);
     let (setting, _lock) = if arguments.dry_run {
         let setting = setting_of(global, config, reading, overrides, !configured).await?;
         warn_of_cut_off_runs(&setting);
