@@ -223,7 +223,7 @@ fn migration_equals_that_of_kubeadm() {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
-const PRINTED: [&[&str]; 5] = [
+const PRINTED: [&[&str]; 7] = [
     &["print", "init-defaults"],
     &["print", "join-defaults"],
     &["print", "reset-defaults"],
@@ -233,6 +233,17 @@ const PRINTED: [&[&str]; 5] = [
         "init-defaults",
         "--component-configs",
         "KubeletConfiguration,KubeProxyConfiguration",
+    ],
+    &[
+        "print",
+        "init-defaults",
+        "--component-configs",
+        "KubeletConfiguration",
+    ],
+    &[
+        "print",
+        "init-defaults",
+        "--component-configs=KubeProxyConfiguration",
     ],
 ];
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Place, Said, rendering};
 
 /// The events, with what holds of all of them.
-fn events(said: &Said) -> Vec<Value> {
+pub(crate) fn events(said: &Said) -> Vec<Value> {
     let events: Vec<Value> = said
         .stdout
         .lines()

@@ -12,6 +12,7 @@
 )]
 
 mod configuration;
+mod detection;
 mod dry_run;
 mod events;
 mod expiration;
@@ -21,5 +22,6 @@ mod names;
 mod ordinary;
 mod render;
 mod secrets;
+mod settings;
 mod support;
 mod version;

@@ -1,0 +1,137 @@
+//! What is detected is said aloud, with where it was found: on hosts with one default route, in
+//! network namespaces of the test's own.
+
+use std::process::{Command, Output};
+
+use crate::support::{Place, Said, has, is_root};
+
+/// Hosts: how they come to their addresses, and what is to be found.
+const HOSTS: &[(&str, &str, &str)] = &[
+    (
+        "IPv4",
+        "ip addr add 192.0.2.77/24 dev up0 && ip route add default via 192.0.2.1 dev up0",
+        "192.0.2.77",
+    ),
+    (
+        "IPv6",
+        "ip -6 addr add 2001:db8::77/64 dev up0 nodad && ip -6 route add default via 2001:db8::1 dev up0",
+        "2001:db8::77",
+    ),
+    (
+        "both",
+        "ip -6 addr add 2001:db8::77/64 dev up0 nodad && ip -6 route add default via 2001:db8::1 dev up0 \
+         && ip addr add 192.0.2.77/24 dev up0 && ip route add default via 192.0.2.1 dev up0",
+        "192.0.2.77",
+    ),
+];
+
+/// Runs a program where `up0` is the only way out.
+fn on_host(place: &Place, addresses: &str, program: &str, words: &str) -> Output {
+    let script = format!(
+        "ip link add up0 type veth peer name other0 && ip link set lo up \
+         && ip link set other0 up && ip link set up0 up && {addresses} \
+         && hostname Node-7 && exec {program} {words}"
+    );
+    Command::new("unshare")
+        .args(["--net", "--uts", "--", "sh", "-c", &script])
+        .current_dir(place.path())
+        .output()
+        .unwrap()
+}
+
+fn may_try() -> bool {
+    if !is_root() {
+        eprintln!("skipped: only root makes hosts");
+        return false;
+    }
+    has("unshare") && has("ip") && has("hostname")
+}
+
+#[test]
+fn addresses_and_names_are_found_and_told() {
+    if !may_try() {
+        return;
+    }
+    let place = Place::new();
+    let rinit = env!("CARGO_BIN_EXE_rinit");
+    for (name, addresses, found) in HOSTS {
+        let words = "init --dry-run --root empty --skip-phases preflight,kubelet-start,wait-control-plane,upload-config,upload-certs,mark-control-plane,bootstrap-token,kubelet-finalize,addon,show-join-command";
+        let said = Said::of(&on_host(&place, addresses, rinit, words)).succeeded();
+        for part in [
+            format!("advertise address: {found} (detected: the default route, which is over up0)"),
+            format!("advertise address {found}, from up0"),
+            "node name: node-7 (detected: the name of this host)".to_owned(),
+            "node name node-7, the name of this host".to_owned(),
+            "Kubernetes version: v1.37.1 (default)".to_owned(),
+            "Kubernetes v1.37.1, the newest that this rinit knows".to_owned(),
+            "container runtime: unix:///var/run/containerd/containerd.sock (default)".to_owned(),
+            "cgroup driver: systemd (default)".to_owned(),
+        ] {
+            assert!(
+                said.stderr.contains(&part),
+                "{name}: {part}: {}",
+                said.stderr
+            );
+        }
+    }
+}
+
+/// What is detected on the same hosts is what kubeadm detects.
+#[test]
+fn kubeadm_finds_the_same() {
+    let Some(components) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
+        eprintln!("skipped: the comparison with what kubeadm detects needs RINIT_TEST_COMPONENTS");
+        return;
+    };
+    if !may_try() {
+        return;
+    }
+    let place = Place::new();
+    place.write(
+        "old.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n---\n\
+         apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.1\n",
+    );
+    let kubeadm = std::path::Path::new(&components).join("bin/kubeadm");
+    for (name, addresses, found) in HOSTS {
+        let seen = |program: &str| -> Vec<String> {
+            let words = "config migrate --old-config old.yaml";
+            let said = Said::of(&on_host(&place, addresses, program, words)).succeeded();
+            said.stdout
+                .lines()
+                .map(str::trim)
+                .filter(|line| {
+                    ["advertiseAddress:", "name:", "criSocket:"]
+                        .iter()
+                        .any(|field| line.starts_with(field))
+                })
+                .map(str::to_owned)
+                .collect()
+        };
+        let ours = seen(env!("CARGO_BIN_EXE_rinit"));
+        assert_eq!(ours, seen(&kubeadm.display().to_string()), "{name}");
+        assert!(
+            ours.contains(&format!("advertiseAddress: {found}")),
+            "{ours:?}"
+        );
+        assert!(ours.contains(&"name: node-7".to_owned()), "{ours:?}");
+    }
+}
+
+/// A socket of a runtime, and what a second init finds of the first.
+#[test]
+fn a_runtime_is_found_by_its_socket() {
+    let place = Place::new();
+    let run = place.at("root/var/run/crio");
+    std::fs::create_dir_all(&run).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(run.join("crio.sock")).unwrap();
+    let words =
+        "init phase etcd local --dry-run --root root --apiserver-advertise-address 192.0.2.1";
+    let said = place.run(words).succeeded();
+    for part in [
+        "container runtime: unix:///var/run/crio/crio.sock (detected: a socket on this host)",
+        "container runtime /var/run/crio/crio.sock, found on this host",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+}
