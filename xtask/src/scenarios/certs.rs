@@ -73,6 +73,86 @@ pub(super) fn recovery(context: &Context) -> Result<()> {
     node.down()
 }
 
+/// Two authorities in one file, as they are while one replaces another: all that the cluster knows of
+/// its authority has both, the one that the key belongs to signs, and a real kubeadm joins by it.
+pub(super) fn bundle(context: &Context) -> Result<()> {
+    const PKI: &str = "/etc/kubernetes/pki";
+    let node = context.start("cp", 2)?;
+    let worker = context.start("worker", 3)?;
+    shell::step("two authorities", || {
+        node.run(&["mkdir", "-p", PKI])?;
+        for name in ["old", "new"] {
+            let (key, certificate) = (format!("/root/{name}.key"), format!("/root/{name}.crt"));
+            let subject = format!("/OU={name}/CN=kubernetes");
+            node.run(&[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "3650",
+                "-subj",
+                &subject,
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+                "-keyout",
+                &key,
+                "-out",
+                &certificate,
+            ])?;
+        }
+        let script = format!(
+            "cat /root/old.crt /root/new.crt > {PKI}/ca.crt && install -m 600 /root/new.key {PKI}/ca.key"
+        );
+        node.run(&["sh", "-c", &script])
+    })?;
+    let file = format!("{PKI}/ca.crt");
+    let embedded = node.run(&["base64", "-w0", &file])?.stdout;
+    let config = minimal_config(context, &node)?;
+    let cluster = Cluster::init(&node, Initiator::Rinit, &config)?;
+    shell::step("everybody is told of both", || {
+        let admin = node.read_file("/etc/kubernetes/admin.conf")?;
+        ensure!(admin.contains(&embedded), "admin.conf lacks one");
+        let info = cluster.kubectl(&[
+            "get",
+            "cm",
+            "cluster-info",
+            "-n",
+            "kube-public",
+            "-o",
+            "yaml",
+        ])?;
+        ensure!(
+            info.stdout.contains(&embedded),
+            "cluster-info lacks one: {info}"
+        );
+        let limit = Duration::from_mins(1);
+        shell::until("pods are told of both", limit, || {
+            let told = cluster.get(&["configmap", "kube-root-ca.crt"])?;
+            Ok(told.and_then(|told| {
+                let certificates = told["data"]["ca.crt"].as_str().unwrap_or_default();
+                let both = certificates.matches("BEGIN CERTIFICATE").count() == 2;
+                both.then_some(()).ok_or_else(|| certificates.to_owned())
+            }))
+        })?;
+        let output = node.run(&Initiator::Rinit.command())?;
+        let pins = output.stdout.matches("--discovery-token-ca-cert-hash");
+        ensure!(pins.count() == 2, "one pin an authority: {output}");
+        let leaf = format!("{PKI}/apiserver.crt");
+        let verify = ["openssl", "verify", "-x509_strict", "-CAfile"];
+        let by_new = [&verify[..], &["/root/new.crt", &leaf]].concat();
+        ensure!(node.run(&by_new)?.stdout.contains("OK"));
+        Ok(())
+    })?;
+    cluster.join(&worker)?;
+    cluster.connect_pods(&[&node, &worker])?;
+    cluster.wait_for_ready_nodes(&[&node, &worker])?;
+    worker.down()?;
+    node.down()
+}
+
 /// When the kubelet last told the API server that it lives.
 fn heartbeat(node: &Node) -> Result<String> {
     let path = "jsonpath={.spec.renewTime}";

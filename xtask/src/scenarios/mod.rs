@@ -65,6 +65,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: restart::fails,
     },
     Scenario {
+        name: "certs/bundle",
+        run: certs::bundle,
+    },
+    Scenario {
         name: "parity/minimal",
         run: parity::minimal,
     },
