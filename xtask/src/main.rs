@@ -44,6 +44,14 @@ enum Task {
         /// Print only the folder of the finished set.
         #[arg(long)]
         path: bool,
+        /// Build only these programs of Kubernetes, such as an older kubeadm to compare with.
+        #[arg(
+            long,
+            value_name = "PROGRAM",
+            value_delimiter = ',',
+            conflicts_with = "path"
+        )]
+        only: Vec<String>,
     },
     /// Start a node that stays up, as a control plane unless told otherwise.
     Up {
@@ -182,7 +190,16 @@ fn run(task: Task) -> Result<ExitCode> {
             };
         }
         Task::Exec { node, command } => return up::exec(&node, &command),
-        Task::Components { kubernetes, path } => {
+        Task::Components {
+            kubernetes, only, ..
+        } if !only.is_empty() => {
+            let programs: Vec<_> = only.iter().map(String::as_str).collect();
+            let folder = components::obtain_programs(&kubernetes, &programs)?;
+            println!("{}", folder.display());
+        }
+        Task::Components {
+            kubernetes, path, ..
+        } => {
             let set = Components::obtain(&kubernetes)?;
             println!("{}", set.folder.display());
             if !path {

@@ -108,6 +108,40 @@ impl Components {
     }
 }
 
+/// Builds single programs of `kubernetes` and nothing else, if the cache does not have them, and
+/// answers with their folder.
+pub(crate) fn obtain_programs(kubernetes: &str, programs: &[&str]) -> Result<PathBuf> {
+    check_version(kubernetes)?;
+    let digests = programs
+        .iter()
+        .map(|program| recipe::program_digest(kubernetes, program))
+        .collect::<Result<Vec<_>>>()?;
+    let folder = cache::folder()?.join("components").join(kubernetes);
+    let bin = folder.join("bin");
+    cache::make_folder(&bin)?;
+    let _lock = cache::lock(&folder.join(".lock"))?;
+    let is_stamped = |part: &str, recipe: &str| {
+        Stamp::read(&folder, part).is_ok_and(|stamp| stamp.check(&folder, recipe).is_ok())
+    };
+    if is_stamped("bin", &recipe::digest(kubernetes)) {
+        return Ok(bin);
+    }
+    for (program, recipe) in programs.iter().zip(digests) {
+        if is_stamped(program, &recipe) {
+            continue;
+        }
+        recipe::build_kubernetes(kubernetes, &[program], &folder.join("build"), &bin)?;
+        let path = format!("bin/{program}");
+        Stamp {
+            recipe,
+            versions: BTreeMap::from([("k8s.io/kubernetes".to_owned(), kubernetes.to_owned())]),
+            files: BTreeMap::from([(path.clone(), Built::of(&folder.join(path))?)]),
+        }
+        .write(&folder, program)?;
+    }
+    Ok(bin)
+}
+
 fn check_version(kubernetes: &str) -> Result<()> {
     let numbers: Vec<_> = kubernetes
         .strip_prefix('v')
@@ -183,16 +217,8 @@ fn files_in(folder: &Path, part: &str) -> Result<BTreeMap<String, Built>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder.join(part))? {
         let path = entry?.path();
-        let (size, modified) = size_and_time(&path)?;
         let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
-        files.insert(
-            name,
-            Built {
-                size,
-                modified,
-                sha256: cache::sha256_of_file(&path)?,
-            },
-        );
+        files.insert(name, Built::of(&path)?);
     }
     Ok(files)
 }
@@ -219,6 +245,17 @@ struct Built {
     size: u64,
     modified: u128,
     sha256: String,
+}
+
+impl Built {
+    fn of(path: &Path) -> Result<Self> {
+        let (size, modified) = size_and_time(path)?;
+        Ok(Self {
+            size,
+            modified,
+            sha256: cache::sha256_of_file(path)?,
+        })
+    }
 }
 
 impl Stamp {

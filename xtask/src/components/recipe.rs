@@ -35,6 +35,13 @@ const KUBERNETES: &[&str] = &[
     "kubelet",
 ];
 
+/// Staging modules that cannot be had in the version of their Kubernetes, and the version of the
+/// same minor that stands in: Kubernetes, module, version.
+const STAND_INS: &[(&str, &str, &str)] = &[
+    ("v1.32.13", "k8s.io/cri-client", "v0.32.2"),
+    ("v1.32.13", "k8s.io/kube-proxy", "v0.32.2"),
+];
+
 /// The images that kubeadm names, by what they are.
 #[derive(Debug, Clone)]
 pub(super) struct ImageNames {
@@ -76,12 +83,24 @@ pub(super) fn digest(kubernetes: &str) -> String {
     cache::sha256(parts.join("\0").as_bytes())
 }
 
-/// Builds what does not depend on kubeadm's word.
-pub(super) fn build(
+/// Identifies what decides what one program of Kubernetes is.
+pub(super) fn program_digest(kubernetes: &str, program: &str) -> Result<String> {
+    if !KUBERNETES.contains(&program) {
+        bail!(
+            "`{program}` is no program of Kubernetes that is built here: choose of {}",
+            KUBERNETES.join(", ")
+        );
+    }
+    let parts = [&RECIPE.to_string(), kubernetes, program];
+    Ok(cache::sha256(parts.join("\0").as_bytes()))
+}
+
+/// Builds programs of Kubernetes itself.
+pub(super) fn build_kubernetes(
     kubernetes: &str,
+    programs: &[&str],
     work: &Path,
     bin: &Path,
-    versions: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let module = shell::step(
         &format!("go mod download k8s.io/kubernetes {kubernetes}"),
@@ -91,13 +110,23 @@ pub(super) fn build(
         name: "kubernetes",
         go_mod: kubernetes_go_mod(kubernetes, &cache::read(Path::new(&module.go_mod))?)?,
         main: None,
-        packages: KUBERNETES
+        packages: programs
             .iter()
             .map(|name| (format!("k8s.io/kubernetes/cmd/{name}"), *name))
             .collect(),
         ldflags: kubernetes_ldflags(kubernetes, &cache::read(Path::new(&module.info))?)?,
     };
-    go::build(&kubernetes_build, work, bin)?;
+    go::build(&kubernetes_build, work, bin)
+}
+
+/// Builds what does not depend on kubeadm's word.
+pub(super) fn build(
+    kubernetes: &str,
+    work: &Path,
+    bin: &Path,
+    versions: &mut BTreeMap<String, String>,
+) -> Result<()> {
+    build_kubernetes(kubernetes, KUBERNETES, work, bin)?;
     versions.insert("k8s.io/kubernetes".to_owned(), kubernetes.to_owned());
     let said = shell::read(Command::new(bin.join("kubeadm")).args(["version", "-o", "short"]))?;
     if said.trim() != kubernetes {
@@ -237,15 +266,11 @@ fn kubernetes_go_mod(kubernetes: &str, its_go_mod: &str) -> Result<String> {
     for line in its_go_mod.lines() {
         if let Some((module, _)) = line.split_once(" => ./staging/") {
             let module = module.trim().trim_start_matches("replace ");
-            replaces.extend([
-                "replace ",
-                module,
-                " => ",
-                module,
-                " ",
-                &staging_version,
-                "\n",
-            ]);
+            let version = STAND_INS
+                .iter()
+                .find(|(of, name, _)| *of == kubernetes && *name == module)
+                .map_or(staging_version.as_str(), |(_, _, version)| version);
+            replaces.extend(["replace ", module, " => ", module, " ", version, "\n"]);
         }
     }
     if replaces.is_empty() {
