@@ -79,6 +79,8 @@ pub struct Documents {
     pub kubelet: Option<Value>,
     /// The KubeProxyConfiguration, whole, with `apiVersion` and `kind`.
     pub kube_proxy: Option<Value>,
+    /// Whether a file was read. One without any document for `init` is then a mistake.
+    pub from_file: bool,
     /// What there is to say about a file that is taken.
     pub warnings: Findings,
     /// The file itself, for the place of each value.
@@ -100,6 +102,7 @@ impl Documents {
             upgrade: None,
             kubelet: None,
             kube_proxy: None,
+            from_file: false,
             warnings: Findings::new(source.clone()),
             source,
         }
@@ -382,6 +385,7 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
 fn assemble(findings: Findings) -> Result<Documents, Findings> {
     let source = findings.source().clone();
     let mut documents = Documents::empty(source.clone());
+    documents.from_file = true;
     documents.warnings = findings.with_source(source.clone());
     for SourceDocument { kind, root } in &source.documents {
         let outcome = match kind.as_str() {

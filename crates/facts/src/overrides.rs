@@ -39,6 +39,9 @@ pub struct Overrides {
     pub skip_certificate_key_print: bool,
     /// `--skip-token-print`
     pub skip_token_print: bool,
+    /// The phases that this `init` skips, by `--skip-phases` or `skipPhases`. Skipped add-ons are
+    /// stored as disabled; nothing else hangs on it.
+    pub skipped_phases: Vec<String>,
     /// `--token`
     pub token: Option<Secret<String>>,
     /// `--token-ttl`, as Go writes durations

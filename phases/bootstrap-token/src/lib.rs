@@ -58,14 +58,14 @@ static BINDINGS: &[ClusterBinding] = &[
         cluster_role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
         subject: Who::Group(groups::NODES),
     },
-    // The API server's client certificate for kubelets is of no group (kubeadm 1.37). On older
-    // minors the binding does no harm and outlives a renewal of the certificate.
-    ClusterBinding {
-        name: "kubeadm:apiserver-kubelet-client",
-        cluster_role: "system:kubelet-api-admin",
-        subject: Who::User(users::API_SERVER_KUBELET_CLIENT),
-    },
 ];
+
+/// What the API server may do at kubelets, where its client certificate is of no group.
+static KUBELET_CLIENT: ClusterBinding = ClusterBinding {
+    name: "kubeadm:apiserver-kubelet-client",
+    cluster_role: "system:kubelet-api-admin",
+    subject: Who::User(users::API_SERVER_KUBELET_CLIENT),
+};
 
 /// A node that joins reads `cluster-info` before it can trust anybody.
 static CLUSTER_INFO_READERS: Readers = Readers {
@@ -89,6 +89,9 @@ fn plan(facts: &Facts) -> Plan {
     );
     let mut objects = vec![GET_NODES.object()];
     objects.extend(BINDINGS.iter().map(ClusterBinding::object));
+    if !facts.version.table().kubelet_client_is_administrator {
+        objects.push(KUBELET_CLIENT.object());
+    }
     objects.push(cluster_info(
         &facts.api.url(),
         &facts.paths.ca_certificate(CaId::Cluster),

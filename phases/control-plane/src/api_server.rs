@@ -12,11 +12,10 @@ use crate::{authorization, volumes};
 /// Its pod.
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     let configured = &facts.api_server;
-    let table = facts.version.table();
     StaticPod {
         component: "kube-apiserver",
         image: &facts.images.api_server,
-        arguments: command_line(arguments(facts), &configured.extra_args, table),
+        arguments: command_line(arguments(facts), &configured.extra_args),
         // By which a second node and other tools find this API server; the user's own
         // `advertise-address` argument does not change it.
         annotations: vec![(

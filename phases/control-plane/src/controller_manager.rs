@@ -13,11 +13,7 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     StaticPod {
         component: "kube-controller-manager",
         image: &facts.images.controller_manager,
-        arguments: command_line(
-            arguments(facts),
-            &configured.extra_args,
-            facts.version.table(),
-        ),
+        arguments: command_line(arguments(facts), &configured.extra_args),
         annotations: Vec::new(),
         environment: merge_environment(&facts.proxy_environment, &configured.extra_envs),
         volumes: merge_volumes(

@@ -12,11 +12,7 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     StaticPod {
         component: "kube-scheduler",
         image: &facts.images.scheduler,
-        arguments: command_line(
-            arguments(facts),
-            &configured.extra_args,
-            facts.version.table(),
-        ),
+        arguments: command_line(arguments(facts), &configured.extra_args),
         annotations: Vec::new(),
         environment: merge_environment(&facts.proxy_environment, &configured.extra_envs),
         volumes: merge_volumes(volumes::of_scheduler(facts), &configured.extra_volumes),

@@ -69,7 +69,7 @@ fn manifest(facts: &Facts, etcd: &LocalEtcd) -> Result<String, PodError> {
     StaticPod {
         component: COMPONENT,
         image: &facts.images.etcd,
-        arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args, table),
+        arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args),
         // The address under which other nodes join, even where the user announces another.
         annotations: vec![(
             "kubeadm.kubernetes.io/etcd.advertise-client-urls",

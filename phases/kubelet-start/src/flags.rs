@@ -18,7 +18,7 @@ pub(crate) fn environment_file(facts: &Facts) -> String {
     if facts.node.name != facts.node.hostname {
         base.push(("hostname-override", facts.node.name.clone()));
     }
-    let arguments = command_line(base, &facts.node.kubelet_extra_args, table);
+    let arguments = command_line(base, &facts.node.kubelet_extra_args);
     format!("KUBELET_KUBEADM_ARGS={}\n", quote(&arguments.join(" ")))
 }
 

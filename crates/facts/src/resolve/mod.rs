@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
-use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_config::v1beta4::{self, ClusterConfiguration, EncryptionAlgorithm, InitConfiguration};
 use rinit_config::{Documents, Findings, Format, GoDuration, Severity};
 use rinit_diag::Problem;
 use rinit_plan::LogicalPath;
@@ -34,7 +34,7 @@ pub(crate) const CRI_SOCKETS: [&str; 3] = [
 /// go. They change nothing in what is done here.
 const FEATURE_GATES: [(&str, u32); 6] = [
     ("ControlPlaneKubeletLocalMode", 35),
-    ("EtcdLearnerMode", 34),
+    ("EtcdLearnerMode", 32),
     ("NodeLocalCRISocket", 36),
     ("PublicKeysECDSA", 36),
     ("RootlessControlPlane", u32::MAX),
@@ -81,6 +81,7 @@ pub fn resolve(
         detected: Vec::new(),
         warnings: Vec::new(),
     };
+    resolver.check_kinds();
     let init = documents.init.clone().unwrap_or_default();
     let mut cluster = documents.cluster.clone().unwrap_or_default();
     resolver.apply_flags(&mut cluster);
@@ -115,6 +116,23 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// A file that says nothing of this cluster is another file than was meant.
+    fn check_kinds(&mut self) {
+        let documents = self.documents;
+        if documents.from_file && documents.init.is_none() && documents.cluster.is_none() {
+            self.problems.push(
+                Problem::new(format!(
+                    "{} has neither an InitConfiguration nor a ClusterConfiguration",
+                    documents.source.file_name()
+                ))
+                .with_hint(
+                    "check the path after `--config`; `rinit config print init-defaults` prints \
+                     documents to start from",
+                ),
+            );
+        }
+    }
+
     /// Something wrong with a field of the file, or with the flag that replaced it.
     fn wrong(&mut self, path: &str, problem: Problem) {
         if let Some(flag) = self.overrides.flag(path) {
@@ -253,6 +271,8 @@ impl Resolver<'_> {
         let now = truncate(self.host.now);
         let version = self.version(&cluster);
         self.feature_gates(&cluster, version.minor().0);
+        self.newer_fields(&cluster, &version);
+        self.skipped_addons(&mut cluster);
         let paths = self.paths(&cluster);
         let node = self.node(init);
         let api = self.api(init, &cluster);
@@ -337,6 +357,69 @@ impl Resolver<'_> {
             paths,
             detected: std::mem::take(&mut self.detected),
             warnings: std::mem::take(&mut self.warnings),
+        }
+    }
+
+    /// What kubeadm of this minor, which other nodes join with, does not know.
+    fn newer_fields(&mut self, cluster: &ClusterConfiguration, version: &KubernetesVersion) {
+        let table = version.table();
+        let mut since = |path: &str, minor: u32| {
+            let problem = Problem::new(format!(
+                "Kubernetes 1.{} does not know it; it came with 1.{minor}",
+                table.minor
+            ))
+            .with_hint(format!(
+                "take it out, or set `kubernetesVersion` to 1.{minor} or newer"
+            ));
+            self.wrong(path, problem);
+        };
+        if cluster.encryption_algorithm == Some(EncryptionAlgorithm::EcdsaP384) && !table.ecdsa_p384
+        {
+            since("encryptionAlgorithm", 34);
+        }
+        let external = cluster.etcd.external.as_ref();
+        if external.is_some_and(|external| !external.http_endpoints.is_empty())
+            && !table.etcd_http_endpoints
+        {
+            since("etcd.external.httpEndpoints", 35);
+        }
+        let local = cluster.etcd.local.as_ref().map(|local| &local.extra_envs);
+        for (owner, variables) in [
+            ("apiServer", &cluster.api_server.component.extra_envs),
+            ("controllerManager", &cluster.controller_manager.extra_envs),
+            ("scheduler", &cluster.scheduler.extra_envs),
+        ]
+        .into_iter()
+        .chain(local.map(|variables| ("etcd.local", variables)))
+        {
+            for (index, variable) in variables.iter().enumerate() {
+                let source = variable.value_from.as_ref();
+                if source.is_some_and(|source| source.file_key_ref.is_some())
+                    && !table.env_from_files
+                {
+                    let path = format!("{owner}.extraEnvs[{index}].valueFrom.fileKeyRef");
+                    since(&path, 34);
+                }
+            }
+        }
+    }
+
+    /// An add-on that init skips is one that the cluster does without: so it is stored, and so
+    /// `kubeadm upgrade` will leave it out as well.
+    fn skipped_addons(&self, cluster: &mut ClusterConfiguration) {
+        let skipped = |name: &str| {
+            let phases = &self.overrides.skipped_phases;
+            phases.iter().any(|phase| {
+                ["addon", "addon/all", name]
+                    .iter()
+                    .any(|one| phase.eq_ignore_ascii_case(one))
+            })
+        };
+        if skipped("addon/coredns") {
+            cluster.dns.disabled = Some(true);
+        }
+        if skipped("addon/kube-proxy") {
+            cluster.proxy.disabled = Some(true);
         }
     }
 

@@ -146,7 +146,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
     known(tree, &selection)?;
     let reading = settings::reading(common.allow_unknown_fields);
     let documents = settings::documents(common.config.as_deref(), reading)?;
-    let overrides = overrides?;
+    let mut overrides = overrides?;
     let init = documents.init.as_ref();
     if skips_by_file {
         selection.skip = init
@@ -154,6 +154,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
             .unwrap_or_default();
         known(tree, &selection)?;
     }
+    overrides.skipped_phases.clone_from(&selection.skip);
     let host = Host::new(Root::typed(global.root.as_deref()));
     let dry_run = common.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);
     let lock = if dry_run || print_manifest {
