@@ -16,6 +16,7 @@
     reason = "snapshots are files of the checkout; rinit itself never uses this crate"
 )]
 
+mod builds;
 mod certificate;
 mod der;
 mod difference;
@@ -30,6 +31,7 @@ mod snapshot;
 mod table;
 mod values;
 
+pub use builds::is_of_an_older_build;
 pub use certificate::CertificateProfile;
 pub use difference::{Difference, Kind, compare};
 pub use disk::{Content, Disk, Entry};

@@ -12,7 +12,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use rinit_parity::{Disk, Init, Scope, Snapshot, Table, compare};
+use rinit_parity::{Disk, Init, Scope, Snapshot, Table, compare, is_of_an_older_build};
 
 /// The phases that act on the running host or its cluster.
 const NOT_RENDERED: &str = "preflight,kubelet-start,wait-control-plane,upload-config,upload-certs,\
@@ -44,11 +44,17 @@ fn what_is_rendered_differs_from_kubeadm_s_files_only_as_the_table_says() {
         let version = folder.file_name().unwrap().to_string_lossy().into_owned();
         let recorded = Snapshot::read(&record).unwrap();
         let config = config.replace(newest, &format!("kubernetesVersion: {version}"));
-        let faults = table.judge(&compare(&recorded, &render(&config)), Scope::Render);
+        let mut differences = compare(&recorded, &render(&config));
+        differences.retain(|difference| !is_of_an_older_build(&version, &difference.title()));
+        let faults = table.judge(&differences, Scope::Render);
         assert!(faults.is_empty(), "{version}:\n{}", faults.join("\n"));
         versions.push(version);
     }
-    assert!(versions.contains(&"v1.37.1".to_owned()), "{versions:?}");
+    let minors = ["v1.32.", "v1.33.", "v1.34.", "v1.35.", "v1.36.", "v1.37."];
+    for minor in minors {
+        let found = versions.iter().any(|version| version.starts_with(minor));
+        assert!(found, "no record of {minor}: {versions:?}");
+    }
 }
 
 /// What the program renders from a configuration.
