@@ -16,6 +16,12 @@ use rinit_workflow::{Ensured, Remedy, State};
 
 use crate::{Apply, ApplyError};
 
+/// A key, and whether it still has to be written.
+struct Found {
+    key: PrivateKey,
+    is_new: bool,
+}
+
 impl Apply {
     pub(crate) fn inspect_authority(
         &self,
@@ -42,12 +48,12 @@ impl Apply {
     ) -> Result<Ensured, ApplyError> {
         let key = self.key_for(&spec.key, spec.algorithm).await?;
         let certificate =
-            rinit_pki::issue_authority(spec, &key).map_err(|source| ApplyError::Issue {
+            rinit_pki::issue_authority(spec, &key.key).map_err(|source| ApplyError::Issue {
                 path: spec.certificate.clone(),
                 source,
             })?;
-        self.host
-            .write(&spec.certificate, FileMode::PUBLIC, certificate.as_bytes())?;
+        let text = certificate.as_bytes();
+        self.write_beside(&key, &spec.key, (&spec.certificate, FileMode::PUBLIC, text))?;
         Ok(Ensured::default())
     }
 
@@ -89,13 +95,13 @@ impl Apply {
         let authority = self.authority(&spec.signer)?;
         let key = self.key_for(&spec.key, spec.algorithm).await?;
         let certificate = authority
-            .issue(spec, &key)
+            .issue(spec, &key.key)
             .map_err(|source| ApplyError::Issue {
                 path: spec.certificate.clone(),
                 source,
             })?;
-        self.host
-            .write(&spec.certificate, FileMode::PUBLIC, certificate.as_bytes())?;
+        let text = certificate.as_bytes();
+        self.write_beside(&key, &spec.key, (&spec.certificate, FileMode::PUBLIC, text))?;
         Ok(Ensured {
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
@@ -134,30 +140,47 @@ impl Apply {
 
     pub(crate) async fn ensure_key_pair(&self, spec: &KeyPairSpec) -> Result<Ensured, ApplyError> {
         let key = self.key_for(&spec.private_key, spec.algorithm).await?;
-        self.host.write(
-            &spec.public_key,
-            FileMode::PRIVATE,
-            key.public_key_pem().as_bytes(),
+        let public_key = key.key.public_key_pem();
+        let text = public_key.as_bytes();
+        self.write_beside(
+            &key,
+            &spec.private_key,
+            (&spec.public_key, FileMode::PRIVATE, text),
         )?;
         Ok(Ensured::default())
     }
 
-    /// The key in that file; a new one, written there, if there is none.
+    /// The key in that file; a new one if there is none.
     async fn key_for(
         &self,
         path: &LogicalPath,
         algorithm: KeyAlgorithm,
-    ) -> Result<PrivateKey, ApplyError> {
+    ) -> Result<Found, ApplyError> {
         if let Some(pem) = self.host.read(path)? {
-            return PrivateKey::load(&pem).map_err(|source| ApplyError::Material {
+            let key = PrivateKey::load(&pem).map_err(|source| ApplyError::Material {
                 path: path.clone(),
                 source,
-            });
+            })?;
+            return Ok(Found { key, is_new: false });
         }
         let key = self.draw_key(path, algorithm).await?;
-        self.host
-            .write(path, FileMode::PRIVATE, key.pem().expose().as_bytes())?;
-        Ok(key)
+        Ok(Found { key, is_new: true })
+    }
+
+    /// Writes what was made for a key, and before it the key if that is new.
+    fn write_beside(
+        &self,
+        found: &Found,
+        key: &LogicalPath,
+        made: (&LogicalPath, FileMode, &[u8]),
+    ) -> Result<(), ApplyError> {
+        if found.is_new {
+            let text = found.key.pem().expose().as_bytes();
+            self.host.write_pair((key, FileMode::PRIVATE, text), made)?;
+        } else {
+            self.host.write(made.0, made.1, made.2)?;
+        }
+        Ok(())
     }
 
     /// A new key, from those made in the background if there are any.

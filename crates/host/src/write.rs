@@ -7,6 +7,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,9 +39,15 @@ impl Staged {
     /// Puts the file in its place, by a rename. After it returns the file survives a power cut.
     pub fn commit(self) -> Result<()> {
         let folder = parent_of(&self.target);
+        self.show()?;
+        flush_folder(&folder)
+    }
+
+    /// The same without a promise for a power cut.
+    fn show(self) -> Result<()> {
         self.temporary.rename_to(&self.target)?;
         tracing::debug!(path = %self.target.display(), "wrote");
-        flush_folder(&folder)
+        Ok(())
     }
 }
 
@@ -90,6 +97,39 @@ impl Host {
         let folder = self.locate(&path.parent(), LastLink::Followed)?;
         make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
         write_file(&folder.join(path.file_name()), mode, bytes)
+    }
+
+    /// The same for a key and its certificate. The second file is there only if the first is, and
+    /// neither is there before both are on the disk. Flushing takes most of the time of a write;
+    /// what comes together, the file system flushes at once.
+    pub fn write_pair(
+        &self,
+        first: (&LogicalPath, FileMode, &[u8]),
+        second: (&LogicalPath, FileMode, &[u8]),
+    ) -> Result<()> {
+        if first.0.parent() != second.0.parent() {
+            // The order of renames is kept within a folder only.
+            self.write(first.0, first.1, first.2)?;
+            return self.write(second.0, second.1, second.2);
+        }
+        let folder = self.locate(&first.0.parent(), LastLink::Followed)?;
+        make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
+        let stage = |(path, mode, bytes): (&LogicalPath, FileMode, &[u8])| {
+            let access = Access { mode, owner: None };
+            stage_file(&folder.join(path.file_name()), access, bytes)
+        };
+        let (first, second) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| stage(first));
+            let own = stage(second);
+            (
+                other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                own,
+            )
+        });
+        let (first, second) = (first?, second?);
+        first.show()?;
+        second.show()?;
+        flush_folder(&folder)
     }
 
     /// Makes a folder with this mode, its missing parents with mode 0755. An existing folder keeps
@@ -343,6 +383,40 @@ mod tests {
                 .mode,
             FileMode::PUBLIC_DIRECTORY
         );
+    }
+
+    #[test]
+    fn a_pair_is_there_whole_or_not_at_all() {
+        let (folder, host) = host();
+        let (key, certificate) = (path("/pki/ca.key"), path("/pki/ca.crt"));
+        let write = || {
+            host.write_pair(
+                (&key, FileMode::PRIVATE, b"key"),
+                (&certificate, FileMode::PUBLIC, b"certificate"),
+            )
+        };
+        // What stands in the way of the second file keeps the first away too.
+        std::fs::create_dir_all(folder.path().join("pki/ca.crt")).unwrap();
+        write().unwrap_err();
+        assert_eq!(host.list(&path("/pki")).unwrap().unwrap(), ["ca.crt"]);
+        std::fs::remove_dir(folder.path().join("pki/ca.crt")).unwrap();
+        write().unwrap();
+        for (file, mode, text) in [
+            (&key, FileMode::PRIVATE, &b"key"[..]),
+            (&certificate, FileMode::PUBLIC, b"certificate"),
+        ] {
+            assert_eq!(host.read(file).unwrap().as_deref(), Some(text));
+            assert_eq!(host.info(file).unwrap().unwrap().mode, mode);
+        }
+        assert_eq!(host.list(&path("/pki")).unwrap().unwrap().len(), 2);
+        // In two folders, one after the other.
+        let public = path("/elsewhere/sa.pub");
+        let files = (
+            (&key, FileMode::PRIVATE, &b"a"[..]),
+            (&public, FileMode::PRIVATE, &b"b"[..]),
+        );
+        host.write_pair(files.0, files.1).unwrap();
+        assert_eq!(host.read(&public).unwrap().as_deref(), Some(&b"b"[..]));
     }
 
     #[test]
