@@ -125,12 +125,12 @@ impl Findings {
     }
 
     /// Whether looking for more of them is of no use, for no more are kept.
-    pub(crate) fn is_full_of(&self, severity: Severity) -> bool {
+    pub fn is_full_of(&self, severity: Severity) -> bool {
         self.counts[usize::from(severity == Severity::Warning)] >= SHOWN
     }
 
     /// Says that there is more than the findings that are kept.
-    pub(crate) fn leave_out(&mut self) {
+    pub fn leave_out(&mut self) {
         self.left_out = true;
     }
 
