@@ -147,8 +147,8 @@ impl Certificate {
         }
         let mut certificate = Self {
             der: der.to_vec(),
-            subject: Name::read(parsed.subject()),
-            issuer: Name::read(parsed.issuer()),
+            subject: Name::read(parsed.subject()).ok_or("its subject is malformed")?,
+            issuer: Name::read(parsed.issuer()).ok_or("its issuer is malformed")?,
             serial: parsed.raw_serial().to_vec(),
             validity: validity_of(&parsed)?,
             public_key: kind_of(parsed.public_key()),

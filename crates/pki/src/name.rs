@@ -48,7 +48,13 @@ impl PartialEq for Name {
 impl Eq for Name {}
 
 impl Name {
-    pub(crate) fn read(name: &X509Name<'_>) -> Self {
+    /// Nothing if the name is broken: of such a one the parser gives the part that it could read,
+    /// which must not become the issuer of anything.
+    pub(crate) fn read(name: &X509Name<'_>) -> Option<Self> {
+        let whole = der::split_first(name.as_raw())?;
+        if whole.tag != tag::SEQUENCE || !whole.rest.is_empty() {
+            return None;
+        }
         let attributes = name
             .iter_attributes()
             .map(|attribute| {
@@ -63,10 +69,10 @@ impl Name {
                 (kind, value)
             })
             .collect();
-        Self {
+        Some(Self {
             raw: name.as_raw().to_vec(),
             attributes,
-        }
+        })
     }
 
     /// The common name; the last, where there are several, as Go takes it.
@@ -185,12 +191,23 @@ mod tests {
         );
     }
 
+    /// The parser stops at what it cannot read, here a length in a form that DER forbids.
+    #[test]
+    fn a_broken_name_is_none() {
+        use x509_parser::prelude::FromDer as _;
+        let mut raw = write(&subject(&[], "kubernetes"));
+        let oid = raw.iter().position(|byte| *byte == tag::OBJECT_IDENTIFIER);
+        raw[oid.unwrap() + 1] = 0x90;
+        let read = X509Name::from_der(&raw);
+        assert!(read.is_ok_and(|(_, name)| Name::read(&name).is_none()));
+    }
+
     #[test]
     fn what_was_written_is_read_and_shown() {
         use x509_parser::prelude::FromDer as _;
         let raw = write(&subject(&["system:masters", "ops\u{1b}[31m"], "jürgen"));
         let (_, name) = X509Name::from_der(&raw).unwrap();
-        let name = Name::read(&name);
+        let name = Name::read(&name).unwrap();
         assert_eq!(name.common_name(), Some("jürgen"));
         assert_eq!(
             name.to_string(),

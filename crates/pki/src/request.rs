@@ -52,7 +52,8 @@ impl Request {
         let public_key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
             .map_err(|_| PkiError::UnsupportedKey)?;
         Ok(Self {
-            subject: Name::read(&info.subject),
+            subject: Name::read(&info.subject)
+                .ok_or_else(|| malformed("its subject is malformed"))?,
             asks_for_extensions: request
                 .requested_extensions()
                 .is_some_and(|mut extensions| extensions.next().is_some()),
