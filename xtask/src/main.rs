@@ -8,6 +8,7 @@
 mod bench;
 mod cache;
 mod components;
+mod fuzz;
 mod install;
 mod node;
 mod record;
@@ -99,10 +100,18 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Measure how long an init takes, kubeadm's and rinit's.
+    /// Measure what kubeadm and rinit take for the same work.
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Look for inputs that make a reader panic, hang or take much memory.
+    Fuzz {
+        /// Only the targets whose name contains this.
+        target: Option<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 15)]
+        minutes: u64,
     },
     /// Record what the real kubeadm leaves behind, under testdata/kubeadm.
     Record {
@@ -144,6 +153,10 @@ enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Certificates: made with RSA-2048 and ECDSA-P256, and looked at.
+    Certs(bench::Options),
+    /// A configuration file of all kinds and 2,000 lines, validated.
+    Config(bench::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -231,6 +244,13 @@ fn run(task: Task) -> Result<ExitCode> {
             clean_up_when_interrupted()?;
             bench::init(&kubernetes, &profile, rounds)?;
         }
+        Task::Bench {
+            what: Bench::Certs(options),
+        } => bench::certs(&options)?,
+        Task::Bench {
+            what: Bench::Config(options),
+        } => bench::config(&options)?,
+        Task::Fuzz { target, minutes } => fuzz::fuzz(target.as_deref(), minutes)?,
         Task::Record { kubernetes, case } => {
             clean_up_when_interrupted()?;
             record::record(&kubernetes, &case)?;

@@ -137,6 +137,21 @@ static EDGES: &[(&str, &[&str])] = &[
         "rinit-testkit",
         &["rinit-config", "rinit-facts", "rinit-plan"],
     ),
+    (
+        "rinit-fuzz",
+        &[
+            "rinit-config",
+            "rinit-facts",
+            "rinit-manifest",
+            "rinit-operations",
+            "rinit-phase-*",
+            "rinit-pki",
+            "rinit-plan",
+            "rinit-testkit",
+            "rinit-versions",
+            "rinit-workflow",
+        ],
+    ),
     ("xtask", &["rinit-parity"]),
 ];
 

@@ -36,6 +36,10 @@ pub(super) fn dependencies_inherited(checkout: &Checkout) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in manifests(checkout) {
         for (index, section, line) in lines(&file.text) {
+            // A package that is a workspace of its own has its versions there.
+            if section == "workspace.dependencies" {
+                continue;
+            }
             let is_list = section.ends_with("dependencies");
             // `[dependencies.serde]` would hide what it is from this rule.
             let is_single = section.contains("dependencies.");

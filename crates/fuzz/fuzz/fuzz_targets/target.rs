@@ -1,0 +1,47 @@
+//! Runs the target that the binary is named after, with a limit on the memory and on the time of
+//! the processor that it takes. Whoever takes more ends the process, and libFuzzer keeps the input.
+#![no_main]
+
+use std::alloc::System;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use cap::Cap;
+use libfuzzer_sys::fuzz_target;
+use nix::time::{ClockId, clock_gettime};
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+/// What a small input may take, in bytes, and what each of its bytes may take on top: 200 MB for
+/// an input of 1 MiB. So a small input of a kind that would grow past that shows as well.
+const BASE: usize = 48 << 20;
+const PER_BYTE: usize = 142;
+/// Of the processor, so that other work on the machine does not count.
+const TIME: Duration = Duration::from_secs(1);
+
+static RUN: LazyLock<fn(&[u8]) -> bool> = LazyLock::new(|| {
+    let target = rinit_fuzz::target(env!("CARGO_BIN_NAME")).expect("a row of TARGETS");
+    // What is made once is not the input's.
+    (target.run)(b"");
+    target.run
+});
+
+fuzz_target!(|data: &[u8]| {
+    let run = *RUN;
+    let limit = ALLOCATOR.allocated() + BASE + PER_BYTE * data.len();
+    ALLOCATOR
+        .set_limit(limit)
+        .expect("more is allowed than taken");
+    let start = processor_time();
+    run(data);
+    let taken = processor_time() - start;
+    ALLOCATOR.set_limit(usize::MAX).expect("no limit");
+    assert!(taken < TIME, "it took {taken:?}");
+});
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map(Duration::from)
+        .expect("a clock")
+}

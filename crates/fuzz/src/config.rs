@@ -1,0 +1,146 @@
+//! A configuration file all the way: read, reported on, resolved, advised on, migrated, planned.
+
+use arbitrary::Unstructured;
+use rinit_config::{
+    BootstrapToken, Documents, Findings, ReadOptions, Surroundings, UnknownFields, complete,
+    exposed, parse,
+};
+use rinit_facts::{Facts, HostFacts, Missing, Overrides};
+use rinit_manifest::yaml;
+use rinit_versions::KubernetesVersion;
+use rinit_workflow::{Phase, Selection};
+
+use crate::{crafted, generate, show};
+
+/// The size up to which a repeated piece grows.
+const LARGEST: usize = 1 << 20;
+
+/// Any bytes.
+pub(crate) fn bytes(data: &[u8]) -> bool {
+    let lenient = ReadOptions {
+        unknown_fields: UnknownFields::Warn,
+    };
+    match parse("fuzz.yaml", data, ReadOptions::default()) {
+        Ok(documents) => {
+            go_on(documents);
+            true
+        }
+        Err(findings) => {
+            report(&findings);
+            match parse("fuzz.yaml", data, lenient) {
+                Ok(documents) => go_on(documents),
+                Err(findings) => report(&findings),
+            }
+            false
+        }
+    }
+}
+
+/// A file with the fields of the schema and mostly fitting values.
+pub(crate) fn structured(data: &[u8]) -> bool {
+    bytes(&generate::file(&mut Unstructured::new(data)))
+}
+
+/// The beginning of a file, a piece of it many times, and its end: what grows faster than the file
+/// shows here.
+pub(crate) fn repeated(data: &[u8]) -> bool {
+    let Some((&[size, first, second], text)) = data.split_first_chunk::<3>() else {
+        return false;
+    };
+    let first = usize::from(first).min(text.len());
+    let second = (first + usize::from(second)).min(text.len());
+    let piece = &text[first..second];
+    if piece.is_empty() {
+        return false;
+    }
+    // From 1 KiB to the largest, so that most runs are quick.
+    let wanted = LARGEST >> (size % 11);
+    let times = wanted.saturating_sub(text.len()) / piece.len();
+    bytes(&[&text[..first], &piece.repeat(times), &text[second..]].concat())
+}
+
+/// What is known to be hard to read.
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    crafted::HARD.iter().map(|(_, make)| make(4096)).collect()
+}
+
+fn report(findings: &Findings) {
+    assert!(findings.has_errors(), "refused for no reason");
+    let text = findings.to_string();
+    assert!(
+        text.len() < 1 << 20,
+        "a report of {} bytes helps nobody",
+        text.len()
+    );
+}
+
+/// What is done with a file that was read.
+fn go_on(documents: Documents) {
+    show(documents.warnings.to_string());
+    show(documents.warnings.clone().strict().to_string());
+    let host = HostFacts::of_no_host(&documents, now());
+    match rinit_facts::resolve(&documents, &Overrides::default(), &host) {
+        Err(error) => show(error.to_string()),
+        Ok(facts) => {
+            let advice = rinit_facts::advise(
+                &documents,
+                &Overrides::default(),
+                &facts,
+                &Missing::default(),
+            );
+            show(advice.findings.to_string());
+            show(facts.needed_images());
+            plan(&facts);
+        }
+    }
+    migrate(documents);
+}
+
+/// What the phases make of the values that the file decides.
+fn plan(facts: &Facts) {
+    thread_local! {
+        static TREE: Vec<Phase> = vec![
+            rinit_phase_certs::phase(),
+            rinit_phase_kubeconfig::phase(),
+            rinit_phase_etcd::phase(),
+            rinit_phase_control_plane::phase(),
+            rinit_phase_kubelet_start::phase(),
+            rinit_phase_upload_config::phase(),
+            rinit_phase_addon::phase(),
+        ];
+    }
+    TREE.with(|tree| {
+        let plans = rinit_workflow::plans(tree, facts, &Selection::default());
+        assert!(plans.is_ok_and(|plans| plans.iter().any(|plan| !plan.actions.is_empty())));
+    });
+}
+
+/// What `config migrate` prints is read without a complaint, and printed the same again.
+fn migrate(mut documents: Documents) {
+    let Some(bootstrap_token) = BootstrapToken::new("abcdef.0123456789abcdef".to_owned()) else {
+        return;
+    };
+    let surroundings = Surroundings {
+        node_name: "node".to_owned(),
+        advertise_address: "192.0.2.1".to_owned(),
+        cri_socket: "unix:///var/run/containerd/containerd.sock".to_owned(),
+        kubernetes_version: KubernetesVersion::newest().to_string(),
+        bootstrap_token,
+        taints: true,
+    };
+    complete(&mut documents, &surroundings);
+    let printed = yaml::join_documents(&exposed(&documents));
+    match parse("printed.yaml", printed.as_bytes(), ReadOptions::default()) {
+        Err(findings) => panic!("what was printed is refused: {findings}\n{printed}"),
+        Ok(mut again) => {
+            complete(&mut again, &surroundings);
+            let twice = yaml::join_documents(&exposed(&again));
+            assert_eq!(printed, twice, "printed differently");
+        }
+    }
+}
+
+/// A moment that is the same in every run.
+pub(crate) fn now() -> jiff::Timestamp {
+    rinit_testkit::host_facts().now
+}

@@ -1,0 +1,137 @@
+//! The folder of a control plane as `certs check-expiration`, `certs renew` and `certs
+//! install-signed` read it, with one file or several that somebody else wrote.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rinit_facts::Facts;
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
+use rinit_operations::expiration::ExpirationReport;
+use rinit_operations::renewal::{Options, Renewal};
+use rinit_operations::requests;
+use rinit_pki::PrivateKey;
+use rinit_plan::{Action, LogicalPath, Secret};
+use rinit_workflow::Selection;
+
+use crate::config::now;
+use crate::pki::FIXTURE;
+use crate::show;
+
+/// What the phases make that can expire.
+pub(crate) fn actions(facts: &Facts) -> Vec<Action> {
+    let tree = [rinit_phase_certs::phase(), rinit_phase_kubeconfig::phase()];
+    let plans = rinit_workflow::plans(&tree, facts, &Selection::default());
+    let plans = plans.unwrap_or_else(|error| panic!("{error}"));
+    plans.into_iter().flat_map(|plan| plan.actions).collect()
+}
+
+/// Every kubeconfig of the folder is this one. Certificates are good.
+pub(crate) fn kubeconfig(data: &[u8]) -> bool {
+    run(&|path| match end_of(path) {
+        ("ca" | "front-proxy-ca", "crt") => FIXTURE.authority.as_bytes(),
+        (_, "crt") => FIXTURE.leaf.as_bytes(),
+        ("ca" | "front-proxy-ca", "key") => FIXTURE.authority_key.as_bytes(),
+        (_, "key") => FIXTURE.leaf_key.as_bytes(),
+        _ => data,
+    });
+    std::str::from_utf8(data).is_ok_and(|text| match CurrentContext::parse(text) {
+        Ok(context) => {
+            assert!(!format!("{context:?}").contains("PRIVATE KEY"));
+            true
+        }
+        Err(error) => {
+            show(error.to_string());
+            false
+        }
+    })
+}
+
+/// Certificates, keys and kubeconfigs are four parts of the input, with a zero byte between them.
+pub(crate) fn certificates(data: &[u8]) -> bool {
+    let mut parts = data.splitn(4, |byte| *byte == 0);
+    let mut part = || parts.next().unwrap_or_default();
+    let (authority, authority_key, leaf, conf) = (part(), part(), part(), part());
+    run(&|path| match end_of(path) {
+        ("ca" | "front-proxy-ca", "crt") => authority,
+        ("ca" | "front-proxy-ca", "key") => authority_key,
+        (_, "conf") => conf,
+        (_, "key") => FIXTURE.leaf_key.as_bytes(),
+        _ => leaf,
+    })
+}
+
+/// The name of a file in two, at its last dot.
+fn end_of(path: &LogicalPath) -> (&str, &str) {
+    let name = path.file_name();
+    name.rsplit_once('.').unwrap_or((name, ""))
+}
+
+/// Everything that is done with such a folder. Whether everything could be renewed.
+fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
+    let fixture = &*FIXTURE;
+    let mut read = |path: &LogicalPath| Ok(Some(content(path).to_vec()));
+    let report = ExpirationReport::collect(&fixture.actions, &mut read, now());
+    show((report.to_text(), report.to_json(), report.to_yaml()));
+    show((report.to_prometheus(), report.problems().len()));
+
+    let mut renewed = false;
+    for (configured, prune) in [(false, false), (true, false), (true, true)] {
+        let options = Options {
+            names: Vec::new(),
+            configured,
+            prune,
+            now: now(),
+        };
+        let mut link = |_: &LogicalPath| None;
+        match Renewal::plan(&fixture.actions, &options, &mut read, &mut link) {
+            Err(problems) => show(problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Ok(renewal) => {
+                show(format!("{renewal:?}"));
+                let mut key = |_| PrivateKey::load(fixture.leaf_key.as_bytes());
+                renewed |= renewal.issue(&mut key).is_ok();
+            }
+        }
+    }
+
+    let mut signed = |_: &str| Ok(Some(fixture.leaf.clone().into_bytes()));
+    let folder =
+        LogicalPath::parse("/etc/kubernetes/pki").unwrap_or_else(|error| panic!("{error}"));
+    show(requests::install(&fixture.actions, &folder, &mut read, &mut signed, now()).is_ok());
+    renewed
+}
+
+pub(crate) fn kubeconfig_seeds() -> Vec<Vec<u8>> {
+    let fixture = &*FIXTURE;
+    let embedded = |server, user| {
+        Kubeconfig {
+            server,
+            cluster_name: "kubernetes",
+            user,
+            ca_certificates: &fixture.authority,
+            client_certificate: &fixture.leaf,
+            client_key: &Secret::new(fixture.leaf_key.clone()),
+        }
+        .to_yaml(true)
+        .expose()
+        .clone()
+        .into_bytes()
+    };
+    let token = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts:\n- name: c\n  context: {cluster: k, user: u}\n\
+                 clusters: [{name: k, cluster: {server: 'https://a', certificate-authority: ca.crt}}]\n";
+    vec![
+        embedded("https://10.0.0.1:6443", "kubernetes-admin"),
+        embedded("https://[::1]:6443", "system:node:node-1"),
+        format!("{token}users: [{{name: u, user: {{token: t}}}}]\n").into_bytes(),
+        format!("{token}users: [{{name: u, user: {{client-certificate: a.pem, client-key: a.pem}}}}]\n").into_bytes(),
+        format!("{token}users: &u [{{name: u, user: {{client-certificate-data: {0}, client-key-data: {0}}}}}]\nmore: *u\n", STANDARD.encode("x")).into_bytes(),
+    ]
+}
+
+pub(crate) fn certificates_seeds() -> Vec<Vec<u8>> {
+    let fixture = &*FIXTURE;
+    let texts = [&fixture.authority, &fixture.authority_key, &fixture.leaf];
+    let start = texts.map(String::as_bytes).join(&0);
+    kubeconfig_seeds()
+        .into_iter()
+        .map(|conf| [start.clone(), conf].join(&0))
+        .collect()
+}
