@@ -15,6 +15,8 @@ use crate::source::{Place, Span};
 
 /// More nodes than this by way of aliases are refused.
 const ALIASED_NODES: usize = 100_000;
+/// A text of more bytes than this counts as several nodes, for it is copied with them.
+const BYTES_OF_A_NODE: usize = 32;
 /// Deeper nesting than this is refused; no configuration comes near it.
 const DEPTH: usize = 100;
 /// Documents and errors of one file after which reading stops.
@@ -25,7 +27,8 @@ const DOCUMENTS: usize = 1_000;
 pub(crate) struct Node {
     pub(crate) span: Span,
     pub(crate) kind: NodeKind,
-    /// Nodes in this subtree, aliases counted as often as they are used.
+    /// Nodes in this subtree with its keys, aliases counted as often as they are used, and a long
+    /// text as several.
     weight: usize,
 }
 
@@ -281,14 +284,8 @@ impl Builder {
                     return;
                 }
                 let kind = resolve(&text, style, tag.as_deref());
-                self.finish(
-                    Node {
-                        span,
-                        kind,
-                        weight: 1,
-                    },
-                    anchor,
-                );
+                let weight = 1 + text.len() / BYTES_OF_A_NODE;
+                self.finish(Node { span, kind, weight }, anchor);
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.push(span, anchor, OpenKind::List(Vec::new()));
@@ -444,6 +441,9 @@ impl Builder {
         if self.wants_key() {
             let key = self.key_of(&node);
             self.set_key(key);
+            if let Some(open) = self.open.last_mut() {
+                open.weight = open.weight.saturating_add(node.weight);
+            }
             return;
         }
         let Some(open) = self.open.last_mut() else {

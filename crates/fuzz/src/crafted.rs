@@ -2,7 +2,8 @@
 //! lines, numbers and names, other encodings. Each is about as long as is asked for.
 
 /// The beginning of a document that the fields of a kubelet follow.
-const KUBELET: &str = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+const KUBELET: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n---\n\
+                       apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
 const CLUSTER: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
 const INIT: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n";
 
@@ -35,7 +36,7 @@ pub static HARD: &[Hard] = &[
         text.into_bytes()
     }),
     ("large-text-anchor", |size| {
-        let mut text = format!("{KUBELET}a: &a {}\nb:\n", "x".repeat(size / 2));
+        let mut text = format!("{KUBELET}a: &a {}\nb:\n", "x".repeat(size / 10 * 9));
         while text.len() < size {
             text += "- *a\n";
         }
