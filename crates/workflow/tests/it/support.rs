@@ -359,6 +359,7 @@ pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Remedy { .. } => {}
+            Event::Finding { .. } => panic!("findings are told before a run, never in one"),
         }
     }
     if failed {
