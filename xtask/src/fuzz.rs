@@ -84,7 +84,9 @@ fn fill(target: &str, corpus: &Path) -> Result<()> {
     let testdata = checkout().join("testdata");
     let mut folders = vec![testdata.join("fuzz").join(target)];
     if target == "config_bytes" {
-        folders.extend(["valid", "invalid"].map(|name| testdata.join("configs").join(name)));
+        folders.extend(
+            ["valid", "invalid", "refused"].map(|name| testdata.join("configs").join(name)),
+        );
     }
     for folder in folders.iter().filter(|folder| folder.exists()) {
         for entry in fs::read_dir(folder)? {

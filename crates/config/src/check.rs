@@ -4,6 +4,7 @@ use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
 use crate::nearest::nearest;
+use crate::rule::Rule;
 use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
 use crate::timestamp::Timestamp;
@@ -58,9 +59,9 @@ struct Walk<'findings> {
 }
 
 impl Walk<'_> {
-    fn error(&mut self, node: &Node, path: &str, message: impl Into<String>) {
+    fn error(&mut self, rule: Rule, node: &Node, path: &str, message: impl Into<String>) {
         self.findings
-            .push(Finding::error(node.span, message).with_path(path));
+            .push(Finding::error(rule, node.span, message).with_path(path));
     }
 
     fn object(&mut self, node: &Node, schema: &'static ObjectSchema, path: &str, more: &[&str]) {
@@ -83,7 +84,12 @@ impl Walk<'_> {
             .iter()
             .filter(|field| field.format == Format::Required && node.get(field.name).is_none())
         {
-            self.error(node, &join(path, field.name), "must be set");
+            self.error(
+                Rule::RequiredField,
+                node,
+                &join(path, field.name),
+                "must be set",
+            );
         }
     }
 
@@ -108,7 +114,8 @@ impl Walk<'_> {
             .secrets
             .extend(secret_span(entry));
         let message = format!("{} has no field `{}`", schema.name, entry.key);
-        let finding = Finding::new(severity, entry.key_span, &message).with_path(path);
+        let finding =
+            Finding::new(Rule::UnknownField, severity, entry.key_span, &message).with_path(path);
         let hint = match GONE
             .iter()
             .find(|(object, field, _)| *object == schema.name && *field == entry.key)
@@ -146,8 +153,12 @@ impl Walk<'_> {
             }
             (Shape::Duration, NodeKind::Text(text)) => {
                 if text.parse::<GoDuration>().is_err() {
-                    let finding = Finding::error(node.span, format!("`{text}` is not a duration"))
-                        .with_path(path);
+                    let finding = Finding::error(
+                        Rule::Duration,
+                        node.span,
+                        format!("`{text}` is not a duration"),
+                    )
+                    .with_path(path);
                     self.findings.push(
                         finding
                             .with_hint("write it with units, such as `1h30m`, `4m0s` or `500ms`"),
@@ -156,9 +167,12 @@ impl Walk<'_> {
             }
             (Shape::Timestamp, NodeKind::Text(text)) => {
                 if text.parse::<Timestamp>().is_err() {
-                    let finding =
-                        Finding::error(node.span, format!("`{text}` is not a point in time"))
-                            .with_path(path);
+                    let finding = Finding::error(
+                        Rule::Timestamp,
+                        node.span,
+                        format!("`{text}` is not a point in time"),
+                    )
+                    .with_path(path);
                     self.findings
                         .push(finding.with_hint("write it as `2030-01-31T12:00:00Z`"));
                 }
@@ -171,7 +185,12 @@ impl Walk<'_> {
                         _ => item.text() == Some(""),
                     };
                     if empty {
-                        self.error(item, &path, "an item of this list must not be empty");
+                        self.error(
+                            Rule::EmptyItem,
+                            item,
+                            &path,
+                            "an item of this list must not be empty",
+                        );
                     } else {
                         self.value(item, item_shape, format, &path);
                     }
@@ -198,7 +217,7 @@ impl Walk<'_> {
             self.findings.source_mut().secrets.push(node.span);
         }
         let message = format!("wants {}, found {}", shape.wanted(), node.found());
-        let finding = Finding::error(node.span, message).with_path(path);
+        let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
         let hint = match (shape, &node.kind) {
             (Shape::Text | Shape::Secret(_) | Shape::Choice(_), NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_)) => {
                 Some("put it in quotes".to_owned())
@@ -234,7 +253,7 @@ impl Walk<'_> {
             return;
         }
         if let Err(breach) = format.check(text) {
-            let finding = Finding::error(node.span, breach.message).with_path(path);
+            let finding = Finding::error(breach.rule, node.span, breach.message).with_path(path);
             self.findings.push(match breach.hint {
                 Some(hint) => finding.with_hint(hint),
                 None => finding,
@@ -247,6 +266,7 @@ impl Walk<'_> {
             return;
         }
         let finding = Finding::error(
+            Rule::Choice,
             node.span,
             format!("`{text}` is not one of: {}", words.join(", ")),
         )
@@ -261,6 +281,7 @@ impl Walk<'_> {
     fn integer(&mut self, node: &Node, format: Format, path: &str) {
         let Some(number) = node.whole_number() else {
             self.error(
+                Rule::WholeNumber,
                 node,
                 path,
                 "wants a whole number, found one with a fraction",
@@ -273,6 +294,7 @@ impl Walk<'_> {
         };
         if !(i128::from(minimum)..=i128::from(maximum)).contains(&number) {
             self.error(
+                Rule::NumberRange,
                 node,
                 path,
                 format!("{number} is not within {minimum} and {maximum}"),

@@ -7,6 +7,7 @@
 use crate::check::join;
 use crate::finding::{Finding, Findings, Severity};
 use crate::nearest::nearest;
+use crate::rule::Rule;
 use crate::tree::{Node, NodeKind};
 
 /// The fields of one kind.
@@ -90,7 +91,12 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     return;
                 }
                 let message = format!("{} has no field `{}`", table.kind, entry.key);
-                let finding = Finding::new(Severity::Warning, entry.key_span, &message);
+                let finding = Finding::new(
+                    Rule::UnknownComponentField,
+                    Severity::Warning,
+                    entry.key_span,
+                    &message,
+                );
                 let finding = finding.with_path(&path);
                 findings.push(match nearest(&entry.key, known.iter().copied()) {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),

@@ -8,6 +8,7 @@ use crate::check;
 use crate::component_fields;
 use crate::finding::{Finding, Findings, Severity};
 use crate::nearest::nearest;
+use crate::rule::Rule;
 use crate::rules;
 use crate::schema::{ObjectSchema, Typed};
 use crate::source::{Place, Source, SourceDocument, Span};
@@ -119,7 +120,7 @@ pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Docum
     let (roots, faults) = tree::read(text);
     let mut findings = Findings::new(Source::new(file_name, text));
     for fault in faults {
-        let finding = Finding::error(fault.span, fault.message);
+        let finding = Finding::error(fault.rule, fault.span, fault.message);
         findings.push(match fault.hint {
             Some(hint) => finding.with_hint(hint),
             None => finding,
@@ -142,10 +143,11 @@ pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Docum
 }
 
 fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
-    let refuse = |source: &str, place: Place, message: &str, hint: &str| {
+    let refuse = |rule: Rule, source: &str, place: Place, message: &str, hint: &str| {
         let mut findings = Findings::new(Source::new(file_name, source));
         findings.push(
             Finding::error(
+                rule,
                 Span {
                     start: place,
                     end: place,
@@ -162,6 +164,7 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<
             bytes.len()
         );
         return Err(refuse(
+            Rule::FileSize,
             "",
             Place::START,
             &message,
@@ -174,6 +177,7 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<
         let line = good.matches('\n').count() + 1;
         let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         refuse(
+            Rule::Utf8,
             good,
             Place { line, column },
             "the file is not UTF-8",
@@ -195,7 +199,7 @@ fn identify(
     }
     if root.entries().is_none() {
         let message = format!("a document must be a map, found {}", root.found());
-        findings.push(Finding::error(root.span, message));
+        findings.push(Finding::error(Rule::DocumentType, root.span, message));
         return None;
     }
     let api_version = type_field(root, "apiVersion", findings);
@@ -207,7 +211,10 @@ fn identify(
             "{kind} stands in the file twice, first in line {}",
             first.line
         );
-        findings.push(Finding::error(kind_span, message).with_hint("make one document of the two"));
+        findings.push(
+            Finding::error(Rule::DuplicateKind, kind_span, message)
+                .with_hint("make one document of the two"),
+        );
         return None;
     }
     seen.push((kind.clone(), kind_span.start));
@@ -250,7 +257,7 @@ fn older(
     let span = root.get("apiVersion").map_or(root.span, |node| node.span);
     let message = format!("{} is read as {API_VERSION}", v1beta3::API_VERSION);
     findings.push(
-        Finding::new(Severity::Warning, span, &message)
+        Finding::new(Rule::OlderApiVersion, Severity::Warning, span, &message)
             .with_path("apiVersion")
             .with_hint("`rinit config migrate --old-config FILE` writes it as v1beta4"),
     );
@@ -301,11 +308,17 @@ fn type_field(root: &Node, name: &str, findings: &mut Findings) -> Option<String
         Some(node) => match node.text() {
             Some(text) if !text.is_empty() => return Some(text.to_owned()),
             _ => findings.push(
-                Finding::error(node.span, "wants the name of a kind or version").with_path(name),
+                Finding::error(
+                    Rule::DocumentKindType,
+                    node.span,
+                    "wants the name of a kind or version",
+                )
+                .with_path(name),
             ),
         },
         None => findings.push(
             Finding::error(
+                Rule::DocumentKindMissing,
                 Span {
                     start: root.span.start,
                     end: root.span.start,
@@ -332,18 +345,18 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
             .unwrap_or_default();
         let older = OLDER_VERSIONS.iter().find(|(name, _)| *name == version);
         findings.push(match older {
-            Some((_, minor)) => Finding::error(version_span, format!("{api_version} is too old to be read"))
+            Some((_, minor)) => Finding::error(Rule::OutdatedApiVersion, version_span, format!("{api_version} is too old to be read"))
                 .with_path("apiVersion")
                 .with_hint(format!(
                     "convert the file with `kubeadm config migrate` of kubeadm {minor}, or rewrite it as {API_VERSION}"
                 )),
             None if api_version != API_VERSION => {
-                Finding::error(version_span, format!("`{api_version}` is not a version of kubeadm's documents"))
+                Finding::error(Rule::UnknownApiVersion, version_span, format!("`{api_version}` is not a version of kubeadm's documents"))
                     .with_path("apiVersion")
                     .with_hint(format!("write `apiVersion: {API_VERSION}`"))
             }
             None => {
-                let finding = Finding::error(span_of("kind"), format!("{api_version} has no kind `{kind}`")).with_path("kind");
+                let finding = Finding::error(Rule::UnknownKind, span_of("kind"), format!("{api_version} has no kind `{kind}`")).with_path("kind");
                 match nearest(kind, KINDS.iter().map(|(name, _)| *name)) {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
                     None => finding.with_hint(format!("its kinds are: {}", KINDS.map(|(name, _)| name).join(", "))),
@@ -356,6 +369,7 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
         if known_version.split('/').next() == Some(group) {
             findings.push(
                 Finding::error(
+                    Rule::ComponentApiVersion,
                     version_span,
                     format!("`{kind}` of `{api_version}` is not read"),
                 )
@@ -371,14 +385,22 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
         // kubeadm does not read past a document whose version names no group.
         let message = format!("`{kind}` of `{api_version}` is not for kubeadm");
         findings.push(
-            Finding::error(version_span, message)
+            Finding::error(Rule::KindWithoutGroup, version_span, message)
                 .with_path("apiVersion")
                 .with_hint("keep objects of the cluster in a file of their own"),
         );
         return;
     }
     let message = format!("`{kind}` of `{api_version}` is not for kubeadm and is left out");
-    findings.push(Finding::new(Severity::Warning, span_of("kind"), &message).with_path("kind"));
+    findings.push(
+        Finding::new(
+            Rule::ForeignKind,
+            Severity::Warning,
+            span_of("kind"),
+            &message,
+        )
+        .with_path("kind"),
+    );
 }
 
 /// Makes the typed documents of trees that were found good.
@@ -411,7 +433,8 @@ fn assemble(findings: Findings) -> Result<Documents, Findings> {
                 mismatch.0
             );
             findings.push(
-                Finding::error(root.span, message).with_hint("report this as a fault of rinit"),
+                Finding::error(Rule::Unreadable, root.span, message)
+                    .with_hint("report this as a fault of rinit"),
             );
             return Err(findings);
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::mask;
+use crate::rule::Rule;
 use crate::source::{Place, Source, Span};
 
 /// After this many errors, and after this many warnings, the rest is left out.
@@ -35,6 +36,8 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
+    /// The rule that it is about.
+    pub rule: Rule,
     /// Where it is.
     pub place: Place,
     /// The field that it is about, as `networking.serviceSubnet`; empty for the file as such.
@@ -47,9 +50,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(severity: Severity, span: Span, message: &str) -> Self {
+    pub(crate) fn new(rule: Rule, severity: Severity, span: Span, message: &str) -> Self {
         Self {
             severity,
+            rule,
             place: span.start,
             path: String::new(),
             message: mask::text(message),
@@ -58,8 +62,8 @@ impl Finding {
         }
     }
 
-    pub(crate) fn error(span: Span, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, span, &message.into())
+    pub(crate) fn error(rule: Rule, span: Span, message: impl Into<String>) -> Self {
+        Self::new(rule, Severity::Error, span, &message.into())
     }
 
     pub(crate) fn with_path(mut self, path: &str) -> Self {

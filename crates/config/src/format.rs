@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::rule::Rule;
+
 /// A range of whole numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -67,13 +69,15 @@ pub enum Format {
 /// Why a text breaks a rule: a message and, where there is one, a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Breach {
+    pub(crate) rule: Rule,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
 impl Breach {
-    fn new(message: impl Into<String>) -> Self {
+    fn new(rule: Rule, message: impl Into<String>) -> Self {
         Self {
+            rule,
             message: message.into(),
             hint: None,
         }
@@ -96,14 +100,22 @@ impl Format {
     /// Whether a text keeps the rule. Empty text is not given to it: it stands for no value.
     pub(crate) fn check(self, text: &str) -> Result<(), Breach> {
         match self {
-            Self::Required if text.is_empty() => Err(Breach::new("must not be empty")),
+            Self::Required if text.is_empty() => {
+                Err(Breach::new(Rule::EmptyField, "must not be empty"))
+            }
             Self::Free | Self::Number(_) | Self::Required => Ok(()),
             Self::AbsolutePath if text.starts_with('/') => Ok(()),
-            Self::AbsolutePath => Err(Breach::new(format!("`{text}` is not an absolute path"))
-                .hint("write the path from `/` on")),
+            Self::AbsolutePath => Err(Breach::new(
+                Rule::AbsolutePath,
+                format!("`{text}` is not an absolute path"),
+            )
+            .hint("write the path from `/` on")),
             Self::IpAddress => match parse_ip(text) {
                 Some(_) => Ok(()),
-                None => Err(Breach::new(format!("`{text}` is not an IP address"))),
+                None => Err(Breach::new(
+                    Rule::IpAddress,
+                    format!("`{text}` is not an IP address"),
+                )),
             },
             Self::HostPort => host_port(text).map(drop),
             Self::HostAndPort => host_and_port(text),
@@ -176,7 +188,7 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Breach> {
     let mut networks = Vec::new();
     for part in text.split(',') {
         let Some(network) = parse_network(part) else {
-            let breach = Breach::new(format!("`{part}` is not a CIDR"));
+            let breach = Breach::new(Rule::Network, format!("`{part}` is not a CIDR"));
             return Err(
                 if part.trim() != part && parse_network(part.trim()).is_some() {
                     breach.hint("write the two networks without a space between them")
@@ -198,9 +210,10 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Breach> {
         )
     };
     if networks.len() > 1 && !families_differ() {
-        return Err(Breach::new(format!(
-            "`{text}` is neither one network nor one of each address family"
-        )));
+        return Err(Breach::new(
+            Rule::NetworkFamilies,
+            format!("`{text}` is neither one network nor one of each address family"),
+        ));
     }
     Ok(networks)
 }
@@ -220,10 +233,11 @@ fn service_networks(networks: &[IpNet]) -> Result<(), Breach> {
         at_least(network, SERVICE_ADDRESSES)?;
         if host_bits(network) > SERVICE_HOST_BITS {
             let shortest = network.max_prefix_len() - SERVICE_HOST_BITS;
-            return Err(
-                Breach::new(format!("`{network}` is too large for a service network"))
-                    .hint(format!("use a prefix of /{shortest} or longer")),
-            );
+            return Err(Breach::new(
+                Rule::ServiceNetworkTooLarge,
+                format!("`{network}` is too large for a service network"),
+            )
+            .hint(format!("use a prefix of /{shortest} or longer")));
         }
     }
     Ok(())
@@ -238,16 +252,18 @@ fn pod_networks(networks: &[IpNet]) -> Result<(), Breach> {
 fn at_least(network: &IpNet, minimum: u128) -> Result<(), Breach> {
     let addresses = addresses(network);
     if addresses < minimum {
-        return Err(Breach::new(format!(
-            "`{network}` has {addresses} addresses, at least {minimum} are needed"
-        )));
+        return Err(Breach::new(
+            Rule::NetworkTooSmall,
+            format!("`{network}` has {addresses} addresses, at least {minimum} are needed"),
+        ));
     }
     Ok(())
 }
 
 fn port(text: &str) -> Result<u16, Breach> {
     text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-        Breach::new(format!("`{text}` is not a port")).hint("a port is a number from 1 to 65535")
+        Breach::new(Rule::Port, format!("`{text}` is not a port"))
+            .hint("a port is a number from 1 to 65535")
     })
 }
 
@@ -265,7 +281,10 @@ fn split_host_port(text: &str) -> Option<(&str, &str)> {
 fn host_port(text: &str) -> Result<(), Breach> {
     if let Some((_, after)) = text.split_once("://") {
         let authority = after.split('/').next().unwrap_or_default();
-        let breach = Breach::new(format!("`{text}` is a URL, where a host is wanted"));
+        let breach = Breach::new(
+            Rule::HostIsUrl,
+            format!("`{text}` is a URL, where a host is wanted"),
+        );
         return Err(if host_port(authority).is_ok() {
             breach.hint(format!("leave the scheme out: `{authority}`"))
         } else {
@@ -279,7 +298,10 @@ fn host_port(text: &str) -> Result<(), Breach> {
     if parse_ip(host).is_some() || dns_subdomain(host).is_ok() {
         return Ok(());
     }
-    let breach = Breach::new(format!("`{text}` is not a host with or without a port"));
+    let breach = Breach::new(
+        Rule::Host,
+        format!("`{text}` is not a host with or without a port"),
+    );
     Err(if text.contains('_') {
         breach.hint("a host name has letters, digits, `-` and `.` only")
     } else if text.chars().any(char::is_uppercase) {
@@ -292,8 +314,11 @@ fn host_port(text: &str) -> Result<(), Breach> {
 fn host_and_port(text: &str) -> Result<(), Breach> {
     match split_host_port(text) {
         Some(_) => Ok(()),
-        None => Err(Breach::new(format!("`{text}` is not a host with its port"))
-            .hint("write it as `host:6443` or `[2001:db8::1]:6443`")),
+        None => Err(Breach::new(
+            Rule::HostPort,
+            format!("`{text}` is not a host with its port"),
+        )
+        .hint("write it as `host:6443` or `[2001:db8::1]:6443`")),
     }
 }
 
@@ -314,7 +339,7 @@ fn dns_subdomain(text: &str) -> Result<(), Breach> {
     if is_dns_subdomain(text) {
         return Ok(());
     }
-    let breach = Breach::new(format!("`{text}` is not a DNS name"));
+    let breach = Breach::new(Rule::DnsName, format!("`{text}` is not a DNS name"));
     Err(if is_dns_subdomain(&text.to_ascii_lowercase()) {
         breach.hint("write it in lower case")
     } else {
@@ -328,7 +353,10 @@ fn subject_alternative_name(name: &str, text: &str) -> Result<(), Breach> {
     if is_dns_subdomain(name.strip_prefix("*.").unwrap_or(name)) || parse_ip(text).is_some() {
         return Ok(());
     }
-    let breach = Breach::new(format!("`{text}` is neither an IP address nor a DNS name"));
+    let breach = Breach::new(
+        Rule::AlternativeName,
+        format!("`{text}` is neither an IP address nor a DNS name"),
+    );
     Err(if text.contains(['/', ':']) {
         breach.hint("leave scheme, port and prefix length out")
     } else if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -350,7 +378,10 @@ fn image_repository(text: &str) -> Result<(), Breach> {
     if holds {
         return Ok(());
     }
-    let breach = Breach::new(format!("`{text}` is not a registry with a path"));
+    let breach = Breach::new(
+        Rule::ImageRepository,
+        format!("`{text}` is not a registry with a path"),
+    );
     Err(if text.contains("://") {
         breach.hint("leave the scheme out: `registry.example.com/kubernetes`")
     } else if text.ends_with('/') {
@@ -413,10 +444,11 @@ fn kubernetes_version(text: &str) -> Result<(), Breach> {
     if is_version(label) || is_version_label(label) {
         return Ok(());
     }
-    Err(
-        Breach::new(format!("`{text}` is neither a version nor a label of one"))
-            .hint("write all three numbers, such as `v1.37.2`, or a label such as `stable-1.37`"),
+    Err(Breach::new(
+        Rule::KubernetesVersion,
+        format!("`{text}` is neither a version nor a label of one"),
     )
+    .hint("write all three numbers, such as `v1.37.2`, or a label such as `stable-1.37`"))
 }
 
 fn is_version(text: &str) -> bool {
@@ -458,14 +490,16 @@ fn cri_socket(text: &str) -> Result<(), Breach> {
     match text.split_once("://") {
         None if text.starts_with('/') => Ok(()),
         Some(("unix", _)) => Ok(()),
-        Some((scheme, _)) => Err(Breach::new(format!(
-            "`{scheme}` is not a scheme for the socket of a runtime"
-        ))
+        Some((scheme, _)) => Err(Breach::new(
+            Rule::CriSocketScheme,
+            format!("`{scheme}` is not a scheme for the socket of a runtime"),
+        )
         .hint("write it as `unix:///run/containerd/containerd.sock`")),
-        None => Err(
-            Breach::new(format!("`{text}` is not the socket of a runtime"))
-                .hint("write it as `unix:///run/containerd/containerd.sock`"),
-        ),
+        None => Err(Breach::new(
+            Rule::CriSocket,
+            format!("`{text}` is not the socket of a runtime"),
+        )
+        .hint("write it as `unix:///run/containerd/containerd.sock`")),
     }
 }
 
@@ -495,7 +529,7 @@ pub(crate) fn url_scheme(text: &str) -> Option<&str> {
 fn url(text: &str) -> Result<(), Breach> {
     match url_scheme(text) {
         Some(_) => Ok(()),
-        None => Err(Breach::new(format!("`{text}` is not a URL"))
+        None => Err(Breach::new(Rule::Url, format!("`{text}` is not a URL"))
             .hint("write it with its scheme, as `https://192.0.2.1:2379`")),
     }
 }
@@ -512,10 +546,11 @@ fn token_group(text: &str) -> Result<(), Breach> {
     if holds {
         return Ok(());
     }
-    Err(
-        Breach::new(format!("`{text}` is not a group for bootstrap tokens"))
-            .hint("such a group begins with `system:bootstrappers:` and goes on with `a-z0-9:-`"),
+    Err(Breach::new(
+        Rule::TokenGroup,
+        format!("`{text}` is not a group for bootstrap tokens"),
     )
+    .hint("such a group begins with `system:bootstrappers:` and goes on with `a-z0-9:-`"))
 }
 
 fn ca_cert_hash(text: &str) -> Result<(), Breach> {
@@ -525,7 +560,7 @@ fn ca_cert_hash(text: &str) -> Result<(), Breach> {
     if holds {
         return Ok(());
     }
-    Err(Breach::new("not the hash of a public key")
+    Err(Breach::new(Rule::CaHash, "not the hash of a public key")
         .hint("write it as `sha256:` and 64 hexadecimal digits"))
 }
 
@@ -540,21 +575,25 @@ fn bootstrap_token(text: &str) -> Result<(), Breach> {
     if holds {
         return Ok(());
     }
-    Err(Breach::new("not a bootstrap token")
+    Err(Breach::new(Rule::BootstrapToken, "not a bootstrap token")
         .hint("a token has six characters, a point and sixteen characters, all of `a-z0-9`; leave it out to get one"))
 }
 
 fn certificate_key(text: &str) -> Result<(), Breach> {
     if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Breach::new(
+            Rule::CertificateKeyDigits,
             "the key has characters that are not hexadecimal digits",
         ));
     }
     if text.len() != 64 {
-        return Err(Breach::new(format!(
-            "the key has {} hexadecimal digits instead of 64",
-            text.len()
-        ))
+        return Err(Breach::new(
+            Rule::CertificateKeyLength,
+            format!(
+                "the key has {} hexadecimal digits instead of 64",
+                text.len()
+            ),
+        )
         .hint("make one with `openssl rand -hex 32`, or leave it out to get one"));
     }
     Ok(())

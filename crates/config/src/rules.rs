@@ -11,6 +11,7 @@ use crate::check::join;
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::{networks, parse_ip, url_scheme};
+use crate::rule::Rule;
 use crate::source::Span;
 use crate::tree::{Node, NodeKind};
 
@@ -63,17 +64,17 @@ struct Judge<'findings> {
 }
 
 impl Judge<'_> {
-    fn error(&mut self, span: Span, path: &str, message: &str, hint: &str) {
+    fn error(&mut self, rule: Rule, span: Span, path: &str, message: &str, hint: &str) {
         self.findings.push(
-            Finding::error(span, message)
+            Finding::error(rule, span, message)
                 .with_path(path)
                 .with_hint(hint),
         );
     }
 
-    fn warn(&mut self, span: Span, path: &str, message: &str) {
+    fn warn(&mut self, rule: Rule, span: Span, path: &str, message: &str) {
         self.findings
-            .push(Finding::new(Severity::Warning, span, message).with_path(path));
+            .push(Finding::new(rule, Severity::Warning, span, message).with_path(path));
     }
 
     fn init(&mut self, root: &Node) {
@@ -92,6 +93,7 @@ impl Judge<'_> {
         if token.get("ttl").is_some() && token.get("expires").is_some() {
             let message = "`ttl` and `expires` exclude each other";
             self.error(
+                Rule::TokenTtlAndExpires,
                 key_span(token, "expires"),
                 &join(path, "expires"),
                 message,
@@ -101,6 +103,7 @@ impl Judge<'_> {
         if token.get("ttl").is_none() && token.get("expires").is_some() {
             // kubeadm fills in `ttl` and then finds both.
             self.error(
+                Rule::TokenExpires,
                 key_span(token, "expires"),
                 &join(path, "expires"),
                 "no kubeadm takes it, for each fills in a `ttl` beside it",
@@ -117,6 +120,7 @@ impl Judge<'_> {
             let message = "without `authentication` among its usages a token cannot have groups";
             let hint = "add `authentication` to the usages; kubeadm gives each token a group";
             self.error(
+                Rule::TokenUsages,
                 key_span(token, "usages"),
                 &join(path, "usages"),
                 message,
@@ -144,6 +148,7 @@ impl Judge<'_> {
             let path = join(&join(path, "patches"), "directory");
             let message = "must be an absolute path";
             self.error(
+                Rule::UpgradePatches,
                 span(patches, "directory"),
                 &path,
                 message,
@@ -155,7 +160,12 @@ impl Judge<'_> {
     fn cri_socket(&mut self, node: &Node, path: &str) {
         if text(node, "criSocket").is_some_and(|socket| socket.starts_with('/')) {
             let message = "the socket has no scheme; `unix://` is put in front of it";
-            self.warn(span(node, "criSocket"), &join(path, "criSocket"), message);
+            self.warn(
+                Rule::CriSocketWithoutScheme,
+                span(node, "criSocket"),
+                &join(path, "criSocket"),
+                message,
+            );
         }
     }
 
@@ -173,6 +183,7 @@ impl Judge<'_> {
             let path = join(path, "ignorePreflightErrors");
             let message = "`all` leaves no place for single checks";
             self.error(
+                Rule::IgnoreAllAlone,
                 key_span(node, "ignorePreflightErrors"),
                 &path,
                 message,
@@ -196,7 +207,13 @@ impl Judge<'_> {
             let path = join(path, "advertiseAddress");
             let message = format!("`{address}` is no address that other nodes can reach");
             let hint = "give a unicast address of this host, or leave it out to have it detected";
-            self.error(span(endpoint, "advertiseAddress"), &path, &message, hint);
+            self.error(
+                Rule::UnreachableAddress,
+                span(endpoint, "advertiseAddress"),
+                &path,
+                &message,
+                hint,
+            );
         }
     }
 
@@ -236,6 +253,7 @@ impl Judge<'_> {
             {
                 let path = format!("{path}[{index}].{field}");
                 self.warn(
+                    Rule::StaticPodItem,
                     item.span,
                     &path,
                     "is not set, so the static pod will be refused",
@@ -248,6 +266,7 @@ impl Judge<'_> {
         if etcd.get("local").is_some() && etcd.get("external").is_some() {
             let message = "`etcd.local` and `etcd.external` exclude each other";
             self.error(
+                Rule::EtcdLocalAndExternal,
                 key_span(etcd, "external"),
                 "etcd.external",
                 message,
@@ -270,6 +289,7 @@ impl Judge<'_> {
             if set {
                 let message = format!("`{set_name}` is set without `{missing}`");
                 self.error(
+                    Rule::EtcdCertificateAndKey,
                     external_span,
                     &format!("etcd.external.{missing}"),
                     &message,
@@ -280,6 +300,7 @@ impl Judge<'_> {
         if certificate && key && !ca {
             let message = "`certFile` and `keyFile` are set without `caFile`";
             self.error(
+                Rule::EtcdAuthority,
                 external_span,
                 "etcd.external.caFile",
                 message,
@@ -293,6 +314,7 @@ impl Judge<'_> {
         if endpoints.is_empty() && external.entries().is_some() {
             let hint = "give the URLs of the etcd members, as `- https://192.0.2.1:2379`";
             self.error(
+                Rule::EtcdMembers,
                 external_span,
                 "etcd.external.endpoints",
                 "must name at least one member",
@@ -308,6 +330,7 @@ impl Judge<'_> {
                     let path = format!("etcd.external.endpoints[{index}]");
                     let message = "must be an `https://` URL, because a certificate is set";
                     self.error(
+                        Rule::EtcdInsecureMember,
                         endpoint.span,
                         &path,
                         message,
@@ -342,7 +365,13 @@ impl Judge<'_> {
                         let message =
                             format!("`{value}` is not a whole number, as `{flag}` must be");
                         let hint = "give the length of the prefix, such as `24`";
-                        self.error(place, "controllerManager.extraArgs", &message, hint);
+                        self.error(
+                            Rule::NodeMask,
+                            place,
+                            "controllerManager.extraArgs",
+                            &message,
+                            hint,
+                        );
                         continue;
                     };
                     mask
@@ -356,7 +385,7 @@ impl Judge<'_> {
                 let hint = format!(
                     "use a prefix shorter than /{node_mask}, or set `{flag}` of the controller manager"
                 );
-                self.error(at, path, &message, &hint);
+                self.error(Rule::PodNetworkTooSmall, at, path, &message, &hint);
             } else if node_mask - pod_mask > NODE_MASK_DIFFERENCE {
                 let message = format!(
                     "`{pod}` has room for more than 2^{NODE_MASK_DIFFERENCE} node networks of /{node_mask}"
@@ -365,7 +394,7 @@ impl Judge<'_> {
                     "use a prefix of /{} or longer, or set `{flag}` of the controller manager",
                     node_mask - NODE_MASK_DIFFERENCE
                 );
-                self.error(at, path, &message, &hint);
+                self.error(Rule::PodNetworkTooLarge, at, path, &message, &hint);
             }
         }
     }
@@ -382,7 +411,7 @@ impl Judge<'_> {
                 matches!(network, IpNet::V6(network) if network.addr().segments()[0] & 0xffc0 == 0xfec0)
             }) {
                 let message = format!("`{network}` is of the site-local range fec0::/10, which RFC 3879 gave up");
-                self.warn(span(networking, name), &format!("networking.{name}"), &message);
+                self.warn(Rule::SiteLocalNetwork, span(networking, name), &format!("networking.{name}"), &message);
             }
         }
     }
@@ -395,16 +424,22 @@ impl Judge<'_> {
             let Some(period) = period(name) else { continue };
             if period > recommended {
                 let message = format!("{period} is longer than the recommended {recommended}");
-                self.warn(span(root, name), name, &message);
+                self.warn(Rule::LongValidity, span(root, name), name, &message);
             }
             if period.nanoseconds() <= 0 {
-                self.warn(span(root, name), name, "certificates would never be valid");
+                self.warn(
+                    Rule::NeverValid,
+                    span(root, name),
+                    name,
+                    "certificates would never be valid",
+                );
             }
         }
         let (leaf, authority) = (period(LEAF), period(AUTHORITY));
         if leaf.unwrap_or(LEAF_VALIDITY) > authority.unwrap_or(CA_VALIDITY) {
             let name = if leaf.is_some() { LEAF } else { AUTHORITY };
             self.warn(
+                Rule::CertificateOutlivesCa,
                 span(root, name),
                 name,
                 "certificates would outlive the CA that signs them",
@@ -423,6 +458,7 @@ impl Judge<'_> {
         if text(root, "caCertPath").is_some_and(|path| path.strip_suffix(".crt").is_none()) {
             let message = "the path of the CA certificate must end in `.crt`";
             self.error(
+                Rule::JoinAuthorityName,
                 span(root, "caCertPath"),
                 "caCertPath",
                 message,
@@ -435,11 +471,23 @@ impl Judge<'_> {
         match (method("bootstrapToken"), method("file")) {
             (None, None) => {
                 let hint = "set `discovery.bootstrapToken` or `discovery.file`";
-                self.error(at, "discovery", "there is no way to find the cluster", hint);
+                self.error(
+                    Rule::JoinDiscovery,
+                    at,
+                    "discovery",
+                    "there is no way to find the cluster",
+                    hint,
+                );
             }
             (Some(_), Some(_)) => {
                 let message = "`bootstrapToken` and `file` exclude each other";
-                self.error(at, "discovery", message, "keep one of the two");
+                self.error(
+                    Rule::JoinDiscoveries,
+                    at,
+                    "discovery",
+                    message,
+                    "keep one of the two",
+                );
             }
             _ => {}
         }
@@ -466,7 +514,13 @@ impl Judge<'_> {
             ),
         ] {
             if token.get(name).is_none_or(|node| node.text() == Some("")) {
-                self.error(token.span, &join(PATH, name), "must be set", hint);
+                self.error(
+                    Rule::JoinToken,
+                    token.span,
+                    &join(PATH, name),
+                    "must be set",
+                    hint,
+                );
             }
         }
         let unsafe_join = token
@@ -480,6 +534,7 @@ impl Judge<'_> {
             let hint = "give the hash that `kubeadm token create --print-join-command` prints, or set \
                         `unsafeSkipCAVerification: true`";
             self.error(
+                Rule::JoinTrust,
                 token.span,
                 &join(PATH, "caCertHashes"),
                 "must be set to trust the cluster",
@@ -492,6 +547,7 @@ impl Judge<'_> {
         const PATH: &str = "discovery.file.kubeConfigPath";
         match text(file, "kubeConfigPath") {
             None => self.error(
+                Rule::JoinFile,
                 file.span,
                 PATH,
                 "must be set",
@@ -502,6 +558,7 @@ impl Judge<'_> {
                 if scheme.is_some_and(|scheme| !matches!(scheme, "https" | "file")) {
                     let hint = "give a path or an `https://` URL";
                     self.error(
+                        Rule::JoinFileUrl,
                         span(file, "kubeConfigPath"),
                         PATH,
                         "a URL must be an `https://` one",

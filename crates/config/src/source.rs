@@ -10,6 +10,7 @@ use granit_parser::Span as ParserSpan;
 
 use crate::finding::{Finding, Severity};
 use crate::mask;
+use crate::rule::Rule;
 use crate::tree::{Node, NodeKind};
 
 /// A place in the file; both numbers count from one, columns in characters.
@@ -122,7 +123,13 @@ impl Source {
 
     /// Something to say about a field, pointing at it, or at the nearest part of its path that
     /// stands in the file.
-    pub fn finding(&self, severity: Severity, path: &str, message: impl Into<String>) -> Finding {
+    pub fn finding(
+        &self,
+        rule: Rule,
+        severity: Severity,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Finding {
         let mut rest = path;
         let span = loop {
             if let Some(span) = self
@@ -142,7 +149,7 @@ impl Source {
                 }
             }
         };
-        Finding::new(severity, span, &message.into()).with_path(path)
+        Finding::new(rule, severity, span, &message.into()).with_path(path)
     }
 
     fn span_in(&self, kind: &str, path: &str) -> Option<Span> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, Tag};
 use serde_json::{Map, Number, Value};
 
+use crate::rule::Rule;
 use crate::scalar;
 use crate::source::{Place, Span};
 
@@ -155,6 +156,7 @@ fn integer_value(number: i128) -> Value {
 /// Something wrong with the YAML itself.
 #[derive(Debug)]
 pub(crate) struct Fault {
+    pub(crate) rule: Rule,
     pub(crate) span: Span,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
@@ -213,6 +215,7 @@ fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
         .contains('\t')
         .then(|| "indent with spaces; YAML does not take tabs there".to_owned());
     Fault {
+        rule: Rule::YamlSyntax,
         span,
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
         hint,
@@ -304,6 +307,7 @@ impl Builder {
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(name) => {
                 self.fault(
+                    Rule::UnknownAnchor,
                     span,
                     format!("no anchor `&{name}` stands before this alias"),
                     None,
@@ -326,8 +330,9 @@ impl Builder {
         self.in_document = false;
     }
 
-    fn fault(&mut self, span: Span, message: impl Into<String>, hint: Option<&str>) {
+    fn fault(&mut self, rule: Rule, span: Span, message: impl Into<String>, hint: Option<&str>) {
         self.faults.push(Fault {
+            rule,
             span,
             message: message.into(),
             hint: hint.map(str::to_owned),
@@ -406,7 +411,12 @@ impl Builder {
 
     fn alias(&mut self, anchor: usize, span: Span) {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
-            self.fault(span, "an alias cannot stand inside what it names", None);
+            self.fault(
+                Rule::AliasOfItself,
+                span,
+                "an alias cannot stand inside what it names",
+                None,
+            );
             self.add(Arc::new(Node {
                 span,
                 kind: NodeKind::Null,
@@ -418,6 +428,7 @@ impl Builder {
         if self.aliased > ALIASED_NODES {
             let message = format!("aliases stand for more than {ALIASED_NODES} values");
             self.fault(
+                Rule::TooManyAliases,
                 span,
                 message,
                 Some("write the values out, or use fewer aliases"),
@@ -463,6 +474,7 @@ impl Builder {
                 Some(Key::Name(name, key_span)) => {
                     if let Some(first) = seen.get(&name) {
                         faults.push(Fault {
+                            rule: Rule::DuplicateKey,
                             span: key_span,
                             message: format!(
                                 "duplicate key `{name}`, first set in line {}",
@@ -485,6 +497,7 @@ impl Builder {
                         merges.extend(items.iter().cloned());
                     }
                     _ => faults.push(Fault {
+                        rule: Rule::MergeKey,
                         span,
                         message: "`<<` takes a map or a list of maps".to_owned(),
                         hint: None,
@@ -505,6 +518,7 @@ impl Builder {
             NodeKind::Float(number) => number.to_string(),
             NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
                 self.fault(
+                    Rule::KeyType,
                     node.span,
                     format!("a key must be a string, found {}", node.found()),
                     None,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::finding::{Finding, Findings, Severity};
+use crate::rule::Rule;
 use crate::tree::{Entry, Node, NodeKind};
 use crate::{ReadOptions, UnknownFields};
 
@@ -151,7 +152,7 @@ impl Conversion<'_> {
         };
         let message = format!("{API_VERSION} has no field `{}`", entry.key);
         self.findings.push(
-            Finding::new(severity, entry.key_span, &message)
+            Finding::new(Rule::FieldOfLaterVersion, severity, entry.key_span, &message)
                 .with_path(path)
                 .with_hint(
                     "it came with v1beta4: write `apiVersion: kubeadm.k8s.io/v1beta4`, and flags as lists",
@@ -166,7 +167,8 @@ impl Conversion<'_> {
             NodeKind::Null => return Arc::clone(node),
             _ => {
                 let message = format!("wants a map in v1beta3, found {}", node.found());
-                let finding = Finding::error(node.span, message).with_path(path);
+                let finding = Finding::error(Rule::ArgumentsOfOlderVersion, node.span, message)
+                    .with_path(path);
                 self.findings.push(
                     finding.with_hint("write each flag as `name: \"value\"`, or use v1beta4"),
                 );

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use rinit_config::v1beta4::{self, HostPathType};
-use rinit_config::{Documents, Findings, Severity};
+use rinit_config::{Documents, Findings, Rule, Severity};
 use rinit_diag::{Problem, probable};
 use rinit_plan::LogicalPath;
 use rinit_versions::FlaggedComponent;
@@ -112,12 +112,22 @@ pub fn advise(
     adviser.arguments(facts);
     for WrittenPath { field, path } in &missing.paths {
         let hint = "put it there before this host becomes a control plane";
-        adviser.warn(field, &format!("{path} is not on this host"), Some(hint));
+        adviser.warn(
+            Rule::MissingPath,
+            field,
+            &format!("{path} is not on this host"),
+            Some(hint),
+        );
     }
     if let Some(name) = &missing.endpoint {
         let message = format!("\"{name}\" does not resolve from this host");
         let hint = "add it to the DNS or to /etc/hosts; other nodes need it as well";
-        adviser.warn("controlPlaneEndpoint", &message, Some(hint));
+        adviser.warn(
+            Rule::EndpointResolves,
+            "controlPlaneEndpoint",
+            &message,
+            Some(hint),
+        );
     }
     adviser.advice
 }
@@ -129,11 +139,11 @@ struct Adviser<'run> {
 }
 
 impl Adviser<'_> {
-    fn warn(&mut self, path: &str, message: &str, hint: Option<&str>) {
+    fn warn(&mut self, rule: Rule, path: &str, message: &str, hint: Option<&str>) {
         let source = &self.documents.source;
         let flag = self.overrides.flag(path);
         if flag.is_none() && source.place(path).is_some() {
-            let finding = source.finding(Severity::Warning, path, message);
+            let finding = source.finding(rule, Severity::Warning, path, message);
             self.advice.findings.push(match hint {
                 Some(hint) => finding.with_hint(hint),
                 None => finding,
@@ -160,7 +170,7 @@ impl Adviser<'_> {
                     let message =
                         format!("the pod network {pods} overlaps the service network {services}");
                     let hint = "give them ranges of their own, or some addresses mean two things";
-                    self.warn(PODS, &message, Some(hint));
+                    self.warn(Rule::OverlappingNetworks, PODS, &message, Some(hint));
                 }
             }
         }
@@ -185,7 +195,7 @@ impl Adviser<'_> {
                     if let Some(address) = address.filter(|address| range.contains(address)) {
                         let message = format!("the {name} network {range} has {address}, {what}");
                         let hint = "give it a range that no node is in";
-                        self.warn(path, &message, Some(hint));
+                        self.warn(Rule::NodeInNetwork, path, &message, Some(hint));
                     }
                 }
             }
@@ -264,7 +274,12 @@ impl Adviser<'_> {
                 None if argument.name.starts_with('-') => "write it without dashes".to_owned(),
                 None => format!("see `{program} --help`; a flag that it does not take ends it"),
             };
-            self.warn(&format!("{path}[{index}].name"), &message, Some(&hint));
+            self.warn(
+                Rule::UnknownFlag,
+                &format!("{path}[{index}].name"),
+                &message,
+                Some(&hint),
+            );
         }
     }
 }

@@ -98,6 +98,7 @@ impl Remarks {
                     Severity::Error => rinit_workflow::Severity::Error,
                     Severity::Warning => rinit_workflow::Severity::Warning,
                 },
+                rule: finding.rule.name().to_owned(),
                 file: findings.source().file_name().to_owned(),
                 line: finding.place.line,
                 column: finding.place.column,

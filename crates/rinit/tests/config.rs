@@ -19,15 +19,20 @@ use rinit_manifest::yaml;
 use serde_json::Value;
 
 /// Valid files that kubeadm does not take.
-const TAKEN_BY_RINIT_ALONE: [&str; 2] = ["empty-documents", "foreign-kind"];
+const TAKEN_BY_RINIT_ALONE: [&str; 3] =
+    ["empty-documents", "foreign-kind", "misspelt-kubelet-field"];
 /// Invalid files that `kubeadm config validate` takes.
-const REFUSED_BY_RINIT_ALONE: [&str; 6] = [
+const REFUSED_BY_RINIT_ALONE: [&str; 10] = [
     "advertise-address-multicast",
     "ca-hash",
     "cri-socket-scheme",
     "ignore-all-and-more",
     "path-type",
     "upgrade-ignore-all-and-more",
+    "validity-not-positive",
+    "version-label-of-ci",
+    "version-label-too-old",
+    "version-too-new",
 ];
 const OLDER: &str = "v1.36.3";
 
@@ -101,7 +106,7 @@ impl Kubeadm {
 #[test]
 fn valid_files_are_taken_and_invalid_ones_refused() {
     let mut mistakes = Vec::new();
-    for (folder, code) in [("valid", 0), ("invalid", 3)] {
+    for (folder, code) in [("valid", 0), ("invalid", 3), ("refused", 3)] {
         for (name, path) in configs(folder) {
             let output = rinit(&["validate", "--config"], Some(&path));
             if output.status.code() != Some(code) {
@@ -129,6 +134,7 @@ fn kubeadm_takes_and_refuses_the_same_files() {
     for (folder, taken, apart) in [
         ("valid", true, &TAKEN_BY_RINIT_ALONE[..]),
         ("invalid", false, &REFUSED_BY_RINIT_ALONE[..]),
+        ("refused", false, &REFUSED_BY_RINIT_ALONE[..]),
     ] {
         for (name, path) in configs(folder) {
             let Some(output) = kubeadm.run(&["validate", "--config"], &path) else {

@@ -57,6 +57,8 @@ pub enum Event {
     Finding {
         /// Whether it stops the run.
         severity: Severity,
+        /// The rule that it is about, such as `network`; the names stay the same.
+        rule: String,
         /// The name of the file as typed; `-` is stdin.
         file: String,
         /// The line, from one on.

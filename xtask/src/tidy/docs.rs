@@ -218,6 +218,7 @@ fn events() -> Vec<Event> {
         },
         Event::Finding {
             severity: Severity::Error,
+            rule: text(),
             file: text(),
             line: 1,
             column: 1,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rinit_config::{Documents, Findings, ReadOptions, Severity, UnknownFields, parse};
+use rinit_config::{Documents, Findings, ReadOptions, Rule, Severity, UnknownFields, parse};
 use serde_json::{Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -223,6 +223,7 @@ fn every_value_has_its_place() {
     assert_eq!(source.place("bootstrapTokens[2]"), None);
     assert_eq!(source.place("networking.podSubnet"), None);
     let finding = source.finding(
+        Rule::UnknownField,
         Severity::Error,
         "localAPIEndpoint.noSuchField",
         "is missing",

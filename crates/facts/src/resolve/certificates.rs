@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use rinit_config::GoDuration;
 use rinit_config::v1beta4::{self, ClusterConfiguration};
+use rinit_config::{GoDuration, Rule};
 use rinit_diag::Problem;
 use rinit_plan::{KeyAlgorithm, Validity};
 
@@ -96,6 +96,7 @@ impl Resolver<'_> {
                 },
                 _ => {
                     self.wrong(
+                        Rule::ValidityPeriod,
                         field,
                         Problem::new(format!(
                             "{period} is no period for which a certificate can be valid"

@@ -1,5 +1,6 @@
 //! What is configured for single components: arguments, volumes, variables, images, patches.
 
+use rinit_config::Rule;
 use rinit_config::v1beta4::{self, ClusterConfiguration};
 use rinit_diag::Problem;
 use rinit_versions::KubernetesVersion;
@@ -70,6 +71,7 @@ impl Resolver<'_> {
             };
             let Some(patch_type) = name.patch_type else {
                 self.wrong(
+                    Rule::Patch,
                     "patches.directory",
                     Problem::new(format!(
                         "patch {}: unknown type \"{}\"",
@@ -88,7 +90,7 @@ impl Resolver<'_> {
                 })),
                 Err(reason) => {
                     let problem = Problem::new(format!("patch {}: {reason}", file.name));
-                    self.wrong("patches.directory", problem);
+                    self.wrong(Rule::Patch, "patches.directory", problem);
                 }
             }
         }

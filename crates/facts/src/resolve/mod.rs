@@ -11,7 +11,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rinit_config::v1beta4::{self, ClusterConfiguration, EncryptionAlgorithm, InitConfiguration};
-use rinit_config::{Documents, Findings, Format, GoDuration, Severity};
+use rinit_config::{Documents, Findings, Format, GoDuration, Rule, Severity};
 use rinit_diag::Problem;
 use rinit_plan::LogicalPath;
 use rinit_versions::KubernetesVersion;
@@ -86,7 +86,7 @@ pub fn resolve(
     let mut cluster = documents.cluster.clone().unwrap_or_default();
     resolver.apply_flags(&mut cluster);
     for (field, problem) in &host.unseen {
-        resolver.wrong(field, problem.clone());
+        resolver.wrong(Rule::HostFact, field, problem.clone());
     }
     let facts = resolver.facts(&init, cluster);
     if resolver.problems.is_empty() && !resolver.findings.has_errors() {
@@ -134,7 +134,7 @@ impl Resolver<'_> {
     }
 
     /// Something wrong with a field of the file, or with the flag that replaced it.
-    fn wrong(&mut self, path: &str, problem: Problem) {
+    fn wrong(&mut self, rule: Rule, path: &str, problem: Problem) {
         if let Some(flag) = self.overrides.flag(path) {
             if !self.misformed.contains(flag) {
                 self.wrong_flag(flag, problem);
@@ -147,10 +147,10 @@ impl Resolver<'_> {
             return;
         }
         if self.documents.source.place(path).is_some() {
-            let mut finding = self
-                .documents
-                .source
-                .finding(Severity::Error, path, problem.message);
+            let mut finding =
+                self.documents
+                    .source
+                    .finding(rule, Severity::Error, path, problem.message);
             if let Some(hint) = problem.hint {
                 finding = finding.with_hint(hint);
             }
@@ -376,7 +376,7 @@ impl Resolver<'_> {
             .with_hint(format!(
                 "take it out, or set `kubernetesVersion` to 1.{minor} or newer"
             ));
-            self.wrong(path, problem);
+            self.wrong(Rule::LaterMinor, path, problem);
         };
         if cluster.encryption_algorithm == Some(EncryptionAlgorithm::EcdsaP384) && !table.ecdsa_p384
         {
@@ -449,7 +449,7 @@ impl Resolver<'_> {
                         "feature gates of components go into their `extraArgs` as `feature-gates`",
                     ),
             };
-            self.wrong(&format!("featureGates.{gate}"), problem);
+            self.wrong(Rule::FeatureGate, &format!("featureGates.{gate}"), problem);
         }
     }
 
@@ -490,6 +490,7 @@ impl Resolver<'_> {
             Ok(version) => version,
             Err(error) => {
                 self.wrong(
+                    Rule::SupportedVersion,
                     "kubernetesVersion",
                     Problem::new(error.to_string())
                         .with_hint(format!("name a version such as `{newest}`")),
@@ -509,6 +510,7 @@ impl Resolver<'_> {
         };
         let Some(row) = minor else {
             self.wrong(
+                Rule::VersionLabel,
                 "kubernetesVersion",
                 Problem::new(format!("\"{asked}\" names no minor that this rinit knows"))
                     .with_hint(format!(
@@ -530,6 +532,7 @@ impl Resolver<'_> {
     fn path(&mut self, field: &str, text: &str) -> LogicalPath {
         LogicalPath::parse(text).unwrap_or_else(|error| {
             self.wrong(
+                Rule::AbsolutePath,
                 field,
                 Problem::new(error.to_string()).with_hint("give an absolute path"),
             );
@@ -572,6 +575,7 @@ impl Resolver<'_> {
         names.dedup();
         if names.len() > 1 && names.iter().any(|name| name == "all") {
             self.wrong(
+                Rule::IgnoreAllAlone,
                 "nodeRegistration.ignorePreflightErrors",
                 Problem::new(
                     "the name `all` stands beside other names of preflight checks to ignore",

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use rinit_config::Rule;
 use rinit_config::v1beta4::ClusterConfiguration;
 use rinit_diag::Problem;
 
@@ -33,6 +34,7 @@ impl Resolver<'_> {
         let unspecified = IpAddr::from([0, 0, 0, 0]);
         if !service_cidrs.is_empty() && dns_service_ip.is_none() {
             self.wrong(
+                Rule::NetworkTooSmall,
                 "networking.serviceSubnet",
                 Problem::new(format!(
                     "the service network {service_subnet} has no tenth address"
@@ -61,6 +63,7 @@ impl Resolver<'_> {
             match IpNet::from_str(part) {
                 Ok(network) => networks.push(network),
                 Err(_) => self.wrong(
+                    Rule::Network,
                     field,
                     Problem::new(format!("\"{part}\" is no network in CIDR form")),
                 ),

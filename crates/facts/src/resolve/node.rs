@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use rinit_config::Format;
 use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_config::{Format, Rule};
 use rinit_diag::Problem;
 use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants};
 
@@ -31,6 +31,7 @@ impl Resolver<'_> {
         };
         if let Some(problem) = Format::NodeName.refuse(&name) {
             self.wrong(
+                Rule::DnsName,
                 "nodeRegistration.name",
                 Problem {
                     message: match asked {
@@ -147,7 +148,11 @@ impl Resolver<'_> {
             return self.detected_address();
         };
         let Some(address) = rinit_config::parse_ip(asked) else {
-            self.wrong(FIELD, Problem::new(format!("\"{asked}\" is no IP address")));
+            self.wrong(
+                Rule::IpAddress,
+                FIELD,
+                Problem::new(format!("\"{asked}\" is no IP address")),
+            );
             return unspecified;
         };
         if address.is_unspecified() {
@@ -164,6 +169,7 @@ impl Resolver<'_> {
         }
         if address.is_multicast() || address.is_loopback() {
             self.wrong(
+                Rule::UnreachableAddress,
                 FIELD,
                 Problem::new(format!("the API server cannot be announced at {address}"))
                     .with_hint("give an address of this host that other nodes reach"),
@@ -175,6 +181,7 @@ impl Resolver<'_> {
     pub(super) fn detected_address(&mut self) -> IpAddr {
         let Some(address) = self.host.default_address else {
             self.wrong(
+                Rule::DefaultRoute,
                 "localAPIEndpoint.advertiseAddress",
                 Problem::new("no advertise address is configured, and this host has no default route to take one from")
                     .with_hint("give one with `--apiserver-advertise-address` or `localAPIEndpoint.advertiseAddress`"),

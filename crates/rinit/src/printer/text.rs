@@ -66,6 +66,7 @@ impl Text {
                 path,
                 message,
                 hint,
+                ..
             } => {
                 let problem = rinit_diag::Problem {
                     message: format!("{file}:{line}:{column}: {path}: {message}"),

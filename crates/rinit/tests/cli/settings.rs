@@ -105,6 +105,7 @@ fn what_keeps_a_run_from_beginning_is_in_the_events() {
     assert_eq!(findings.len(), 2, "{told:?}");
     let first = findings[0];
     assert_eq!(first["severity"], "error");
+    assert_eq!(first["rule"], "unknown-field");
     assert_eq!(first["file"], "bad.yaml");
     assert_eq!(first["path"], "nodeRegistration.nam");
     assert_eq!((&first["line"], &first["column"]), (&6.into(), &3.into()));
