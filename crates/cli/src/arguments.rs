@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Flags of every command.
@@ -346,7 +347,7 @@ pub enum KubeconfigCommand {
 #[derive(Debug, Clone, Default, Args)]
 pub struct KubeconfigUserArguments {
     /// The name of the user
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub client_name: String,
     /// The groups of the user, with commas between them; may be given several times
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]

@@ -52,6 +52,12 @@ pub enum HostError {
         /// The path on the machine.
         path: PathBuf,
     },
+    /// A named pipe stands where a file belongs.
+    #[error("{} is a named pipe", path.display())]
+    Pipe {
+        /// The path on the machine.
+        path: PathBuf,
+    },
     /// A symbolic link on the way to a file leads nowhere.
     #[error("{} is a symbolic link that leads nowhere", link.display())]
     DanglingLink {
@@ -235,7 +241,7 @@ impl Hint for HostError {
             Self::RootRefused { .. } => Some(
                 "Run the command as root, for example with `sudo`; `--root` in place of `--rootfs` needs no rights.".to_owned(),
             ),
-            Self::TooLarge { path, .. } | Self::NotText { path } => Some(format!(
+            Self::TooLarge { path, .. } | Self::NotText { path } | Self::Pipe { path } => Some(format!(
                 "See what it is with `file {}`; rinit expects a text of Kubernetes' own there.",
                 path.display()
             )),

@@ -47,13 +47,13 @@ pub struct FileInfo {
 impl Host {
     /// The content of a file; none if there is no such file.
     pub fn read(&self, path: &LogicalPath) -> Result<Option<Vec<u8>>> {
-        read_file(&self.locate(path, LastLink::Followed)?)
+        read_node_file(&self.locate(path, LastLink::Followed)?)
     }
 
     /// The text of a file; none if there is no such file.
     pub fn read_text(&self, path: &LogicalPath) -> Result<Option<String>> {
         let located = self.locate(path, LastLink::Followed)?;
-        match read_file(&located)? {
+        match read_node_file(&located)? {
             None => Ok(None),
             Some(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Ok(Some(text)),
@@ -189,6 +189,17 @@ fn dangling_link(path: &Path) -> Option<std::path::PathBuf> {
                 && std::fs::metadata(part).is_err()
         })
         .map(Path::to_path_buf)
+}
+
+/// Reads a file at a place that the user did not type. A pipe there is no file to wait for; one that
+/// was typed is, as in `--config <(…)`.
+fn read_node_file(path: &Path) -> Result<Option<Vec<u8>>> {
+    if std::fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+        return Err(HostError::Pipe {
+            path: path.to_owned(),
+        });
+    }
+    read_file(path)
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {

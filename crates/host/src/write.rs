@@ -2,7 +2,8 @@
 //!
 //! A file is written beside its place under a name with a leading dot (the kubelet ignores those
 //! in its manifest folder), with its mode from the first moment, flushed to the disk, and renamed.
-//! A symbolic link at the very name is replaced; links of folders on the way are followed.
+//! Links of folders on the way are followed. A symbolic link at the very name is replaced by
+//! [`Host::write`], and followed by [`Host::stage`].
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -53,17 +54,28 @@ impl Staged {
 
 impl Host {
     /// Writes a file beside its place, to be put there with others once all of them are written.
-    /// Missing parent folders are made with mode 0755.
+    /// Missing parent folders are made with mode 0755. A symbolic link to a file stays one: where it
+    /// leads is the place.
     pub fn stage(&self, path: &LogicalPath, access: Access, bytes: &[u8]) -> Result<Staged> {
-        let folder = self.locate(&path.parent(), LastLink::Followed)?;
-        make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
-        stage_file(&folder.join(path.file_name()), access, bytes)
+        let target = self.place(path)?;
+        make_folders(&parent_of(&target), FileMode::PUBLIC_DIRECTORY)?;
+        stage_file(&target, access, bytes)
     }
 
-    /// Removes what a killed run left beside a file that it was about to write.
+    /// Removes what a killed run left beside a file that it was about to stage.
     pub fn remove_leftovers(&self, path: &LogicalPath) -> Result<()> {
-        let folder = self.locate(&path.parent(), LastLink::Followed)?;
-        remove_leftovers(&folder, path.file_name())
+        let target = self.place(path)?;
+        remove_leftovers(&parent_of(&target), &name_of(&target))
+    }
+
+    /// Where a file is, or would be made, behind a link at its very name.
+    fn place(&self, path: &LogicalPath) -> Result<PathBuf> {
+        let located = self.locate(path, LastLink::Followed)?;
+        match std::fs::read_link(&located) {
+            Ok(_) => std::fs::canonicalize(&located)
+                .map_err(|error| HostError::file("look at", &located, error)),
+            Err(_) => Ok(located),
+        }
     }
 
     /// Gives a folder another name in the same folder. The new name must be free.
@@ -195,10 +207,7 @@ pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<
 
 fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
     let folder = parent_of(target);
-    let name = target
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = name_of(target);
     if target.symlink_metadata().is_ok_and(|data| data.is_dir()) {
         return Err(HostError::file(
             "write",
@@ -330,6 +339,12 @@ pub(crate) fn make_folders(folder: &Path, mode: FileMode) -> Result<()> {
     flush_folder(&parent)
 }
 
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
 fn parent_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -454,6 +469,42 @@ mod tests {
                 .unwrap();
         }
         reader.join().unwrap();
+    }
+
+    #[test]
+    fn a_staged_file_goes_where_the_link_at_its_name_leads() {
+        let (folder, below) = host();
+        let text = folder.path().to_str().unwrap();
+        std::fs::create_dir(folder.path().join("store")).unwrap();
+        let access = Access {
+            mode: FileMode::PRIVATE,
+            owner: None,
+        };
+        // On the running system the kernel follows the links, below a folder we do.
+        for (host, link, target) in [
+            (below, "/link".to_owned(), "/store/target".to_owned()),
+            (
+                Host::new(Root::System),
+                format!("{text}/link2"),
+                format!("{text}/store/target"),
+            ),
+        ] {
+            std::fs::write(folder.path().join("store/target"), "old").unwrap();
+            let name = path(&link);
+            symlink(&target, host.resolve(&name)).unwrap();
+            // What a killed run would have left is beside the target.
+            let leftover = folder.path().join("store/.target.rinit-99999999-0");
+            std::fs::write(&leftover, "").unwrap();
+            host.remove_leftovers(&name).unwrap();
+            assert!(!leftover.exists());
+
+            host.stage(&name, access, b"new").unwrap().commit().unwrap();
+            assert_eq!(host.link_target(&name).unwrap(), Some(target));
+            let content = std::fs::read(folder.path().join("store/target")).unwrap();
+            assert_eq!(content, b"new");
+            let names = std::fs::read_dir(folder.path().join("store")).unwrap();
+            assert_eq!(names.count(), 1);
+        }
     }
 
     #[test]

@@ -52,7 +52,19 @@ async fn user(
     // What the user trusts is the cluster's, whoever signs.
     let trusted = read(&signer.certificate)?;
     let ca = String::from_utf8_lossy(trusted.expose()).into_owned();
+    // An empty word names no group, as for kubeadm.
+    let organizations: Vec<String> = arguments
+        .org
+        .into_iter()
+        .filter(|group| !group.is_empty())
+        .collect();
     if let Some(token) = arguments.token.map(Secret::new) {
+        if !organizations.is_empty() {
+            printer::warning(&Problem::new(
+                "who shows a token has the groups that the API server knows of it; `--org` says \
+                 nothing of them",
+            ));
+        }
         let user = json!({ "token": token.expose() });
         let text = Secret::new(document(&server, &arguments.client_name, &ca, &user));
         printer::data(text.expose());
@@ -60,7 +72,7 @@ async fn user(
     }
     let subject = Subject {
         common_name: arguments.client_name,
-        organizations: arguments.org,
+        organizations,
     };
     let request = arguments
         .csr

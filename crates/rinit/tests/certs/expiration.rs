@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Node, kubeadm};
+use crate::support::{Node, has, kubeadm};
 
 #[test]
 fn an_expired_certificate_ends_with_its_exit_code_and_a_metric() {
@@ -178,4 +178,30 @@ fn the_metrics_are_in_the_format_of_prometheus() {
             && text.contains("kind=\"leaf\"} 0\n"),
         "{text}"
     );
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for() {
+    if !has("mkfifo") {
+        return;
+    }
+    let node = Node::new();
+    for path in [
+        "/etc/kubernetes/pki/apiserver.crt",
+        "/etc/kubernetes/admin.conf",
+    ] {
+        std::fs::remove_file(node.path(path)).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(node.path(path))
+            .status()
+            .unwrap();
+        assert!(made.success());
+    }
+    let output = node.rinit(&["certs", "check-expiration"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stdout.contains("!UNREADABLE! apiserver"));
+    assert!(output.stdout.contains("!UNREADABLE! admin.conf"));
+    assert_eq!(output.stderr.matches("is a named pipe").count(), 2);
+    let output = node.rinit(&["certs", "renew", "all"]);
+    assert_eq!(output.code, Some(4), "{}", output.stderr);
 }

@@ -245,3 +245,54 @@ users: [{name: default-auth, user: {
         output.stderr
     );
 }
+
+#[test]
+fn where_nothing_is_there_nothing_is_renewed_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for more in [&[][..], &["--dry-run"]] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rinit"))
+            .arg("--root")
+            .arg(folder.path().join("elsewhere"))
+            .args(["certs", "renew", "all"])
+            .args(more)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("nothing to renew"), "{told}");
+    }
+    assert!(!folder.path().join("elsewhere").exists());
+}
+
+#[test]
+fn links_to_files_stay_links() {
+    let node = Node::new();
+    let store = node.path("/srv/store");
+    std::fs::create_dir_all(&store).unwrap();
+    let paths = [
+        "/etc/kubernetes/admin.conf",
+        "/etc/kubernetes/pki/apiserver.crt",
+        "/etc/kubernetes/pki/apiserver.key",
+    ];
+    let mut old = Vec::new();
+    for path in paths {
+        let name = path.rsplit('/').next().unwrap();
+        std::fs::rename(node.path(path), store.join(name)).unwrap();
+        std::os::unix::fs::symlink(format!("/srv/store/{name}"), node.path(path)).unwrap();
+        old.push(std::fs::read(store.join(name)).unwrap());
+    }
+    let output = node.renew(&["all", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let backup = node.path(report["backup"].as_str().unwrap());
+    for (path, old) in paths.iter().zip(old) {
+        assert!(node.path(path).is_symlink(), "{path}");
+        let name = path.rsplit('/').next().unwrap();
+        assert_ne!(std::fs::read(store.join(name)).unwrap(), old, "{path}");
+        let kept = std::fs::read(backup.join(path.trim_start_matches('/'))).unwrap();
+        assert_eq!(kept, old, "{path}");
+    }
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 3);
+    let pair = Certificate::read_all(&std::fs::read(store.join("apiserver.crt")).unwrap()).unwrap();
+    let key = PrivateKey::load(&std::fs::read(store.join("apiserver.key")).unwrap()).unwrap();
+    assert!(key.belongs_to(&pair[0]));
+}

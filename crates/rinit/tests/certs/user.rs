@@ -138,6 +138,29 @@ fn without_a_configuration_the_server_is_the_administrator_s() {
     assert_eq!(context.cluster_name, "prod");
 }
 
+#[test]
+fn an_empty_name_is_refused_and_an_empty_group_is_none() {
+    let node = Node::new();
+    let output = node.rinit(&["kubeconfig", "user", "--client-name", ""]);
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    assert_eq!(output.stdout, "");
+
+    let output = jane(&node, &["--org", ""]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let (certificate, _) = embedded(output.stdout.as_bytes());
+    assert_eq!(certificate.subject.organizations().count(), 0);
+
+    let output = jane(&node, &["--token", "abc", "--org", "dev"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("`--org` says nothing"),
+        "{}",
+        output.stderr
+    );
+    let output = jane(&node, &["--token", "abc"]);
+    assert_eq!(output.stderr, "");
+}
+
 fn openssl(folder: &Path, words: &[&str]) {
     let output = Command::new("openssl")
         .args(words)

@@ -80,7 +80,23 @@ async fn run(
         );
         return Err(ExitCode::Blocked);
     }
-    if arguments.dry_run || renewal.renewed.is_empty() {
+    let is_empty = renewal.renewed.is_empty();
+    if is_empty
+        && renewal
+            .left
+            .iter()
+            .all(|left| left.reason == LeftReason::Missing)
+    {
+        printer::error(
+            &format!(
+                "there is nothing to renew in {}",
+                host.resolve(&facts.paths.certificates).display()
+            ),
+            Some("is this a control-plane node? `--cert-dir` and `--root` name other folders"),
+        );
+        return Err(ExitCode::Blocked);
+    }
+    if arguments.dry_run || is_empty {
         report(arguments.output, &renewal, None);
         return Ok(ExitCode::Success);
     }
