@@ -172,15 +172,23 @@ impl ExpirationReport {
     }
 
     /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, has expired, or expires
-    /// within this time. kubeadm itself never fails for any of them but the second.
+    /// within this time, by itself or with the one that has signed it. kubeadm itself never fails
+    /// for any of them but the second.
     pub fn worst(&self, within: Duration) -> ExitCode {
         let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let is_bad = |row: &Row| match row.state {
             State::Missing => !row.optional,
             State::Unreadable(_) => true,
             State::Present {
-                residual_seconds, ..
-            } => residual_seconds <= within,
+                not_after,
+                residual_seconds,
+            } => {
+                // In a file with several authorities the signer has no row of its own.
+                let signer_ends_earlier = row.signed_by.as_ref().map_or(0, |signed_by| {
+                    not_after.duration_since(signed_by.not_after).as_secs()
+                });
+                residual_seconds - signer_ends_earlier.max(0) <= within
+            }
         };
         if self.rows().any(is_bad) {
             ExitCode::Expiring

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::{ExpirationReport, Row, State};
 
 impl ExpirationReport {
-    /// One gauge a certificate with its end, and two with what can be wrong beside that.
+    /// Two gauges a certificate with its end and its signer's, which in a file with several
+    /// authorities has no row of its own, and two with what can be wrong beside that.
     ///
     /// A certificate that is missing or cannot be read has no end, so that an alert on its absence
     /// is needed: `rinit_certificate_readable == 0`.
@@ -20,6 +21,13 @@ impl ExpirationReport {
                 State::Present { not_after, .. } => Some(not_after.as_second()),
                 State::Missing | State::Unreadable(_) => None,
             },
+        );
+        metric(
+            &mut text,
+            self,
+            "rinit_certificate_signer_expiration_timestamp_seconds",
+            "The last second of the certificate that signed it, in seconds since 1970.",
+            |row| Some(row.signed_by.as_ref()?.not_after.as_second()),
         );
         metric(
             &mut text,

@@ -170,9 +170,10 @@ fn the_metrics_are_in_the_format_of_prometheus() {
             assert!(samples.insert(line.rsplit_once(' ').unwrap().0), "{line}");
         }
     }
-    assert_eq!(metrics.len(), 3);
-    // 11 certificates, 3 authorities and the kubelet's; of a missing one there is no end.
-    assert_eq!(samples.len(), 3 * 15 - 1, "{text}");
+    assert_eq!(metrics.len(), 4);
+    // 11 certificates, 3 authorities and the kubelet's; of a missing one there is no end, and who
+    // signed an authority is not told.
+    assert_eq!(samples.len(), 4 * 15 - 2 - 3, "{text}");
     assert!(
         text.contains("rinit_certificate_readable{name=\"etcd-peer\",")
             && text.contains("kind=\"leaf\"} 0\n"),
@@ -204,4 +205,45 @@ fn a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for() {
     assert_eq!(output.stderr.matches("is a named pipe").count(), 2);
     let output = node.rinit(&["certs", "renew", "all"]);
     assert_eq!(output.code, Some(4), "{}", output.stderr);
+}
+
+#[test]
+fn what_ends_with_its_signer_counts_as_ending_then() {
+    if !has("openssl") {
+        return;
+    }
+    let node = Node::new();
+    let check = |more: &[&str]| node.rinit(&[&["certs", "check-expiration"], more].concat());
+    assert_eq!(check(&["--warn-within", "30d"]).code, Some(0));
+    // A second authority that signs from now on, and ends in ten days. kubeadm's table has the
+    // first.
+    let (certificate, key) = (
+        node.path("/etc/kubernetes/new.crt"),
+        node.path("/etc/kubernetes/pki/ca.key"),
+    );
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey rsa:2048 -nodes -subj /CN=new -days 10 -keyout".split(' '))
+        .args([key.as_path(), std::path::Path::new("-out"), &certificate])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let old = node.pki("ca.crt");
+    let both = [old, std::fs::read(certificate).unwrap()].concat();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), both).unwrap();
+
+    let told = node.renew(&["apiserver", "admin.conf"]).stderr;
+    let warning = "warning: ca (CN=new, certificate 2 of 2) expires at";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    assert_eq!(check(&["--warn-within", "9d"]).code, Some(0));
+    assert_eq!(check(&["--warn-within", "30d"]).code, Some(6));
+    let metrics = check(&["-o", "prometheus"]).stdout;
+    let ends = |name: &str| -> i64 {
+        let sample = format!(
+            "rinit_certificate_signer_expiration_timestamp_seconds{{name=\"{name}\",ca=\"ca\","
+        );
+        let line = metrics.lines().find(|line| line.starts_with(&sample));
+        line.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    let years = ends("scheduler.conf") - ends("apiserver");
+    assert!(years > 9 * 365 * 86400, "{metrics}");
 }

@@ -4,8 +4,8 @@ use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Facts;
 use rinit_host::Host;
-use rinit_operations::renewal::{self, NewFile, Options, Renewal};
-use rinit_pki::KeyPool;
+use rinit_operations::renewal::{self, LeftReason, NewFile, Options, Renewal};
+use rinit_pki::{KeyPool, SignedBy};
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
@@ -214,6 +214,17 @@ fn tell(renewal: &Renewal, dry_run: bool) {
                 renewed.name,
                 renewed.dropped.join(", ")
             )));
+        }
+    }
+    let mut short: Vec<&SignedBy> = Vec::new();
+    for renewed in &renewal.renewed {
+        let signer = &renewed.signed_by;
+        if signer.not_after < renewed.not_after && !short.contains(&signer) {
+            printer::warning(&Problem::new(format!(
+                "{} ({signer}) expires at {}, and with it all that it signs",
+                renewed.signer, signer.not_after
+            )));
+            short.push(signer);
         }
     }
     for left in &renewal.left {
