@@ -31,7 +31,7 @@ impl fmt::Display for Severity {
 
 /// One thing to say about the file.
 ///
-/// Neither message nor hint ever holds a token or key.
+/// Neither path nor message nor hint ever holds a token or key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
@@ -67,7 +67,8 @@ impl Finding {
     }
 
     pub(crate) fn with_path(mut self, path: &str) -> Self {
-        path.clone_into(&mut self.path);
+        // A key is a token where the blank before it was forgotten: `{token:abcdef.…}`.
+        self.path = mask::text(path);
         self
     }
 

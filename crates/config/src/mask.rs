@@ -37,13 +37,14 @@ pub(crate) fn line(line: &str) -> String {
     }
 }
 
-/// The line up to a column, counted in characters from zero, and a mask after it.
-pub(crate) fn rest_of_line(line: &str, from: usize) -> String {
-    let kept: String = line.chars().take(from).collect();
-    if kept.len() == line.len() || kept.ends_with(MASK) || line[kept.len()..] == *MASK {
-        return line.to_owned();
+/// A line of the file up to a column, counted in characters from zero, and a mask after it.
+pub(crate) fn from_column(text: &str, from: usize) -> String {
+    let kept: String = text.chars().take(from).collect();
+    let masked = line(&kept);
+    if kept.len() == text.len() || masked.ends_with(MASK) {
+        return masked;
     }
-    format!("{kept}{MASK}")
+    masked + MASK
 }
 
 /// Any text with everything masked that has the form of a token or key.
@@ -113,8 +114,12 @@ mod tests {
 
     #[test]
     fn masks_from_a_column() {
-        assert_eq!(rest_of_line("key: value", 5), "key: <withheld>");
-        assert_eq!(rest_of_line("key: <withheld>", 5), "key: <withheld>");
-        assert_eq!(rest_of_line("é: value", 3), "é: <withheld>");
+        assert_eq!(from_column("key: value", 5), "key: <withheld>");
+        assert_eq!(from_column("key: value", 10), "key: value");
+        assert_eq!(from_column("é: value", 3), "é: <withheld>");
+        // What stands before the column is longer than its mask.
+        let line = format!("{{{}: 1, a: value}}", "0f".repeat(32));
+        assert_eq!(from_column(&line, 73), "{<withheld>: 1, a: <withheld>");
+        assert_eq!(from_column("token: &t value", 10), "token: <withheld>");
     }
 }

@@ -188,17 +188,21 @@ impl Source {
     /// A line without its secrets.
     pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
         let line = self.text.lines().nth(number.checked_sub(1)?)?;
-        let mut line = mask::line(line);
-        for secret in &self.secrets {
-            if (secret.start.line..=secret.end.line).contains(&number) {
-                let from = if secret.start.line == number {
+        let secret = self
+            .secrets
+            .iter()
+            .filter(|secret| (secret.start.line..=secret.end.line).contains(&number))
+            .map(|secret| {
+                if secret.start.line == number {
                     secret.start.column - 1
                 } else {
                     0
-                };
-                line = mask::rest_of_line(&line, from);
-            }
-        }
-        Some(line)
+                }
+            })
+            .min();
+        Some(match secret {
+            Some(from) => mask::from_column(line, from),
+            None => mask::line(line),
+        })
     }
 }

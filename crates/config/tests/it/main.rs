@@ -156,6 +156,33 @@ fn no_secret_is_shown() {
     }
 }
 
+/// Nor is a token that became a key, or stands beside others in a line.
+#[test]
+fn a_secret_in_an_odd_place_is_masked() {
+    let begin = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n";
+    for (rest, shown) in [
+        (
+            "bootstrapTokens:\n- {token:abcdef.0123456789abcdef}\n",
+            "  4 | - {token:<withheld>}\n",
+        ),
+        (
+            "bootstrapTokens: [{token: abcdef.0123456789abcdef, bad: 1, token: n0pe}]\n",
+            "  3 | bootstrapTokens: <withheld>\n",
+        ),
+        (
+            "bootstrapTokens:\n- token: &t n0pe\npatches: *t\n",
+            "  4 | - token: <withheld>\n",
+        ),
+    ] {
+        let findings = read("a", format!("{begin}{rest}").as_bytes()).expect_err("a wrong token");
+        let report = format!("{findings} {findings:?}");
+        assert!(findings.to_string().contains(shown), "{report}");
+        for secret in ["0123456789abcdef", "n0pe"] {
+            assert!(!report.contains(secret), "{report}");
+        }
+    }
+}
+
 #[test]
 fn unknown_fields_can_be_left_out_with_a_warning() {
     let text = b"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterNam: a\n";
