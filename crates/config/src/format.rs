@@ -155,6 +155,16 @@ pub fn parse_ip(text: &str) -> Option<IpAddr> {
     written_ip(text).map(|address| address.to_canonical())
 }
 
+/// Whether other nodes can reach an address: it is neither multicast nor link-local.
+pub fn is_reachable(address: IpAddr) -> bool {
+    !match address {
+        IpAddr::V4(address) => {
+            address.is_multicast() || address.is_link_local() || address.is_broadcast()
+        }
+        IpAddr::V6(address) => address.is_multicast() || address.is_unicast_link_local(),
+    }
+}
+
 /// An address in the family that it is written in.
 fn written_ip(text: &str) -> Option<IpAddr> {
     if let Ok(address) = IpAddr::from_str(text) {

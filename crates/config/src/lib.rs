@@ -38,7 +38,7 @@ pub use defaults::{Surroundings, complete, exposed, field_references};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse};
 pub use duration::{GoDuration, NotADuration};
 pub use finding::{Finding, Findings, Severity};
-pub use format::{Count, Format, parse_ip};
+pub use format::{Count, Format, is_reachable, parse_ip};
 pub use json_schema::json_schema;
 pub use rule::{Ground, Rule};
 pub use secret::{BootstrapToken, CertificateKey, WITHHELD};

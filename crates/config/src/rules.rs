@@ -3,14 +3,12 @@
 //! They walk the tree rather than the typed documents, so that they are judged and reported
 //! together with everything else that is wrong. A field that was found bad on its own is skipped.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use crate::check::join;
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
-use crate::format::{networks, parse_ip, url_scheme};
+use crate::format::{is_reachable, networks, parse_ip, url_scheme};
 use crate::rule::Rule;
 use crate::source::Span;
 use crate::tree::{Node, NodeKind};
@@ -197,13 +195,7 @@ impl Judge<'_> {
             return;
         };
         // Unspecified and loopback addresses stand for one that is looked for on the host.
-        let unusable = match address {
-            IpAddr::V4(address) => {
-                address.is_multicast() || address.is_link_local() || address.is_broadcast()
-            }
-            IpAddr::V6(address) => address.is_multicast() || address.is_unicast_link_local(),
-        };
-        if unusable {
+        if !is_reachable(address) {
             let path = join(path, "advertiseAddress");
             let message = format!("`{address}` is no address that other nodes can reach");
             let hint = "give a unicast address of this host, or leave it out to have it detected";

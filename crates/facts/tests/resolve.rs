@@ -277,6 +277,24 @@ fn everything_that_is_wrong_is_said_at_once() {
     }
 }
 
+/// Nobody reaches a link-local address from another node, whether the file or a flag has it.
+#[test]
+fn an_address_that_no_node_reaches_is_refused_from_a_flag_too() {
+    for address in ["169.254.1.1", "fe80::1", "224.0.0.1", "255.255.255.255"] {
+        let overrides = Overrides {
+            apiserver_advertise_address: Some(address.to_owned()),
+            ..Overrides::default()
+        };
+        let error = resolve(&documents("minimal"), &overrides, &host_facts())
+            .unwrap_err()
+            .to_string();
+        let message = format!(
+            "--apiserver-advertise-address: the API server cannot be announced at {address}"
+        );
+        assert!(error.contains(&message), "{error}");
+    }
+}
+
 #[test]
 fn a_host_without_a_default_route_needs_an_address() {
     let mut host = host_facts();

@@ -167,7 +167,7 @@ impl Resolver<'_> {
             ));
             return global;
         }
-        if address.is_multicast() || address.is_loopback() {
+        if address.is_loopback() || !rinit_config::is_reachable(address) {
             self.wrong(
                 Rule::UnreachableAddress,
                 FIELD,
