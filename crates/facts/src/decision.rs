@@ -2,7 +2,6 @@
 //! defaults.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use rinit_config::{Documents, Place};
 use serde::Serialize;
@@ -98,7 +97,7 @@ pub fn decisions(
             let init = documents.init.as_ref()?;
             init.local_api_endpoint.advertise_address.clone()
         })
-        .and_then(|text| text.parse::<IpAddr>().ok());
+        .and_then(|text| rinit_config::parse_ip(&text));
     // 0.0.0.0 and loopback addresses stand for one that is looked for.
     let address = facts.api.advertise_address;
     let from_route = || match &host.default_interface {

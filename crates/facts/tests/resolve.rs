@@ -295,6 +295,28 @@ fn an_address_that_no_node_reaches_is_refused_from_a_flag_too() {
     }
 }
 
+/// An address in another writing is still that of the flag.
+#[test]
+fn an_address_is_told_from_where_it_was_written() {
+    let none = rinit_config::Documents::none("no file");
+    for written in ["010.9.8.7", "::ffff:10.9.8.7"] {
+        let overrides = Overrides {
+            apiserver_advertise_address: Some(written.to_owned()),
+            ..Overrides::default()
+        };
+        let facts = resolve(&none, &overrides, &host_facts()).unwrap();
+        let told = rinit_facts::decisions(&none, &overrides, &host_facts(), &facts)
+            .into_iter()
+            .find(|decision| decision.what == "advertise address")
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            told,
+            "advertise address: 10.9.8.7 (--apiserver-advertise-address)"
+        );
+    }
+}
+
 #[test]
 fn a_host_without_a_default_route_needs_an_address() {
     let mut host = host_facts();
