@@ -277,6 +277,38 @@ fn everything_that_is_wrong_is_said_at_once() {
     }
 }
 
+/// A megabyte of mistakes is not worth more than a moment.
+#[test]
+fn many_mistakes_are_cheap() {
+    const KIND: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    let lines = |line: fn(u32) -> String| (0..20_000).map(line).collect::<Vec<_>>().concat();
+    let gates = lines(|n| format!("  G{n}: true\n"));
+    let arguments = lines(|n| format!("  - {{name: b{n}, value: x}}\n"));
+    let read = |text: String| {
+        rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap()
+    };
+    let none = Overrides::default();
+    let gates = read(format!("{KIND}featureGates:\n{gates}"));
+    let arguments = read(format!("{KIND}apiServer:\n  extraArgs:\n{arguments}"));
+
+    let begun = std::time::Instant::now();
+    let refused = resolve(&gates, &none, &host_facts()).unwrap_err().findings;
+    let facts = resolve(&arguments, &none, &host_facts()).unwrap();
+    let advice =
+        rinit_facts::advise(&arguments, &none, &facts, &rinit_facts::Missing::default()).findings;
+    let taken = begun.elapsed();
+
+    for findings in [refused, advice] {
+        assert_eq!(findings.len(), 500);
+        assert!(
+            findings
+                .to_string()
+                .ends_with("more findings are not shown\n")
+        );
+    }
+    assert!(taken.as_secs() < 10, "{taken:?}");
+}
+
 /// Nobody reaches a link-local address from another node, whether the file or a flag has it.
 #[test]
 fn an_address_that_no_node_reaches_is_refused_from_a_flag_too() {
