@@ -75,6 +75,8 @@ pub fn wanted<'a>(
     names: &[String],
     read: &mut ReadFile<'_>,
 ) -> Result<Vec<Wanted<'a>>, Vec<Problem>> {
+    let actions: Vec<&Action> = actions.into_iter().collect();
+    let every_name = crate::renewal::names(actions.iter().copied());
     let mut problems = Vec::new();
     let mut wanted = Vec::new();
     for action in actions {
@@ -89,9 +91,9 @@ pub fn wanted<'a>(
                     Ok(None) => {}
                     Ok(Some(_)) => problems.push(
                         Problem::new(format!("{target} is already there")).with_hint(format!(
-                            "Choose other folders, or name what to make requests for, with the keys \
-                             that are there: `rinit certs generate-csr {}`.",
-                            what.name()
+                            "Choose other folders, or have requests made with the keys that are \
+                             there: `rinit certs generate-csr {}`.",
+                            every_name.join(" ")
                         )),
                     ),
                     Err(reason) => problems.push(Problem::new(format!("{target}: {reason}"))),
@@ -245,7 +247,8 @@ pub fn install<'a>(
                     findings.into_iter().partition(stands_in_the_way);
                 let told = |finding: Finding| {
                     Problem::new(format!("{file}: {}", finding.fault)).with_hint(format!(
-                        "Have the request of {name} signed again, with the names and usages in it."
+                        "Have the request of {name} signed again, with the names in it and the usages \
+                         that are told."
                     ))
                 };
                 problems.extend(errors.into_iter().map(told));

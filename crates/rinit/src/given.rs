@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::path::Path;
 
-use rinit_cli::{CommonArguments, GlobalArguments, PhaseArguments};
+use rinit_cli::{CommonArguments, GlobalArguments, PhaseArguments, SpecificationArguments};
+use rinit_diag::Problem;
 
 /// Flags to put behind the commands in hints, each with a space in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +33,53 @@ impl Given {
         phase: Option<&PhaseArguments>,
         address: IpAddr,
     ) -> Self {
+        let (mut given, decided) = Self::typed(global, common, phase);
+        if !decided {
+            // Writing to a String does not fail.
+            let _ = write!(
+                given.certificates,
+                " --apiserver-advertise-address {address}"
+            );
+        }
+        given
+    }
+
+    /// The flags of a command about certificates.
+    pub(crate) fn to_certificates(
+        global: &GlobalArguments,
+        specification: &SpecificationArguments,
+        config: Option<&Path>,
+        cert_dir: Option<&str>,
+        kubeconfig_dir: Option<&str>,
+    ) -> Self {
+        let of = specification.clone();
+        let common = CommonArguments {
+            config: config.map(Path::to_owned),
+            cert_dir: cert_dir.map(str::to_owned),
+            allow_unknown_fields: of.allow_unknown_fields,
+            apiserver_advertise_address: of.apiserver_advertise_address,
+            apiserver_bind_port: of.apiserver_bind_port,
+            apiserver_cert_extra_sans: of.apiserver_cert_extra_sans,
+            control_plane_endpoint: of.control_plane_endpoint,
+            kubernetes_version: of.kubernetes_version,
+            node_name: of.node_name,
+            service_cidr: of.service_cidr,
+            service_dns_domain: of.service_dns_domain,
+            ..CommonArguments::default()
+        };
+        let phase = PhaseArguments {
+            kubeconfig_dir: kubeconfig_dir.map(str::to_owned),
+            ..PhaseArguments::default()
+        };
+        Self::typed(global, &common, Some(&phase)).0
+    }
+
+    /// The flags, and whether any of them decides what certificates say.
+    fn typed(
+        global: &GlobalArguments,
+        common: &CommonArguments,
+        phase: Option<&PhaseArguments>,
+    ) -> (Self, bool) {
         let mut given = Self::default();
         let path = |path: &Option<std::path::PathBuf>| {
             path.as_ref().map(|path| path.display().to_string())
@@ -123,14 +172,7 @@ impl Given {
         if common.allow_unknown_fields {
             given.add("--allow-unknown-fields", None, Takes::Both);
         }
-        if !decided {
-            // Writing to a String does not fail.
-            let _ = write!(
-                given.certificates,
-                " --apiserver-advertise-address {address}"
-            );
-        }
-        given
+        (given, decided)
     }
 
     fn add(&mut self, flag: &str, value: Option<&str>, takes: Takes) {
@@ -146,7 +188,8 @@ impl Given {
 
     /// Puts the flags behind a command of rinit.
     pub(crate) fn complete(&self, command: &str) -> String {
-        let flags = if command.contains(" --") {
+        // What has flags is complete, but for the file that the user is to name.
+        let flags = if command.trim_end_matches(" --config FILE").contains(" --") {
             ""
         } else if command.starts_with("rinit init phase ") {
             &self.phase
@@ -156,6 +199,28 @@ impl Given {
             ""
         };
         format!("{command}{flags}")
+    }
+
+    /// The problems with whole commands in their hints; a hint that several in a row share stands
+    /// behind the last.
+    pub(crate) fn complete_problems(&self, problems: &[Problem]) -> Vec<Problem> {
+        problems
+            .iter()
+            .enumerate()
+            .map(|(index, problem)| {
+                let is_repeated = problems
+                    .get(index + 1)
+                    .is_some_and(|next| next.hint == problem.hint);
+                Problem {
+                    message: problem.message.clone(),
+                    hint: problem
+                        .hint
+                        .as_deref()
+                        .filter(|_| !is_repeated)
+                        .map(|hint| self.complete_all(hint)),
+                }
+            })
+            .collect()
     }
 
     /// Puts the flags behind every command in backticks.
@@ -217,6 +282,35 @@ mod tests {
         );
         let help = "`rinit init phase --help` lists them";
         assert_eq!(given.complete_all(help), help);
+    }
+
+    #[test]
+    fn a_hint_of_several_problems_stands_behind_the_last() {
+        let given = given(&CommonArguments {
+            node_name: Some("a".to_owned()),
+            ..CommonArguments::default()
+        });
+        let problem = |message: &str, hint: &str| Problem::new(message).with_hint(hint);
+        let hints: Vec<Option<String>> = given
+            .complete_problems(&[
+                problem("a", "`rinit certs renew x`"),
+                problem("b", "`rinit certs renew x`"),
+                problem("c", "`rinit certs renew y --config FILE`"),
+                Problem::new("d"),
+            ])
+            .into_iter()
+            .map(|problem| problem.hint)
+            .collect();
+        let whole = |command: &str| Some(format!("`{command} --root '/my root' --node-name a`"));
+        assert_eq!(
+            hints,
+            [
+                None,
+                whole("rinit certs renew x"),
+                whole("rinit certs renew y --config FILE"),
+                None
+            ]
+        );
     }
 
     #[test]

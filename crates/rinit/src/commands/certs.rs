@@ -9,7 +9,10 @@ mod write;
 use std::path::Path;
 use std::time::Duration;
 
-use rinit_cli::{CertsCommand, CheckExpirationArguments, ExpirationFormat, GlobalArguments};
+use rinit_cli::{
+    CertsCommand, CheckExpirationArguments, ExpirationFormat, GlobalArguments,
+    SpecificationArguments,
+};
 use rinit_config::{Documents, ReadOptions};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
@@ -19,6 +22,7 @@ use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
 
 use crate::commands::{refuse, resolve};
+use crate::given::Given;
 use crate::{collect, printer, settings};
 
 /// The phases that make what can expire.
@@ -132,28 +136,33 @@ async fn take_up(Setting { host, facts }: &Setting) -> Result<Vec<String>, HostE
 }
 
 /// What runs that were cut off have left behind, for commands that write nothing.
-fn warn_of_cut_off_runs(setting: &Setting) {
+fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
     let Setting { host, facts } = setting;
+    let mut warnings = Vec::new();
     // What cannot be looked at is told by those who need it.
     let replacing = write::cut_off(host, facts)
         .unwrap_or_default()
         .iter()
         .any(|(_, replacing)| *replacing);
     if replacing {
-        printer::warning(
-            &Problem::new("an earlier run was cut off while it replaced certificates").with_hint(
+        warnings.push(
+            Problem::new("an earlier run was cut off while it replaced certificates").with_hint(
                 "Run `rinit certs renew all`: it puts the old files back before it renews them.",
             ),
         );
     }
     for manifest in restart::parked(host, facts).unwrap_or_default() {
-        printer::warning(
-            &Problem::new(format!(
+        warnings.push(
+            Problem::new(format!(
                 "{manifest} is away: a restart was cut off, and its pod does not run"
             ))
-            .with_hint("Run `rinit certs renew` with any name: it puts the manifest back first."),
+            .with_hint("Run `rinit certs renew all`: it puts the manifest back first."),
         );
     }
+    given
+        .complete_problems(&warnings)
+        .iter()
+        .for_each(printer::warning);
 }
 
 /// The actions of some phases.
@@ -211,7 +220,14 @@ async fn check_expiration(
         Ok(setting) => setting,
         Err(code) => return code,
     };
-    warn_of_cut_off_runs(&setting);
+    let given = Given::to_certificates(
+        global,
+        &SpecificationArguments::default(),
+        arguments.config.as_deref(),
+        arguments.cert_dir.as_deref(),
+        arguments.kubeconfig_dir.as_deref(),
+    );
+    warn_of_cut_off_runs(&setting, &given);
     let Setting { host, facts } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
         Ok(actions) => actions,
@@ -228,9 +244,10 @@ async fn check_expiration(
         host.read(path).map_err(|error| rinit_diag::chain(&error))
     };
     let report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
-    for problem in report.problems() {
-        printer::warning(&problem);
-    }
+    given
+        .complete_problems(&report.problems())
+        .iter()
+        .for_each(printer::warning);
     printer::data(&match arguments.output {
         ExpirationFormat::Text => report.to_text(),
         ExpirationFormat::Json => report.to_json(),

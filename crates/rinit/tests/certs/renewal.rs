@@ -182,11 +182,11 @@ fn all_problems_are_told_before_anything_is_written() {
     let before = node.files();
     let output = node.rinit(&["certs", "renew", "all"]);
     assert_eq!(output.code, Some(4), "{}", output.stderr);
-    for part in [
-        "apiserver.crt",
-        "`rinit certs renew apiserver --config FILE`",
-        "etcd/ca.key",
-    ] {
+    let hinted = format!(
+        "`rinit certs renew apiserver --config FILE --root {}`",
+        node.root().display()
+    );
+    for part in ["apiserver.crt", &hinted, "etcd/ca.key"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
     assert_eq!(node.files(), before);

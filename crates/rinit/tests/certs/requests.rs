@@ -31,6 +31,15 @@ fn what_another_authority_signed_is_checked_and_installed() {
             .contains("pki/etcd/peer.key is already there")
     );
     assert!(refused.stderr.contains("scheduler.conf is already there"));
+    // One command for all of them, that works on the same folder as it stands.
+    assert_eq!(refused.stderr.matches("hint: ").count(), 1);
+    let root = node.root();
+    let hinted = format!(
+        "apiserver-etcd-client admin.conf super-admin.conf kubelet.conf controller-manager.conf \
+         scheduler.conf --config {config} --root {}`",
+        root.display()
+    );
+    assert!(refused.stderr.contains(&hinted), "{}", refused.stderr);
     for (name, _) in PAIRS {
         for end in ["crt", "key"] {
             std::fs::remove_file(pki.join(format!("{name}.{end}"))).unwrap();

@@ -15,6 +15,7 @@ use rinit_workflow::Phase;
 use super::renew::asked;
 use super::write::{replace, write_all};
 use super::{PHASES, Setting, actions, setting_of, writing_setting};
+use crate::given::Given;
 use crate::printer;
 use crate::settings;
 
@@ -24,14 +25,14 @@ pub(super) async fn generate(
     global: &GlobalArguments,
     arguments: &GenerateCsrArguments,
 ) -> ExitCode {
-    let given = Given {
+    let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
         certificates: arguments.cert_dir.as_deref(),
         kubeconfigs: arguments.kubeconfig_dir.as_deref(),
     };
     let outcome = async {
-        let work = begin(tree, global, given, false).await?;
+        let work = begin(tree, global, typed, false).await?;
         make(&work, &arguments.names)
     };
     outcome.await.unwrap_or_else(|code| code)
@@ -43,21 +44,21 @@ pub(super) async fn install(
     global: &GlobalArguments,
     arguments: &InstallSignedArguments,
 ) -> ExitCode {
-    let given = Given {
+    let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
         certificates: arguments.cert_dir.as_deref(),
         kubeconfigs: arguments.kubeconfig_dir.as_deref(),
     };
     let outcome = async {
-        let work = begin(tree, global, given, arguments.dry_run).await?;
+        let work = begin(tree, global, typed, arguments.dry_run).await?;
         put(&work, &arguments.from, arguments.dry_run)
     };
     outcome.await.unwrap_or_else(|code| code)
 }
 
 /// What both commands are given.
-struct Given<'a> {
+struct Typed<'a> {
     config: Option<&'a Path>,
     specification: &'a SpecificationArguments,
     certificates: Option<&'a str>,
@@ -67,6 +68,7 @@ struct Given<'a> {
 /// What both commands work with.
 struct Work {
     setting: Setting,
+    given: Given,
     actions: Vec<Action>,
     _lock: Option<Lock>,
 }
@@ -74,25 +76,33 @@ struct Work {
 async fn begin(
     tree: &[Phase],
     global: &GlobalArguments,
-    given: Given<'_>,
+    typed: Typed<'_>,
     dry_run: bool,
 ) -> Result<Work, ExitCode> {
     let overrides =
-        settings::of_specification(given.specification, given.certificates, given.kubeconfigs);
-    let reading = settings::reading(given.specification.allow_unknown_fields);
+        settings::of_specification(typed.specification, typed.certificates, typed.kubeconfigs);
+    let reading = settings::reading(typed.specification.allow_unknown_fields);
     // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
-    let is_apart = given.certificates.is_some() && given.kubeconfigs.is_some();
+    let is_apart = typed.certificates.is_some() && typed.kubeconfigs.is_some();
     let (setting, lock) = if dry_run || (is_apart && !rinit_host::is_root()) {
-        let setting = setting_of(global, given.config, reading, overrides, false).await?;
+        let setting = setting_of(global, typed.config, reading, overrides, false).await?;
         (setting, None)
     } else {
         let (setting, lock) =
-            writing_setting(global, given.config, reading, overrides, false).await?;
+            writing_setting(global, typed.config, reading, overrides, false).await?;
         (setting, Some(lock))
     };
     let actions = actions(tree, &setting.facts, &PHASES)?;
+    let given = Given::to_certificates(
+        global,
+        typed.specification,
+        typed.config,
+        typed.certificates,
+        typed.kubeconfigs,
+    );
     Ok(Work {
         setting,
+        given,
         actions,
         _lock: lock,
     })
@@ -107,7 +117,7 @@ fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
         let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
         requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
     })
-    .map_err(|problems| blocked(&problems))?;
+    .map_err(|problems| blocked(&work.given, &problems))?;
     write_all(host, &files).map_err(|problem| failed(&problem))?;
     for file in files {
         printer::progress(&format!("wrote {}", host.resolve(&file.path).display()));
@@ -123,10 +133,11 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     };
     let folder = &facts.paths.certificates;
     let installation = requests::install(&work.actions, folder, &mut read, &mut signed, facts.now)
-        .map_err(|problems| blocked(&problems))?;
-    for warning in &installation.warnings {
-        printer::warning(warning);
-    }
+        .map_err(|problems| blocked(&work.given, &problems))?;
+    work.given
+        .complete_problems(&installation.warnings)
+        .iter()
+        .for_each(printer::warning);
     if installation.files.is_empty() {
         printer::error(
             &format!("nothing that was asked for is in {}", from.display()),
@@ -160,10 +171,11 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     Ok(ExitCode::Success)
 }
 
-fn blocked(problems: &[Problem]) -> ExitCode {
-    for problem in problems {
-        printer::problem(problem);
-    }
+fn blocked(given: &Given, problems: &[Problem]) -> ExitCode {
+    given
+        .complete_problems(problems)
+        .iter()
+        .for_each(printer::problem);
     ExitCode::Blocked
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
+use crate::given::Given;
 use crate::printer;
 use crate::settings;
 
@@ -51,9 +52,16 @@ async fn run(
     let config = arguments.config.as_deref();
     let configured = config.is_some() || specification.decide();
     let reading = settings::reading(specification.allow_unknown_fields);
+    let given = Given::to_certificates(
+        global,
+        specification,
+        config,
+        arguments.cert_dir.as_deref(),
+        arguments.kubeconfig_dir.as_deref(),
+    );
     let (setting, _lock) = if arguments.dry_run {
         let setting = setting_of(global, config, reading, overrides, !configured).await?;
-        warn_of_cut_off_runs(&setting);
+        warn_of_cut_off_runs(&setting, &given);
         (setting, None)
     } else {
         let (setting, lock) =
@@ -69,7 +77,7 @@ async fn run(
         prune: arguments.prune_sans,
         now: facts.now,
     };
-    let renewal = plan(&host, &actions, &options)?;
+    let renewal = plan(&host, &actions, &options, &given)?;
     tell(&renewal, arguments.dry_run);
     if !options.names.is_empty()
         && let Some(left) = renewal.left.first()
@@ -163,13 +171,19 @@ pub(super) fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>,
     Ok(typed.to_vec())
 }
 
-fn plan(host: &Host, actions: &[Action], options: &Options) -> Result<Renewal, ExitCode> {
+fn plan(
+    host: &Host,
+    actions: &[Action],
+    options: &Options,
+    given: &Given,
+) -> Result<Renewal, ExitCode> {
     let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
     let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
     Renewal::plan(actions, options, &mut read, &mut link).map_err(|problems| {
-        for problem in &problems {
-            printer::problem(problem);
-        }
+        given
+            .complete_problems(&problems)
+            .iter()
+            .for_each(printer::problem);
         ExitCode::Blocked
     })
 }
