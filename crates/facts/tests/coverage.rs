@@ -77,8 +77,7 @@ fn fields(schema: &ObjectSchema, path: &str, all: &mut Vec<Field>) {
         all.push(Field {
             path: path.clone(),
             format: match field.shape {
-                Shape::Secret(format) => *format,
-                Shape::List(Shape::Secret(format)) => *format,
+                Shape::Secret(format) | Shape::List(Shape::Secret(format)) => *format,
                 _ => field.format,
             },
         });
