@@ -56,8 +56,8 @@ rules! {
     UnknownAnchor => "unknown-anchor", File;
     /// An alias is not part of what it names.
     AliasOfItself => "alias-of-itself", File;
-    /// Aliases stand for a bounded number of values.
-    TooManyAliases => "too-many-aliases", File;
+    /// A file has a bounded number of keys and values, and its aliases stand for a bounded number more.
+    TooManyValues => "too-many-values", File;
     /// A key stands in a map once.
     DuplicateKey => "duplicate-key", File;
     /// A merge key takes maps.

@@ -16,6 +16,8 @@ use crate::source::{Place, Span};
 
 /// More nodes than this by way of aliases are refused.
 const ALIASED_NODES: usize = 100_000;
+/// More nodes than this in one file are refused; a megabyte of ordinary lines has a third of it.
+const NODES: usize = 300_000;
 /// A text of more bytes than this counts as several nodes, for it is copied with them.
 const BYTES_OF_A_NODE: usize = 32;
 /// Deeper nesting than this is refused; no configuration comes near it.
@@ -259,6 +261,7 @@ struct Builder {
     anchors: HashMap<usize, Arc<Node>>,
     root: Option<Arc<Node>>,
     aliased: usize,
+    written: usize,
     in_document: bool,
     stopped: bool,
 }
@@ -371,7 +374,10 @@ impl Builder {
     fn close(&mut self, span: Span) {
         let Some(open) = self.open.pop() else { return };
         let kind = match open.kind {
-            OpenKind::List(items) => NodeKind::List(items),
+            OpenKind::List(mut items) => {
+                items.shrink_to_fit();
+                NodeKind::List(items)
+            }
             OpenKind::Map {
                 mut entries,
                 mut seen,
@@ -387,6 +393,8 @@ impl Builder {
                         entries.push(entry.clone());
                     }
                 }
+                // A vector that grows begins with room for four; most maps of a large file are small.
+                entries.shrink_to_fit();
                 NodeKind::Map(entries)
             }
         };
@@ -428,7 +436,7 @@ impl Builder {
         if self.aliased > ALIASED_NODES {
             let message = format!("aliases stand for more than {ALIASED_NODES} values");
             self.fault(
-                Rule::TooManyAliases,
+                Rule::TooManyValues,
                 span,
                 message,
                 Some("write the values out, or use fewer aliases"),
@@ -440,6 +448,17 @@ impl Builder {
     }
 
     fn finish(&mut self, node: Node, anchor: usize) {
+        self.written += 1;
+        if self.written > NODES {
+            self.fault(
+                Rule::TooManyValues,
+                node.span,
+                format!("the file has more than {NODES} keys and values"),
+                Some("check that it is the configuration of a cluster"),
+            );
+            self.stopped = true;
+            return;
+        }
         let node = Arc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, Arc::clone(&node));
