@@ -14,6 +14,10 @@ use crate::{ReadOptions, UnknownFields};
 /// Fields that every document has beside its own.
 const TYPE_META: [&str; 2] = ["apiVersion", "kind"];
 
+/// What objects of a cluster have and documents of kubeadm do not. Tools such as kind write it all
+/// the same, and `kubeadm init` leaves it out.
+pub(crate) const METADATA: &str = "metadata";
+
 /// Fields of older versions that have gone, by object, and where their meaning went.
 const GONE: [(&str, &str, &str); 3] = [
     (
@@ -108,6 +112,12 @@ impl Walk<'_> {
             self.findings.leave_out();
             return;
         }
+        if path == METADATA {
+            let message = "kubeadm's documents have no metadata; it is left out";
+            let finding = Finding::new(Rule::Metadata, Severity::Warning, entry.key_span, message);
+            self.findings.push(finding.with_path(path));
+            return;
+        }
         // The name may be a misspelt secret, and what it holds then is one.
         self.findings
             .source_mut()
@@ -121,9 +131,6 @@ impl Walk<'_> {
             .find(|(object, field, _)| *object == schema.name && *field == entry.key)
         {
             Some((_, _, hint)) => (*hint).to_owned(),
-            None if path == "metadata" => {
-                "remove it; kubeadm's documents have no metadata".to_owned()
-            }
             None => match nearest(&entry.key, known.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("the fields here are: {}", known.join(", ")),

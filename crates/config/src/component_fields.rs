@@ -4,7 +4,7 @@
 //! hold each field by its path, `[]` standing for the items of a list, and are the union of the
 //! newest two minors. A path below which nothing is listed may hold anything.
 
-use crate::check::join;
+use crate::check::{METADATA, join};
 use crate::finding::{Finding, Findings, Severity};
 use crate::nearest::nearest;
 use crate::rule::Rule;
@@ -74,6 +74,13 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
             for entry in entries {
                 let path = join(path, &entry.key);
                 if listed.is_empty() && matches!(entry.key.as_str(), "apiVersion" | "kind") {
+                    continue;
+                }
+                if path == METADATA {
+                    let message = format!("{} has no metadata; it is left out", table.kind);
+                    let finding =
+                        Finding::new(Rule::Metadata, Severity::Warning, entry.key_span, &message);
+                    findings.push(finding.with_path(&path));
                     continue;
                 }
                 if known.contains(&entry.key.as_str()) {

@@ -403,6 +403,15 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
     );
 }
 
+/// The configuration of a component, whole but for metadata, which neither component has.
+fn component(root: &Node) -> Value {
+    let mut value = root.to_value();
+    if let Value::Object(fields) = &mut value {
+        fields.remove(check::METADATA);
+    }
+    value
+}
+
 /// Makes the typed documents of trees that were found good.
 fn assemble(findings: Findings) -> Result<Documents, Findings> {
     let source = findings.source().clone();
@@ -417,11 +426,11 @@ fn assemble(findings: Findings) -> Result<Documents, Findings> {
             "ResetConfiguration" => Typed::read(root).map(|read| documents.reset = Some(read)),
             "UpgradeConfiguration" => Typed::read(root).map(|read| documents.upgrade = Some(read)),
             "KubeletConfiguration" => {
-                documents.kubelet = Some(root.to_value());
+                documents.kubelet = Some(component(root));
                 Ok(())
             }
             _ => {
-                documents.kube_proxy = Some(root.to_value());
+                documents.kube_proxy = Some(component(root));
                 Ok(())
             }
         };

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::check::METADATA;
 use crate::component_fields;
 use crate::documents::{API_VERSION, KINDS};
 use crate::format::Format;
@@ -37,6 +38,10 @@ fn reference(name: &str) -> Value {
 fn identity(properties: &mut Map<String, Value>, api_version: &str, kind: &str) {
     properties.insert("apiVersion".to_owned(), json!({ "const": api_version }));
     properties.insert("kind".to_owned(), json!({ "const": kind }));
+    properties.insert(
+        METADATA.to_owned(),
+        json!({ "type": "object", "description": "Left out, with a warning." }),
+    );
 }
 
 fn object(

@@ -94,6 +94,8 @@ rules! {
     // The fields and their types.
     /// An object has only the fields of its kind.
     UnknownField => "unknown-field", File;
+    /// A document has no metadata.
+    Metadata => "metadata", File;
     /// A field is in the version of the document.
     FieldOfLaterVersion => "field-of-later-version", File;
     /// Flags are a map in v1beta3.

@@ -41,8 +41,6 @@ pub(crate) fn kubelet(
         ("/authorization/mode", json!("Webhook")),
         ("/healthzBindAddress", json!("127.0.0.1")),
         ("/healthzPort", json!(10248)),
-        ("/cgroupDriver", json!("systemd")),
-        ("/rotateCertificates", json!(true)),
     ];
     recommend(
         "KubeletConfiguration",
@@ -51,6 +49,16 @@ pub(crate) fn kubelet(
         &recommended,
         warnings,
     );
+    // Another cgroup driver is no reason to warn. That certificates rotate is not for choice:
+    // kubeadm cannot tell `false` from nothing.
+    recommend(
+        "KubeletConfiguration",
+        &mut config,
+        written,
+        &[("/cgroupDriver", json!("systemd"))],
+        &mut Vec::new(),
+    );
+    set(&mut config, "/rotateCertificates", json!(true));
     config
 }
 
@@ -69,10 +77,11 @@ pub(crate) fn kube_proxy(
     } else {
         "::"
     };
-    let mut recommended = vec![
-        ("/bindAddress", json!(any_address)),
-        ("/clientConnection/kubeconfig", json!(KUBE_PROXY_KUBECONFIG)),
-    ];
+    let mut recommended = vec![("/clientConnection/kubeconfig", json!(KUBE_PROXY_KUBECONFIG))];
+    // The other family's address for any is no reason to warn either.
+    if config["bindAddress"] != json!("0.0.0.0") && config["bindAddress"] != json!("::") {
+        recommended.push(("/bindAddress", json!(any_address)));
+    }
     if !network.pod_subnet.is_empty() {
         recommended.push(("/clusterCIDR", json!(network.pod_subnet)));
     }

@@ -15,16 +15,39 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rinit_config::{Finding, ReadOptions, Rule, parse};
+use rinit_facts::{HostFacts, Missing, Overrides, advise, resolve};
 use rinit_manifest::yaml;
 use serde_json::Value;
 
 /// Valid files that kubeadm does not take.
-const TAKEN_BY_RINIT_ALONE: [&str; 3] =
-    ["empty-documents", "foreign-kind", "misspelt-kubelet-field"];
+const TAKEN_BY_RINIT_ALONE: [&str; 10] = [
+    "empty-documents",
+    "foreign-kind",
+    "kind-rendered",
+    "kind-rendered-dual",
+    "kind-rendered-gates",
+    "kind-rendered-ipv6",
+    "kind-rendered-rootless",
+    "misspelt-kubelet-field",
+    "v1beta3-kind-rendered",
+    "v1beta3-kind-rendered-ipv6",
+];
+/// The beginnings of the names of files that have the shapes of those that tools and kubeadm's own
+/// documentation give to kubeadm.
+const OF_THE_FIELD: [&str; 6] = [
+    "cluster-api-",
+    "documented-",
+    "kind-",
+    "kubespray-",
+    "v1beta3-cluster-api-",
+    "v1beta3-kind-",
+];
 /// Invalid files that `kubeadm config validate` takes.
-const REFUSED_BY_RINIT_ALONE: [&str; 10] = [
+const REFUSED_BY_RINIT_ALONE: [&str; 11] = [
     "advertise-address-multicast",
     "ca-hash",
+    "cri-socket-relative",
     "cri-socket-scheme",
     "ignore-all-and-more",
     "path-type",
@@ -418,4 +441,89 @@ fn a_dry_run_says_where_values_come_from() {
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }
+}
+
+/// What rinit says about a file, each with the rule that it is about, if it has one, and a word by
+/// which kubeadm's own complaint can be known.
+fn complaints(path: &Path) -> Vec<(Option<Rule>, String, String)> {
+    let file = std::fs::read(path).expect("an example");
+    let name = path.file_name().expect("a name").to_string_lossy();
+    let documents = parse(&name, &file, ReadOptions::default()).expect("a valid file");
+    let mut found: Vec<Finding> = documents.warnings.clone().into_iter().collect();
+    let mut others = Vec::new();
+    if documents.init.is_some() || documents.cluster.is_some() {
+        let overrides = Overrides::default();
+        let host = HostFacts::of_no_host(&documents, jiff::Timestamp::UNIX_EPOCH);
+        let facts = resolve(&documents, &overrides, &host).expect("a cluster");
+        let advice = advise(&documents, &overrides, &facts, &Missing::default());
+        found.extend(advice.findings);
+        others.extend(advice.problems);
+        others.extend(facts.warnings);
+    }
+    let findings = found.into_iter().map(|finding| {
+        let field = finding.path.rsplit('.').next().unwrap_or_default();
+        let said = format!("{}: {}", finding.path, finding.message);
+        (Some(finding.rule), field.to_owned(), said)
+    });
+    let others = others.into_iter().map(|problem| {
+        // Such a warning names a field of a component, or a value in quotes.
+        let message = problem.message;
+        let word = match message.split_once(": ") {
+            Some((_, rest)) => rest.split(' ').next(),
+            None => message.split('"').nth(1),
+        };
+        (None, word.unwrap_or(&message).to_owned(), message)
+    });
+    findings.chain(others).collect()
+}
+
+/// A file without `metadata`, at which kubeadm's validation ends before it looks at the rest.
+fn without_metadata(text: &str) -> String {
+    text.replace("metadata:\n  name: config\n", "")
+}
+
+/// Of the files of the field nothing is said that kubeadm does not say, but for the rules that the
+/// document of differences names.
+#[test]
+fn files_of_the_field_are_read_without_complaints_of_rinit_alone() {
+    let Some(kubeadm) = Kubeadm::find("the comparison with kubeadm's complaints") else {
+        return;
+    };
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/config-differences.md");
+    let document = std::fs::read_to_string(document).expect("the document of differences");
+    let allowed = document
+        .split_once("## Warnings of rinit alone")
+        .and_then(|(_, rest)| rest.split("\n## ").next())
+        .expect("the warnings of rinit alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut compared, mut shared, mut mistakes) = (0, 0, Vec::new());
+    for (name, path) in configs("valid") {
+        if !OF_THE_FIELD.iter().any(|start| name.starts_with(start)) {
+            continue;
+        }
+        let bare = folder.path().join(format!("{name}.yaml"));
+        let file = std::fs::read_to_string(&path).expect("an example");
+        std::fs::write(&bare, without_metadata(&file)).expect("the file");
+        let validate = ["validate", "--config"];
+        let Some(said) = kubeadm.run(&validate, &path) else {
+            continue;
+        };
+        let rest = kubeadm.run(&validate, &bare).expect("the same kubeadm");
+        if !rest.status.success() {
+            mistakes.push(format!("{name}: kubeadm refuses: {}", text(&rest.stderr)));
+        }
+        compared += 1;
+        let theirs = text(&said.stderr) + &text(&rest.stderr);
+        for (rule, word, ours) in complaints(&path) {
+            if theirs.contains(&word) {
+                shared += 1;
+                continue;
+            }
+            if !rule.is_some_and(|rule| allowed.contains(&format!("`{}`", rule.name()))) {
+                mistakes.push(format!("{name}: rinit alone says: {ours}"));
+            }
+        }
+    }
+    eprintln!("{compared} files were compared; {shared} complaints are kubeadm's as well");
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
