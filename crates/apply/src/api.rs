@@ -222,7 +222,7 @@ impl Apply {
         }
         let body = self.filled(access, object).await?;
         let differences = if verified {
-            documents_differ(&body, &live)
+            documents_differ(&body, &live, &object.unmanaged)
         } else {
             rinit_cluster::compare(&body, &live, &object.unmanaged)
         };
@@ -281,7 +281,9 @@ impl Apply {
             self.uploaded.store(true, Ordering::Relaxed);
         }
         match written.outcome {
-            Outcome::Refused(_) if documents_differ(&body, &written.live).is_empty() => {
+            Outcome::Refused(_)
+                if documents_differ(&body, &written.live, &object.unmanaged).is_empty() =>
+            {
                 Ok(Ensured::default())
             }
             Outcome::Refused(differences) => Err(ApplyError::Refused {
@@ -451,7 +453,11 @@ fn unverified(reason: &str) -> Problem {
 
 /// Compares the YAML documents in the data of two ConfigMaps by meaning, in both directions: what
 /// the cluster says and the configuration does not is a difference too.
-fn documents_differ(ours: &Value, live: &Value) -> Vec<rinit_cluster::Difference> {
+fn documents_differ(
+    ours: &Value,
+    live: &Value,
+    unmanaged: &[&str],
+) -> Vec<rinit_cluster::Difference> {
     let documents = |object: &Value, keys: &Map<String, Value>| -> Value {
         let data = &object["data"];
         keys.keys()
@@ -483,6 +489,7 @@ fn documents_differ(ours: &Value, live: &Value) -> Vec<rinit_cluster::Difference
             });
         }
     }
+    differences.retain(|difference| !unmanaged.contains(&difference.pointer.as_str()));
     differences
 }
 
@@ -534,11 +541,15 @@ mod tests {
         let map = |text: &str| json!({"data": {"ClusterConfiguration": text}});
         let ours = map("networking:\n  serviceSubnet: 10.96.0.0/12\n");
         assert!(
-            documents_differ(&ours, &map("networking: {serviceSubnet: \"10.96.0.0/12\"}"))
-                .is_empty()
+            documents_differ(
+                &ours,
+                &map("networking: {serviceSubnet: \"10.96.0.0/12\"}"),
+                &[]
+            )
+            .is_empty()
         );
         let other = map("networking:\n  serviceSubnet: 10.97.0.0/16\ncontrolPlaneEndpoint: a\n");
-        let pointers: Vec<String> = documents_differ(&ours, &other)
+        let pointers: Vec<String> = documents_differ(&ours, &other, &[])
             .into_iter()
             .map(|difference| difference.pointer)
             .collect();
@@ -549,5 +560,14 @@ mod tests {
                 "/ClusterConfiguration/controlPlaneEndpoint"
             ]
         );
+        let left: Vec<String> = documents_differ(
+            &ours,
+            &other,
+            &["/ClusterConfiguration/controlPlaneEndpoint"],
+        )
+        .into_iter()
+        .map(|difference| difference.pointer)
+        .collect();
+        assert_eq!(left, ["/ClusterConfiguration/networking/serviceSubnet"]);
     }
 }

@@ -302,6 +302,10 @@ pub struct HostPathVolume {
 pub struct Addon {
     /// Whether the user does without it.
     pub disabled: bool,
+    /// Whether this run leaves it out, by `--skip-phases`. A new cluster is then stored as one
+    /// without it; one that stands is left as it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
 }
 
 /// The images of everything that runs.

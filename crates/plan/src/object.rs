@@ -60,7 +60,8 @@ pub struct ObjectSpec {
     /// What happens where it stands already.
     pub write: WriteStyle,
     /// JSON pointers (RFC 6901) of fields that others may have changed since, such as the number
-    /// of replicas: written when the object is made, no difference later.
+    /// of replicas: written when the object is made, no difference later. Those of an object that
+    /// is verified point into the documents of its data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmanaged: Vec<&'static str>,
 }

@@ -279,8 +279,10 @@ fn forms(flags: &[Flag]) -> Vec<String> {
             words.push(format!("-{short}={value}"));
             words.extend([format!("-{short}"), value.to_owned()]);
         }
-        // What scripts pass for no wish.
-        if matches!(flag.kind.as_str(), "string" | "strings" | "moduleSpec") && name != "output" {
+        // What scripts pass for no wish. Both programs want a format, and a name for a certificate.
+        if matches!(flag.kind.as_str(), "string" | "strings" | "moduleSpec")
+            && !["output", "client-name"].contains(&name.as_str())
+        {
             words.push(format!("--{name}="));
         }
     }

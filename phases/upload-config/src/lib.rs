@@ -55,8 +55,16 @@ static KUBELET_CONFIGURATION_READERS: Readers = Readers {
 
 fn kubeadm(facts: &Facts) -> Plan {
     let text = yaml::to_string(&facts.cluster_configuration);
+    let skipped = [
+        (facts.dns.skipped, "/ClusterConfiguration/dns/disabled"),
+        (facts.proxy.skipped, "/ClusterConfiguration/proxy/disabled"),
+    ];
     let configuration = ObjectSpec {
         write: WriteStyle::Verify,
+        unmanaged: skipped
+            .into_iter()
+            .filter_map(|(skipped, pointer)| skipped.then_some(pointer))
+            .collect(),
         ..config_map(KUBEADM_CONFIG, [("ClusterConfiguration", text)])
     };
     let mut actions = vec![

@@ -277,7 +277,24 @@ impl Resolver<'_> {
         let version = self.version(&cluster);
         self.feature_gates(&cluster, version.minor().0);
         self.newer_fields(&cluster, &version);
-        self.skipped_addons(&mut cluster);
+        let addon = |disabled: &mut Option<bool>, skipped: bool| {
+            if skipped {
+                // So kubeadm stores it, and so `kubeadm upgrade` will leave it out as well.
+                *disabled = Some(true);
+            }
+            Addon {
+                disabled: disabled.unwrap_or(false),
+                skipped,
+            }
+        };
+        let dns = addon(
+            &mut cluster.dns.disabled,
+            self.is_skipped_addon("addon/coredns"),
+        );
+        let proxy = addon(
+            &mut cluster.proxy.disabled,
+            self.is_skipped_addon("addon/kube-proxy"),
+        );
         let paths = self.paths(&cluster);
         let node = self.node(init);
         let api = self.api(init, &cluster);
@@ -334,12 +351,8 @@ impl Resolver<'_> {
             api_server: self.component(&cluster.api_server.component, true),
             controller_manager: self.component(&cluster.controller_manager, true),
             scheduler: self.component(&cluster.scheduler, false),
-            dns: Addon {
-                disabled: cluster.dns.disabled.unwrap_or(false),
-            },
-            proxy: Addon {
-                disabled: cluster.proxy.disabled.unwrap_or(false),
-            },
+            dns,
+            proxy,
             images,
             cluster_configuration: stored_configuration(&cluster),
             kubelet_configuration: kubelet,
@@ -409,23 +422,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// An add-on that init skips is one that the cluster does without: so it is stored, and so
-    /// `kubeadm upgrade` will leave it out as well.
-    fn skipped_addons(&self, cluster: &mut ClusterConfiguration) {
-        let skipped = |name: &str| {
-            let phases = &self.overrides.skipped_phases;
-            phases.iter().any(|phase| {
-                ["addon", "addon/all", name]
-                    .iter()
-                    .any(|one| phase.eq_ignore_ascii_case(one))
-            })
-        };
-        if skipped("addon/coredns") {
-            cluster.dns.disabled = Some(true);
-        }
-        if skipped("addon/kube-proxy") {
-            cluster.proxy.disabled = Some(true);
-        }
+    /// Whether `--skip-phases` or `skipPhases` names an add-on, alone or with all of them.
+    fn is_skipped_addon(&self, name: &str) -> bool {
+        self.overrides.skipped_phases.iter().any(|phase| {
+            ["addon", "addon/all", name]
+                .iter()
+                .any(|one| phase.eq_ignore_ascii_case(one))
+        })
     }
 
     fn feature_gates(&mut self, cluster: &ClusterConfiguration, minor: u32) {
