@@ -26,4 +26,4 @@ pub use facts::{
 pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
 pub use overrides::Overrides;
 pub use paths::Paths;
-pub use resolve::{ResolveError, resolve};
+pub use resolve::{BACKDATE, ResolveError, resolve};

@@ -13,7 +13,7 @@ use super::components::{arguments, environment};
 use crate::facts::{Api, Certificates, Etcd, ExternalEtcd, LocalEtcd, Network, Node};
 
 /// How long a certificate is valid before it is made, for clocks that are behind (kubeadm 1.28).
-const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
+pub const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Resolver<'_> {
     pub(super) fn etcd(

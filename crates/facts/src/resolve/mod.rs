@@ -6,6 +6,8 @@ mod network;
 mod node;
 mod tokens;
 
+pub use certificates::BACKDATE;
+
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use rinit_cli::{GlobalArguments, KubeconfigCommand, KubeconfigUserArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::Overrides;
+use rinit_facts::{BACKDATE, Overrides};
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
 use rinit_manifest::yaml;
 use rinit_pki::{Authority, Leaf, PrivateKey, Request};
@@ -18,8 +18,6 @@ use serde_json::{Value, json};
 use crate::commands::certs::{Setting, duration, setting};
 use crate::printer;
 
-/// How long before the moment of its making a certificate begins, for clocks that are slow.
-const BACKDATED: SignedDuration = SignedDuration::from_mins(5);
 /// The longest period that is not warned of, as in kubeadm.
 const USUAL: SignedDuration = SignedDuration::from_hours(8760);
 
@@ -217,7 +215,7 @@ fn validity(
     }
     Ok(Validity {
         not_before: now
-            .checked_sub(BACKDATED)
+            .checked_sub(BACKDATE)
             .unwrap_or(now)
             .max(signer.not_before),
         not_after,
