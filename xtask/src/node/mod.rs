@@ -26,7 +26,7 @@ use crate::components::Components;
 use crate::shell::{self, Output};
 use crate::{cache, install};
 pub(crate) use cgroup::describe as describe_cgroups;
-use process::Process;
+use process::{Namespaces, Process};
 
 /// This program, also if its file was replaced since it started.
 const SELF: &str = "/proc/self/exe";
@@ -41,6 +41,9 @@ static TAKING_DOWN: Mutex<()> = Mutex::new(());
 const HOLDER: &str = "holder.json";
 const LAUNCHER: &str = "launcher.json";
 const INIT: &str = "init.json";
+
+/// The kinds of namespaces that a node has of its own.
+const NAMESPACES: [&str; 6] = ["mnt", "uts", "ipc", "net", "pid", "cgroup"];
 
 /// The first three numbers of the addresses on a LAN. `.1` is the LAN itself.
 const SUBNET: &str = "10.123.0";
@@ -75,8 +78,6 @@ struct Record {
     cgroup: String,
     /// The read-only layers of its root, as overlayfs wants them.
     lower: String,
-    /// What identifies its namespaces, once they are made.
-    namespaces: Vec<String>,
 }
 
 impl Record {
@@ -251,7 +252,7 @@ impl Node {
             ip: ip.clone(),
             folder: folder.clone(),
         };
-        let mut record = Record {
+        let record = Record {
             name: name.to_owned(),
             ip: ip.clone(),
             cgroup: format!("rinit-{}-{name}", lan.name()),
@@ -260,7 +261,6 @@ impl Node {
                 components.layer().display(),
                 components.rootfs.display()
             ),
-            namespaces: Vec::new(),
         };
         record.write(&folder)?;
         if lan.keep {
@@ -311,10 +311,6 @@ impl Node {
                 Err("it is not systemd yet".to_owned())
             })
         })?;
-        for kind in ["mnt", "uts", "ipc", "net", "pid", "cgroup"] {
-            record.namespaces.push(init.namespace(kind)?);
-        }
-        record.write(&folder)?;
         node.connect(lan, init, number)?;
         node.wait_for_services()?;
         if !has_images {
@@ -643,12 +639,9 @@ fn take_down(folder: &Path) -> Result<()> {
         }
     }
     if let Some(holder) = Process::read(&folder.join(HOLDER))? {
-        let namespace = holder
-            .is_alive()
-            .then(|| holder.namespace("net"))
-            .transpose()?;
+        let held = Namespaces::of_living(holder, &["net"])?;
         holder.end()?;
-        let left = process::in_namespaces(namespace.as_slice())?;
+        let left = held.processes()?;
         if !left.is_empty() {
             problems.push(format!(
                 "processes {left:?} are still in the LAN's namespace"
@@ -674,6 +667,11 @@ fn take_down(folder: &Path) -> Result<()> {
 
 fn take_node_down(folder: &Path) -> Result<()> {
     let record = Record::read(folder)?;
+    // Where PID 1 is gone already, so is all that was in its PID namespace.
+    let held = match Process::read(&folder.join(INIT))? {
+        Some(init) => Namespaces::of_living(init, &NAMESPACES)?,
+        None => Namespaces::default(),
+    };
     for file in [LAUNCHER, INIT] {
         if let Some(process) = Process::read(&folder.join(file))? {
             process.end()?;
@@ -684,7 +682,7 @@ fn take_node_down(folder: &Path) -> Result<()> {
         &format!("no process of node {} is left", record.name),
         limit,
         || {
-            let left = process::in_namespaces(&record.namespaces)?;
+            let left = held.processes()?;
             Ok(if left.is_empty() {
                 Ok(())
             } else {
@@ -692,6 +690,8 @@ fn take_node_down(folder: &Path) -> Result<()> {
             })
         },
     )?;
+    // They would keep its mounts.
+    drop(held);
     cgroup::remove(&cgroup::hierarchies()?, &record.cgroup)?;
     let mounts = cache::read(Path::new("/proc/self/mountinfo"))?;
     let place = folder.to_string_lossy();

@@ -1,11 +1,12 @@
 //! Processes that outlive the task which started them: recorded by id and start time, so that
 //! nothing else is ever ended in their place.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
@@ -97,28 +98,52 @@ impl Process {
     }
 }
 
-/// The ids of all processes whose namespace is one of `namespaces` (as `Process::namespace`
-/// gives them).
-pub(crate) fn in_namespaces(namespaces: &[String]) -> Result<Vec<i32>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        for namespace in namespaces {
-            let kind = namespace.split(':').next().unwrap_or_default();
-            let link = fs::read_link(format!("/proc/{pid}/ns/{kind}"));
-            if link.is_ok_and(|link| link.to_string_lossy() == namespace.as_str()) {
+/// Namespaces that are held open. The kernel gives the number of a namespace that is gone to the
+/// next one that anybody makes, so only of these can be said who is in them.
+#[derive(Debug, Default)]
+pub(crate) struct Namespaces {
+    held: Vec<(&'static str, u64, File)>,
+}
+
+impl Namespaces {
+    /// Holds the namespaces of a process; none if it has ended.
+    pub(crate) fn of_living(process: Process, kinds: &[&'static str]) -> Result<Self> {
+        let mut held = Vec::new();
+        if !process.is_alive() {
+            return Ok(Self { held });
+        }
+        for kind in kinds {
+            let path = format!("/proc/{}/ns/{kind}", process.pid);
+            let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+            held.push((*kind, file.metadata()?.ino(), file));
+        }
+        if !process.is_alive() {
+            bail!("process {} has ended while it was looked at", process.pid);
+        }
+        Ok(Self { held })
+    }
+
+    /// The ids of all processes that are in one of them.
+    pub(crate) fn processes(&self) -> Result<Vec<i32>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let Some(pid) = entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let is_in = |(kind, number, _): &(&str, u64, File)| {
+                fs::metadata(format!("/proc/{pid}/ns/{kind}"))
+                    .is_ok_and(|namespace| namespace.ino() == *number)
+            };
+            if self.held.iter().any(is_in) {
                 found.push(pid);
-                break;
             }
         }
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// The children of a process.
