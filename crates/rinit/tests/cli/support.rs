@@ -332,18 +332,52 @@ impl Call {
 
 /// The calls about files in what strace wrote, those that failed left out.
 pub(crate) fn calls(trace: &str) -> Vec<Call> {
-    trace
-        .lines()
-        .filter(|line| !line.contains("= -1 E"))
-        .filter_map(|line| {
-            let line = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
-            let (name, words) = line.trim_start().split_once('(')?;
-            Some(Call {
+    // A call during which another thread makes one is told in two lines.
+    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let (thread, told) = line.split_once(' ').unwrap();
+        let told = told.trim_start();
+        let whole = if let Some(start) = told.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, start);
+            continue;
+        } else if told.starts_with("<... ") {
+            let (_, end) = told.split_once(" resumed>").unwrap();
+            format!("{}{end}", begun.remove(thread).unwrap())
+        } else {
+            told.to_owned()
+        };
+        if whole.contains("= -1 E") {
+            continue;
+        }
+        if let Some((name, words)) = whole.split_once('(') {
+            calls.push(Call {
                 name: name.to_owned(),
                 words: words.to_owned(),
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_call_that_another_thread_interrupts_is_one_call() {
+    let trace = "\
+        7  openat(AT_FDCWD, \"a\", O_CREAT, 0600 <unfinished ...>\n\
+        8  openat(AT_FDCWD, \"b\", O_RDONLY) = -1 ENOENT (No such file or directory)\n\
+        8  rename(\"c\", \"d\" <unfinished ...>\n\
+        7  <... openat resumed>) = 3\n\
+        8  <... rename resumed>) = 0\n";
+    let told: Vec<(String, String)> = calls(trace)
+        .into_iter()
+        .map(|call| (call.name, call.words))
+        .collect();
+    let wanted = [
+        ("openat", "AT_FDCWD, \"a\", O_CREAT, 0600) = 3"),
+        ("rename", "\"c\", \"d\") = 0"),
+    ]
+    .map(|(name, words)| (name.to_owned(), words.to_owned()));
+    assert_eq!(told, wanted);
 }
 
 /// strace over the threads of a program, told into this file.
