@@ -8,7 +8,8 @@ mod config_arguments;
 mod go_flags;
 mod phases;
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
@@ -57,47 +58,78 @@ pub struct CommandLine {
     pub invocation: Invocation,
 }
 
-/// The command line of rinit over a phase tree, for parsing, help and documentation.
-pub fn command(tree: &[Phase]) -> Command {
-    // The texts come last, since adding flags replaces them by those of the flags.
-    let command = GlobalArguments::augment_args(Command::new("rinit"))
+/// Which commands are wanted with all that is below them. A command that no word of the command
+/// line names cannot be the one that is asked for, and its flags are not worth making: there are
+/// thousands of them, since each phase has its own.
+#[derive(Clone, Copy)]
+struct Wanted<'line>(Option<&'line BTreeSet<&'line OsStr>>);
+
+impl Wanted<'_> {
+    /// Whether the command is, as far as the words tell.
+    fn contains(self, command: &Command) -> bool {
+        self.0.is_none_or(|words| {
+            words.contains(OsStr::new(command.get_name()))
+                || command
+                    .get_all_aliases()
+                    .any(|alias| words.contains(OsStr::new(alias)))
+        })
+    }
+
+    /// The command, completed if it is wanted.
+    fn with(self, command: Command, complete: impl FnOnce(Command) -> Command) -> Command {
+        if self.contains(&command) {
+            complete(command)
+        } else {
+            command
+        }
+    }
+}
+
+/// The command line of rinit over a phase tree.
+fn command(tree: &[Phase], wanted: Wanted<'_>) -> Command {
+    let rinit = Command::new("rinit")
         .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
-        .version(env!("CARGO_PKG_VERSION"))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(init(tree))
-        .subcommand(
-            CertsCommand::augment_subcommands(Command::new("certs"))
-                .alias("certificates")
-                .about("Handle the certificates of a control plane")
-                .subcommand_required(true)
-                .arg_required_else_help(true),
-        )
-        .subcommand(
-            ConfigCommand::augment_subcommands(Command::new("config"))
-                .about("Print, check and convert configuration files")
-                .subcommand_required(true)
-                .arg_required_else_help(true),
-        )
-        .subcommand(
-            KubeconfigCommand::augment_subcommands(Command::new("kubeconfig"))
-                .about("Handle kubeconfigs")
-                .subcommand_required(true)
-                .arg_required_else_help(true),
-        )
-        .subcommand(
-            VersionArguments::augment_args(Command::new("version"))
-                .about("Print the version of rinit"),
-        );
+        .version(env!("CARGO_PKG_VERSION"));
+    let init = Command::new("init")
+        .about("Make this host a control-plane node, or complete one that is half made");
+    let certs = Command::new("certs")
+        .alias("certificates")
+        .about("Handle the certificates of a control plane");
+    let config = Command::new("config").about("Print, check and convert configuration files");
+    let kubeconfig = Command::new("kubeconfig").about("Handle kubeconfigs");
+    let version = Command::new("version").about("Print the version of rinit");
+    let command = parent(with(rinit, GlobalArguments::augment_args)).subcommands([
+        wanted.with(init, |command| {
+            with(command, InitArguments::augment_args)
+                .long_about(phases::overview(tree))
+                .args_conflicts_with_subcommands(true)
+                .subcommand(phases::command(tree, wanted))
+        }),
+        wanted.with(certs, |it| {
+            parent(with(it, CertsCommand::augment_subcommands))
+        }),
+        wanted.with(config, |it| {
+            parent(with(it, ConfigCommand::augment_subcommands))
+        }),
+        wanted.with(kubeconfig, |it| {
+            parent(with(it, KubeconfigCommand::augment_subcommands))
+        }),
+        wanted.with(version, |it| with(it, VersionArguments::augment_args)),
+    ]);
     go_flags::taken_as_in_go(command)
 }
 
-fn init(tree: &[Phase]) -> Command {
-    InitArguments::augment_args(Command::new("init"))
-        .about("Make this host a control-plane node, or complete one that is half made")
-        .long_about(phases::overview(tree))
-        .args_conflicts_with_subcommands(true)
-        .subcommand(phases::command(tree))
+/// The command with more to it, its text kept: adding flags replaces it by that of the flags.
+fn with(command: Command, more: fn(Command) -> Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    more(command).about(about)
+}
+
+/// A command that only has commands below it.
+fn parent(command: Command) -> Command {
+    command
+        .subcommand_required(true)
+        .arg_required_else_help(true)
 }
 
 /// Reads the command line. The error prints itself and knows its exit code.
@@ -105,8 +137,13 @@ pub fn parse(
     tree: &[Phase],
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<CommandLine, clap::Error> {
-    let arguments = go_flags::levels(arguments.into_iter().map(Into::into));
-    let matches = command(tree).try_get_matches_from(arguments)?;
+    let arguments: Vec<OsString> =
+        go_flags::levels(arguments.into_iter().map(Into::into)).collect();
+    let words: BTreeSet<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
+    let matches = command(tree, Wanted(Some(&words)))
+        .try_get_matches_from(&arguments)
+        // Help, and errors that name what is near, are told by the whole command line.
+        .or_else(|_| command(tree, Wanted(None)).try_get_matches_from(&arguments))?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
         Some(("init", init)) => match init.subcommand() {
@@ -151,7 +188,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_fault_with_the_definitions() {
-        command(&tree()).debug_assert();
+        command(&tree(), Wanted(None)).debug_assert();
     }
 
     #[test]
@@ -250,6 +287,42 @@ mod tests {
         assert!(init_arguments("rinit init --rootfs /a --root /b").is_err());
         assert!(init_arguments("rinit init --config= --patches=").is_ok());
         assert!(init_arguments("rinit init --root=").is_err());
+    }
+
+    #[test]
+    fn what_no_word_names_is_not_missed() {
+        for line in [
+            "rinit init",
+            "rinit --root /a init --config f --skip-phases certs/ca,addon",
+            "rinit init phase certs ca --cert-dir /b",
+            "rinit --root /a init phase certs all --config f",
+            "rinit init phase wait --dry-run",
+            "rinit init phase nonsense --dry-run",
+            "rinit init phase certs nonsense",
+            "rinit certificates renew all --config f --prune-sans",
+            "rinit certs check-expiration -o json --warn-within 30d",
+            "rinit config print init-defaults --component-configs KubeletConfiguration",
+            "rinit config images list --root /a",
+            "rinit kubeconfig user --client-name init",
+            "rinit --root certs version -o json",
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let named = words.iter().map(OsString::as_os_str).collect();
+            let lean = command(&tree(), Wanted(Some(&named))).try_get_matches_from(&words);
+            let whole = command(&tree(), Wanted(None)).try_get_matches_from(&words);
+            assert_eq!(lean.unwrap(), whole.unwrap(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_knows_commands_that_no_word_names() {
+        let told = |line: &str| {
+            let words = line.split(' ');
+            parse(&tree(), words).unwrap_err().to_string()
+        };
+        assert!(told("rinit certs renews").contains("'renew'"));
+        assert!(told("rinit help certs").contains("check-expiration"));
+        assert!(told("rinit init phase --help").contains("Make certificates"));
     }
 
     #[test]

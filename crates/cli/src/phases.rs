@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use rinit_workflow::{Body, Phase};
 
-use crate::Invocation;
 use crate::arguments::PhaseArguments;
+use crate::{Invocation, Wanted, parent, with};
 
 /// The tree in the help of `init`.
 pub(crate) fn overview(tree: &[Phase]) -> String {
@@ -40,32 +40,31 @@ pub(crate) fn overview(tree: &[Phase]) -> String {
 }
 
 /// The command `phase`.
-pub(crate) fn command(tree: &[Phase]) -> Command {
-    parent(Command::new("phase").about("Run one phase of init"))
-        .subcommands(tree.iter().map(subcommand))
+pub(crate) fn command(tree: &[Phase], wanted: Wanted<'_>) -> Command {
+    let command = Command::new("phase").about("Run one phase of init");
+    wanted.with(command, |it| parent_of_phases(it, tree, wanted))
 }
 
-/// A command that only has commands below it. Unknown ones are taken here and refused where the
+/// A command that only has phases below it. Unknown ones are taken here and refused where the
 /// nearest name is known.
-fn parent(command: Command) -> Command {
-    command
-        .subcommand_required(true)
-        .arg_required_else_help(true)
+fn parent_of_phases(command: Command, phases: &[Phase], wanted: Wanted<'_>) -> Command {
+    parent(command)
         .allow_external_subcommands(true)
+        .subcommands(phases.iter().map(|phase| subcommand(phase, wanted)))
 }
 
-fn subcommand(phase: &Phase) -> Command {
-    let command = Command::new(phase.name);
-    let command = match &phase.body {
-        Body::Leaf { .. } => PhaseArguments::augment_args(command),
-        Body::Group(children) => parent(command)
-            .subcommand(PhaseArguments::augment_args(Command::new("all")).about("Run all of them"))
-            .subcommands(children.iter().map(subcommand)),
-    };
-    // The text comes last, since adding flags replaces it by that of the flags.
-    command
+fn subcommand(phase: &Phase, wanted: Wanted<'_>) -> Command {
+    let command = Command::new(phase.name)
         .about(phase.about)
-        .aliases(phase.aliases.iter().copied())
+        .aliases(phase.aliases.iter().copied());
+    wanted.with(command, |command| match &phase.body {
+        Body::Leaf { .. } => with(command, PhaseArguments::augment_args),
+        Body::Group(children) => {
+            let all = Command::new("all").about("Run all of them");
+            let all = wanted.with(all, |it| with(it, PhaseArguments::augment_args));
+            parent_of_phases(command.subcommand(all), children, wanted)
+        }
+    })
 }
 
 /// The flags behind a name that is none. They decide only how it is refused.
