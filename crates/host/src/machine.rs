@@ -57,6 +57,23 @@ pub struct MachineFacts {
     pub kernel_release: String,
 }
 
+impl MachineFacts {
+    /// Those of a machine that is not asked for any: for what is the same on every machine.
+    pub fn unasked(hostname: &str, address: IpAddr) -> Self {
+        Self {
+            hostname: hostname.to_owned(),
+            default_address: Some(address),
+            interfaces: Vec::new(),
+            cri_sockets: Vec::new(),
+            proxy_variables: Vec::new(),
+            systemd_resolved: false,
+            ca_folders: Vec::new(),
+            effective_user: nix::unistd::geteuid().as_raw(),
+            kernel_release: String::new(),
+        }
+    }
+}
+
 impl Host {
     /// Gathers the facts.
     pub async fn machine_facts(&self) -> Result<MachineFacts> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rinit_config::Documents;
 use rinit_diag::Problem;
 use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, PatchFile};
-use rinit_host::{Host, HostError};
+use rinit_host::{Host, HostError, MachineFacts};
 use rinit_manifest::yaml;
 use rinit_plan::LogicalPath;
 
@@ -18,15 +18,36 @@ pub(crate) async fn host_facts(
     documents: &Documents,
     overrides: &Overrides,
 ) -> Result<HostFacts, Problem> {
+    let machine = host
+        .machine_facts()
+        .await
+        .map_err(|error| Problem::from_error(&error))?;
+    of_machine(machine, host, documents, overrides)
+}
+
+/// Collects them for what hangs on no machine, such as which certificates there are: a copied
+/// folder lies on any. Of the host only files are asked for.
+pub(crate) fn of_any_machine(
+    host: &Host,
+    documents: &Documents,
+    overrides: &Overrides,
+) -> Result<HostFacts, Problem> {
+    // An address that is nobody's (RFC 5737).
+    let machine = MachineFacts::unasked("node", [192, 0, 2, 1].into());
+    of_machine(machine, host, documents, overrides)
+}
+
+fn of_machine(
+    machine: MachineFacts,
+    host: &Host,
+    documents: &Documents,
+    overrides: &Overrides,
+) -> Result<HostFacts, Problem> {
     let mut unseen = Vec::new();
     let patch_files = patch_files(host, documents, overrides).unwrap_or_else(|problem| {
         unseen.push(("patches.directory", problem));
         Vec::new()
     });
-    let machine = host
-        .machine_facts()
-        .await
-        .map_err(|error| Problem::from_error(&error))?;
     let random = |error: rinit_pki::PkiError| Problem::new(rinit_diag::chain(&error));
     let (ca_certificate, ca_key) = authority_files(documents, overrides);
     let exists = |path: &Option<LogicalPath>| {

@@ -14,8 +14,9 @@ mod trouble;
 
 use std::process::ExitCode;
 
-use rinit_cli::{GlobalArguments, Invocation};
+use rinit_cli::{CertsCommand, GlobalArguments, Invocation};
 use rinit_diag::Problem;
+use tokio::runtime::{Builder, Runtime};
 
 /// What comes before everything else: the root is changed before a file is read.
 fn prepare(global: &GlobalArguments) -> Result<(), (rinit_diag::ExitCode, Problem)> {
@@ -41,6 +42,23 @@ fn prepare(global: &GlobalArguments) -> Result<(), (rinit_diag::ExitCode, Proble
     }
 }
 
+/// What drives the commands. Threads begin here and not before, and only for commands that have
+/// work for several: making them costs a short command a good part of its time.
+fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
+    let mut builder = match invocation {
+        Invocation::Init(_)
+        | Invocation::Phase { .. }
+        | Invocation::Certs(
+            CertsCommand::Renew(_) | CertsCommand::GenerateCsr(_) | CertsCommand::InstallSigned(_),
+        ) => Builder::new_multi_thread(),
+        Invocation::Certs(CertsCommand::CheckExpiration(_) | CertsCommand::CertificateKey)
+        | Invocation::Config(_)
+        | Invocation::Kubeconfig(_)
+        | Invocation::Version(_) => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
 fn main() -> ExitCode {
     let tree = registry::phases();
     let line = match rinit_cli::parse(&tree, std::env::args_os()) {
@@ -60,11 +78,7 @@ fn main() -> ExitCode {
         printer::problem(&problem);
         return code.into();
     }
-    // Threads begin here and not before: the command line is read on one.
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime(&line.invocation) {
         Ok(runtime) => runtime,
         Err(error) => {
             printer::error(

@@ -68,7 +68,7 @@ pub(crate) async fn setting_of(
     global: &GlobalArguments,
     config: Option<&Path>,
     reading: ReadOptions,
-    mut overrides: Overrides,
+    overrides: Overrides,
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
     let host = Host::new(Root::typed(global.root.as_deref()));
@@ -81,21 +81,15 @@ pub(crate) async fn setting_of(
         Some(documents) => documents,
         None => settings::documents(config, reading).map_err(refuse)?,
     };
-    if lenient {
-        overrides
-            .apiserver_advertise_address
-            .get_or_insert_with(|| "127.0.0.1".to_owned());
-        overrides.node_name.get_or_insert_with(|| "node".to_owned());
-    }
-    let mut host_facts = collect::host_facts(&host, &documents, &overrides)
-        .await
-        .map_err(|problem| {
-            printer::problem(&problem);
-            ExitCode::Failure
-        })?;
-    if lenient {
-        host_facts.loopback_global_address = Some([192, 0, 2, 1].into());
-    }
+    let host_facts = if lenient {
+        collect::of_any_machine(&host, &documents, &overrides)
+    } else {
+        collect::host_facts(&host, &documents, &overrides).await
+    };
+    let host_facts = host_facts.map_err(|problem| {
+        printer::problem(&problem);
+        ExitCode::Failure
+    })?;
     let facts = resolve(&documents, &overrides, &host_facts)?;
     Ok(Setting { host, facts })
 }
