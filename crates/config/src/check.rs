@@ -1,9 +1,10 @@
 //! Walks a document along its schema and notes everything that does not fit.
 
+use rinit_diag::probable;
+
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
-use crate::nearest::nearest;
 use crate::rule::Rule;
 use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
@@ -131,7 +132,7 @@ impl Walk<'_> {
             .find(|(object, field, _)| *object == schema.name && *field == entry.key)
         {
             Some((_, _, hint)) => (*hint).to_owned(),
-            None => match nearest(&entry.key, known.iter().copied()) {
+            None => match probable(&entry.key, known.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("the fields here are: {}", known.join(", ")),
             },
@@ -279,7 +280,7 @@ impl Walk<'_> {
         )
         .with_path(path);
         self.findings
-            .push(match nearest(text, words.iter().copied()) {
+            .push(match probable(text, words.iter().copied()) {
                 Some(word) => finding.with_hint(format!("did you mean `{word}`?")),
                 None => finding,
             });
@@ -312,11 +313,8 @@ impl Walk<'_> {
 
 /// Where the value of an unknown field is, if its name is like that of a secret.
 fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
-    let like_a_secret = nearest(
-        &entry.key,
-        ["token", "certificateKey", "tlsBootstrapToken"].into_iter(),
-    )
-    .is_some();
+    let like_a_secret =
+        probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
     (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
 }
 

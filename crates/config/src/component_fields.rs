@@ -4,9 +4,10 @@
 //! hold each field by its path, `[]` standing for the items of a list, and are the union of the
 //! newest two minors. A path below which nothing is listed may hold anything.
 
+use rinit_diag::probable;
+
 use crate::check::{METADATA, join};
 use crate::finding::{Finding, Findings, Severity};
-use crate::nearest::nearest;
 use crate::rule::Rule;
 use crate::tree::{Node, NodeKind};
 
@@ -105,7 +106,7 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     &message,
                 );
                 let finding = finding.with_path(&path);
-                findings.push(match nearest(&entry.key, known.iter().copied()) {
+                findings.push(match probable(&entry.key, known.iter().copied()) {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
                     None => finding.with_hint("it is kept as written, for the component to judge"),
                 });

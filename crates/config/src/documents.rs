@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use rinit_diag::probable;
 use serde_json::Value;
 
 use crate::check;
 use crate::component_fields;
 use crate::finding::{Finding, Findings, Severity};
-use crate::nearest::nearest;
 use crate::rule::Rule;
 use crate::rules;
 use crate::schema::{ObjectSchema, Typed};
@@ -357,7 +357,7 @@ fn foreign(root: &Node, api_version: &str, kind: &str, findings: &mut Findings) 
             }
             None => {
                 let finding = Finding::error(Rule::UnknownKind, span_of("kind"), format!("{api_version} has no kind `{kind}`")).with_path("kind");
-                match nearest(kind, KINDS.iter().map(|(name, _)| *name)) {
+                match probable(kind, KINDS.iter().map(|(name, _)| *name)) {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
                     None => finding.with_hint(format!("its kinds are: {}", KINDS.map(|(name, _)| name).join(", "))),
                 }

@@ -22,7 +22,6 @@ mod finding;
 mod format;
 mod json_schema;
 mod mask;
-mod nearest;
 mod rule;
 mod rules;
 mod scalar;

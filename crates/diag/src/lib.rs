@@ -3,8 +3,12 @@
 //! Every crate has its own error enum; this crate holds what they share. It never prints, never
 //! ends the process, and knows nothing of Kubernetes.
 
+mod nearest;
+
 use std::error::Error;
 use std::fmt;
+
+pub use nearest::{nearest, probable};
 
 /// One thing that is wrong, said to the person who can change it.
 ///
@@ -158,37 +162,6 @@ impl From<ExitCode> for std::process::ExitCode {
     }
 }
 
-/// The known name that is nearest to what was typed, however far it is.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed = typed.to_lowercase();
-    known
-        .into_iter()
-        .min_by_key(|name| edit_distance(&typed, &name.to_lowercase()))
-}
-
-/// The known name that was probably meant: the nearest, if at most a third of it differs.
-pub fn probable<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (typed.chars().count() / 3).max(2);
-    nearest(typed, known)
-        .filter(|name| edit_distance(&typed.to_lowercase(), &name.to_lowercase()) <= limit)
-}
-
-/// The number of inserted, deleted and replaced characters between two words (Levenshtein).
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,15 +174,6 @@ mod tests {
     fn a_source_is_said_once() {
         let error = Repeats(std::io::Error::other("disk on fire"));
         assert_eq!(chain(&error), "cannot read the file: disk on fire");
-    }
-
-    #[test]
-    fn the_nearest_name_is_found_and_a_far_one_is_not() {
-        let names = ["certs", "kubeconfig", "control-plane", "kubelet-start"];
-        assert_eq!(probable("cert", names), Some("certs"));
-        assert_eq!(probable("controlplane", names), Some("control-plane"));
-        assert_eq!(probable("nonsense", names), None);
-        assert!(nearest("nonsense", names).is_some());
     }
 
     #[test]
