@@ -11,6 +11,7 @@ mod phases;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
+use clap::error::ErrorKind;
 use clap::{Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
 
@@ -142,8 +143,11 @@ pub fn parse(
     let words: BTreeSet<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
     let matches = command(tree, Wanted(Some(&words)))
         .try_get_matches_from(&arguments)
-        // Help, and errors that name what is near, are told by the whole command line.
-        .or_else(|_| command(tree, Wanted(None)).try_get_matches_from(&arguments))?;
+        .or_else(|error| match error.kind() {
+            ErrorKind::DisplayVersion => Err(error),
+            // Help, and errors that name what is near, are told by the whole command line.
+            _ => command(tree, Wanted(None)).try_get_matches_from(&arguments),
+        })?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
         Some(("init", init)) => match init.subcommand() {
@@ -159,7 +163,7 @@ pub fn parse(
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }
         _ => {
-            return Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand));
+            return Err(clap::Error::new(ErrorKind::MissingSubcommand));
         }
     };
     Ok(CommandLine { global, invocation })

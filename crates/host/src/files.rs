@@ -207,9 +207,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>> {
         tracing::debug!(path = %path.display(), "is not there");
         return Ok(None);
     };
-    let mut bytes = Vec::new();
-    // One byte more than allowed, to see that there is more. The size that the kernel reports is
-    // zero for the files of /proc.
+    // The size that the kernel reports is zero for the files of /proc, and may be out of date.
+    let size = file.metadata().map_or(0, |data| data.len());
+    let mut bytes = Vec::with_capacity(size.min(SIZE_LIMIT) as usize + 1);
+    // One byte more than allowed, to see that there is more.
     file.take(SIZE_LIMIT + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| HostError::file("read", path, error))?;

@@ -6,6 +6,7 @@ mod renew;
 mod restart;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -227,6 +228,7 @@ async fn check_expiration(
         Ok(actions) => actions,
         Err(code) => return code,
     };
+    let mut files = BTreeMap::new();
     let mut read = |path: &LogicalPath| {
         // Of a key only its presence counts, and others than root may not read it.
         if path.file_name().rsplit('.').next() == Some("key") {
@@ -235,7 +237,11 @@ async fn check_expiration(
                 .map(|found| found.then(Vec::new))
                 .map_err(|error| rinit_diag::chain(&error));
         }
-        host.read(path).map_err(|error| rinit_diag::chain(&error))
+        // Each certificate asks for the authority that signed it.
+        files
+            .entry(path.clone())
+            .or_insert_with(|| host.read(path).map_err(|error| rinit_diag::chain(&error)))
+            .clone()
     };
     let report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
     given
