@@ -59,6 +59,16 @@ pub static TARGETS: &[Target] = &[
         seeds: pki::key_der_seeds,
     },
     Target {
+        name: "request_pem",
+        run: pki::request_pem,
+        seeds: pki::request_pem_seeds,
+    },
+    Target {
+        name: "request_der",
+        run: pki::request_der,
+        seeds: pki::request_der_seeds,
+    },
+    Target {
         name: "kubeconfig",
         run: folder::kubeconfig,
         seeds: folder::kubeconfig_seeds,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use rinit_config::ReadOptions;
 use rinit_facts::Overrides;
-use rinit_pki::{Authority, Certificate, PrivateKey};
+use rinit_pki::{Authority, Certificate, PrivateKey, Request};
 use rinit_plan::{Action, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, KubeconfigSpec};
 
 use crate::config::now;
@@ -23,6 +23,8 @@ pub(crate) struct Fixture {
 /// Keys of nobody. That they are the same in every run lets an input that was found be kept.
 const AUTHORITY_KEY: &str = include_str!("authority.key");
 const LEAF_KEY: &str = include_str!("leaf.key");
+/// A request of openssl with attributes, by its old label.
+const OPENSSL_REQUEST: &str = include_str!("request.csr");
 
 /// The same in every run but for serial numbers and signatures.
 pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
@@ -207,6 +209,32 @@ pub(crate) fn key_der(data: &[u8]) -> bool {
     taken.contains(&true)
 }
 
+/// A request for a certificate, which the authority then signs.
+pub(crate) fn request_pem(data: &[u8]) -> bool {
+    let fixture = &*FIXTURE;
+    let request = match Request::read(data) {
+        Ok(request) => request,
+        Err(error) => {
+            show(format!("{error} {error:?}"));
+            return false;
+        }
+    };
+    show(format!("{} {request:?}", request.subject));
+    let key = fixture.authority_key.as_bytes();
+    let issued = Authority::load(fixture.authority.as_bytes(), key)
+        .and_then(|authority| authority.issue_requested(first_leaf(&fixture.actions), &request));
+    match issued.map(|leaf| Certificate::read_all(leaf.as_bytes())) {
+        Ok(Ok(certificates)) => assert_eq!(certificates.len(), 1),
+        failed => panic!("a request that was taken is signed: {failed:?}"),
+    }
+    true
+}
+
+/// One request.
+pub(crate) fn request_der(data: &[u8]) -> bool {
+    request_pem(wrapped("CERTIFICATE REQUEST", data).as_bytes())
+}
+
 fn wrapped(label: &str, der: &[u8]) -> String {
     pem::encode(&pem::Pem::new(label, der))
 }
@@ -249,6 +277,20 @@ pub(crate) fn key_pem_seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn key_der_seeds() -> Vec<Vec<u8>> {
     contents(&key_pem_seeds())
+}
+
+pub(crate) fn request_pem_seeds() -> Vec<Vec<u8>> {
+    let fixture = &*FIXTURE;
+    let leaf = first_leaf(&fixture.actions);
+    let key = PrivateKey::load(LEAF_KEY.as_bytes());
+    let ours = key.and_then(|key| rinit_pki::request(leaf, &key));
+    let mut seeds = vec![OPENSSL_REQUEST.as_bytes().to_vec()];
+    seeds.extend(ours.map(String::into_bytes));
+    seeds
+}
+
+pub(crate) fn request_der_seeds() -> Vec<Vec<u8>> {
+    contents(&request_pem_seeds())
 }
 
 fn contents(texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
