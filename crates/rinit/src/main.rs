@@ -70,8 +70,8 @@ fn main() -> ExitCode {
             } else {
                 rinit_diag::ExitCode::Success
             };
-            let _ = error.print();
-            return code.into();
+            printer::told(error.print());
+            return printer::ended(code).into();
         }
     };
     if let Err((code, problem)) = prepare(&line.global) {
@@ -108,5 +108,5 @@ fn main() -> ExitCode {
     });
     // A name that does not resolve may hold up a thread; nobody waits for it.
     runtime.shutdown_background();
-    code.into()
+    printer::ended(code).into()
 }

@@ -152,12 +152,44 @@ impl Reporter for Printer {
     }
 }
 
-/// Data that was asked for.
+/// Why data did not reach stdout; the first reason of several.
+static UNTOLD: OnceLock<String> = OnceLock::new();
+
+/// Data that was asked for. [`ended`] tells if it could not be written.
 pub(crate) fn data(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    // Nobody is left to tell that stdout is closed.
-    let _ = stdout.write_all(text.as_bytes());
-    let _ = stdout.flush();
+    told(
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush()),
+    );
+}
+
+/// Notes how a write to stdout ended.
+pub(crate) fn told(outcome: std::io::Result<()>) {
+    match outcome {
+        // Who closed the pipe has read enough, as `head` does.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            // The first reason is kept.
+            let _ = UNTOLD.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// The code that a command ends with: without the data that it was asked for, it has failed.
+pub(crate) fn ended(code: ExitCode) -> ExitCode {
+    let Some(reason) = UNTOLD.get() else {
+        return code;
+    };
+    error(
+        &format!("cannot write to stdout: {reason}"),
+        Some("what is there is not whole; run the command again with room for its output"),
+    );
+    match code {
+        ExitCode::Success => ExitCode::Failure,
+        other => other,
+    }
 }
 
 /// A line beside the data.

@@ -23,5 +23,6 @@ mod ordinary;
 mod render;
 mod secrets;
 mod settings;
+mod stdout;
 mod support;
 mod version;
