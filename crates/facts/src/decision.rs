@@ -113,6 +113,13 @@ pub fn decisions(
         }
         _ => from_route(),
     };
+    let algorithm_field = match facts
+        .cluster_configuration
+        .pointer("/featureGates/PublicKeysECDSA")
+    {
+        Some(_) => "featureGates.PublicKeysECDSA",
+        None => "encryptionAlgorithm",
+    };
     let entry = |what, value, path, otherwise| Decision {
         what,
         value,
@@ -195,8 +202,8 @@ pub fn decisions(
         ),
         entry(
             "key algorithm",
-            stored("/encryptionAlgorithm"),
-            "encryptionAlgorithm",
+            facts.certificates.algorithm.to_string(),
+            algorithm_field,
             Origin::Default,
         ),
         match &facts.etcd {

@@ -11,6 +11,7 @@ mod advice;
 mod component_configs;
 mod decision;
 mod facts;
+mod gates;
 mod host_facts;
 mod overrides;
 mod paths;

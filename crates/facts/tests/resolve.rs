@@ -294,8 +294,7 @@ fn many_mistakes_are_cheap() {
     let begun = std::time::Instant::now();
     let refused = resolve(&gates, &none, &host_facts()).unwrap_err().findings;
     let facts = resolve(&arguments, &none, &host_facts()).unwrap();
-    let advice =
-        rinit_facts::advise(&arguments, &none, &facts, &rinit_facts::Missing::default()).findings;
+    let advice = rinit_facts::advise(&arguments, &none, &facts, &rinit_facts::Missing::default()).findings;
     let taken = begun.elapsed();
 
     for findings in [refused, advice] {
@@ -367,4 +366,68 @@ fn without_a_version_the_one_on_the_host_counts() {
     let none = rinit_config::Documents::none("no file");
     let facts = resolve(&none, &Overrides::default(), &host).unwrap();
     assert_eq!(facts.version.to_string(), "v1.36.2");
+}
+
+/// Whether the kubelet asks its own API server, whether it has an instance configuration, and which
+/// keys are made.
+type Decided = (bool, bool, &'static str);
+
+#[test]
+fn feature_gates_decide_as_in_the_kubeadm_of_the_minor() {
+    const CASES: [(u32, &str, Decided); 15] = [
+        (32, "", (false, false, "RSA-3072")),
+        (
+            32,
+            "ControlPlaneKubeletLocalMode: true",
+            (true, false, "RSA-3072"),
+        ),
+        (32, "NodeLocalCRISocket: true", (false, true, "RSA-3072")),
+        (32, "PublicKeysECDSA: true", (false, false, "ECDSA-P256")),
+        (32, "PublicKeysECDSA: false", (false, false, "RSA-2048")),
+        (33, "", (true, false, "RSA-3072")),
+        (
+            33,
+            "ControlPlaneKubeletLocalMode: false",
+            (false, false, "RSA-3072"),
+        ),
+        (
+            34,
+            "ControlPlaneKubeletLocalMode: false",
+            (false, true, "RSA-3072"),
+        ),
+        (34, "NodeLocalCRISocket: false", (true, false, "RSA-3072")),
+        // Known, and without effect.
+        (
+            35,
+            "ControlPlaneKubeletLocalMode: false",
+            (true, true, "RSA-3072"),
+        ),
+        (
+            34,
+            "WaitForAllControlPlaneComponents: false",
+            (true, true, "RSA-3072"),
+        ),
+        (32, "EtcdLearnerMode: false", (false, false, "RSA-3072")),
+        (36, "NodeLocalCRISocket: false", (true, false, "RSA-3072")),
+        (36, "PublicKeysECDSA: true", (true, true, "ECDSA-P256")),
+        (37, "RootlessControlPlane: false", (true, true, "RSA-3072")),
+    ];
+    for (minor, gates, decided) in CASES {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+             kubernetesVersion: v1.{minor}.1\nencryptionAlgorithm: RSA-3072\n\
+             featureGates: {{{gates}}}\n"
+        );
+        let documents =
+            rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap();
+        let facts = resolve(&documents, &Overrides::default(), &host_facts()).unwrap();
+        let found = (
+            facts.kubelet_asks_own_api_server(),
+            facts.has_instance_configuration(),
+            facts.certificates.algorithm.name(),
+        );
+        assert_eq!(found, decided, "1.{minor} {gates}");
+        // What is followed, or is nothing to follow, is no reason to refuse a file with `--strict`.
+        assert!(facts.warnings.is_empty(), "1.{minor} {gates}");
+    }
 }

@@ -65,7 +65,7 @@ static FILES: &[Row] = &[
         user: |facts| format!("{}{}", users::NODE_PREFIX, facts.node.name),
         organizations: &[groups::NODES],
         server: |facts| {
-            if facts.version.table().kubelet_asks_own_api_server {
+            if facts.kubelet_asks_own_api_server() {
                 this_node(facts)
             } else {
                 control_plane(facts)

@@ -9,7 +9,7 @@ use rinit_manifest::arguments::command_line;
 pub(crate) fn environment_file(facts: &Facts) -> String {
     let table = facts.version.table();
     let mut base = Vec::new();
-    if !table.instance_config {
+    if !facts.has_instance_configuration() {
         base.push(("container-runtime-endpoint", facts.node.cri_socket.clone()));
     }
     if table.pod_infra_container_image {

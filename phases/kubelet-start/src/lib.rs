@@ -75,7 +75,7 @@ fn configuration(facts: &Facts) -> Result<Value, PatchError> {
     if let (Some(resolv_conf), None) = (&facts.node.resolv_conf, configuration.get("resolvConf")) {
         configuration["resolvConf"] = json!(resolv_conf.as_str());
     }
-    let instance = facts.version.table().instance_config.then(|| Patch {
+    let instance = facts.has_instance_configuration().then(|| Patch {
         target: PatchTarget::KubeletConfiguration,
         patch_type: PatchType::Strategic,
         document: json!({ "containerRuntimeEndpoint": facts.node.cri_socket }),
@@ -92,7 +92,7 @@ fn configuration(facts: &Facts) -> Result<Value, PatchError> {
 
 /// What is this node's alone, in the one line that kubeadm reads back (Kubernetes 1.34).
 fn instance_configuration(facts: &Facts) -> Option<String> {
-    facts.version.table().instance_config.then(|| {
+    facts.has_instance_configuration().then(|| {
         format!(
             "containerRuntimeEndpoint: {}\n",
             flags::quote(&facts.node.cri_socket)

@@ -95,7 +95,7 @@ fn kubelet(facts: &Facts) -> Plan {
             .objects()
             .map(|object| cluster::apply(&facts.access, object)),
     );
-    if !facts.version.table().instance_config {
+    if !facts.has_instance_configuration() {
         actions.push(Action::NodeMark {
             access: facts.access.clone(),
             mark: NodeMark {

@@ -11,6 +11,7 @@ use rinit_plan::{KeyAlgorithm, Validity};
 use super::Resolver;
 use super::components::{arguments, environment};
 use crate::facts::{Api, Certificates, Etcd, ExternalEtcd, LocalEtcd, Network, Node};
+use crate::gates;
 
 /// How long a certificate is valid before it is made, for clocks that are behind (kubeadm 1.28).
 pub const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
@@ -77,10 +78,12 @@ impl Resolver<'_> {
         network: &Network,
         now: Timestamp,
     ) -> Certificates {
-        let algorithm = cluster
+        let configured = cluster
             .encryption_algorithm
             .get_or_insert(v1beta4::EncryptionAlgorithm::Rsa2048)
             .as_str();
+        let algorithm =
+            gates::algorithm(|name| cluster.feature_gates.get(name).copied()).unwrap_or(configured);
         let leaf = *cluster
             .certificate_validity_period
             .get_or_insert(GoDuration::from_seconds(8760 * 3600));

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use self::components::{DEFAULT_IMAGE_REPOSITORY, images};
 use crate::component_configs;
 use crate::facts::{Addon, Facts, JoinOptions, Timeouts};
+use crate::gates::GATES;
 use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
 use crate::paths::Paths;
@@ -32,17 +33,6 @@ pub(crate) const CRI_SOCKETS: [&str; 3] = [
     "/var/run/crio/crio.sock",
     "/var/run/cri-dockerd.sock",
 ];
-/// Feature gates of kubeadm with the last minor that knows them, as far as the supported minors
-/// go. They change nothing in what is done here.
-const FEATURE_GATES: [(&str, u32); 6] = [
-    ("ControlPlaneKubeletLocalMode", 35),
-    ("EtcdLearnerMode", 32),
-    ("NodeLocalCRISocket", 36),
-    ("PublicKeysECDSA", 36),
-    ("RootlessControlPlane", u32::MAX),
-    ("WaitForAllControlPlaneComponents", 34),
-];
-
 /// Everything that keeps the configuration from being resolved.
 #[derive(Debug, Clone)]
 pub struct ResolveError {
@@ -434,27 +424,31 @@ impl Resolver<'_> {
     }
 
     fn feature_gates(&mut self, cluster: &ClusterConfiguration, minor: u32) {
-        for gate in cluster.feature_gates.keys() {
-            let known = FEATURE_GATES.iter().find(|(name, _)| name == gate);
+        for (name, is_on) in &cluster.feature_gates {
+            let known = GATES.iter().find(|gate| gate.name == name);
             let problem = match known {
-                Some((_, last)) if minor <= *last => {
-                    self.warnings.push(
-                        Problem::new(format!("the feature gate {gate} changes nothing here"))
+                Some(gate) if minor <= gate.last_minor => {
+                    if let Some(missing) = gate.missing.filter(|_| *is_on) {
+                        self.warnings.push(
+                            Problem::new(format!(
+                                "rinit does not do what the feature gate {name} is for: {missing}"
+                            ))
                             .with_hint("take it out of the configuration"),
-                    );
+                        );
+                    }
                     continue;
                 }
-                Some((_, last)) => Problem::new(format!(
-                    "kubeadm has no feature gate \"{gate}\" since Kubernetes 1.{}",
-                    last + 1
+                Some(gate) => Problem::new(format!(
+                    "kubeadm has no feature gate \"{name}\" since Kubernetes 1.{}",
+                    gate.last_minor + 1
                 ))
                 .with_hint("take it out of the configuration; it changes nothing any more"),
-                None => Problem::new(format!("there is no feature gate \"{gate}\" in kubeadm"))
+                None => Problem::new(format!("there is no feature gate \"{name}\" in kubeadm"))
                     .with_hint(
                         "feature gates of components go into their `extraArgs` as `feature-gates`",
                     ),
             };
-            self.wrong(Rule::FeatureGate, &format!("featureGates.{gate}"), problem);
+            self.wrong(Rule::FeatureGate, &format!("featureGates.{name}"), problem);
         }
     }
 

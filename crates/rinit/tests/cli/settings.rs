@@ -16,7 +16,7 @@ networking:
   podSubnet: 10.96.0.0/16
   serviceSubnet: 10.96.0.0/20
 featureGates:
-  RootlessControlPlane: false
+  RootlessControlPlane: true
 apiServer:
   extraArgs:
     - name: advertise-adress
@@ -44,7 +44,7 @@ fn doubts_are_warnings_and_errors_if_asked_for() {
         "shows no flag `advertise-adress`",
         "doubtful.yaml:24:17: ",
         "/nowhere/at/all is not on this host",
-        "RootlessControlPlane changes nothing here",
+        "the feature gate RootlessControlPlane",
     ];
     let said = place.run(init).succeeded();
     for doubt in doubts {

@@ -276,3 +276,44 @@ fn what_older_kubeadms_render_is_recorded() {
         }
     }
 }
+
+/// The feature gates of kubeadm that decide something or nothing, with the last minor that has them.
+/// What `RootlessControlPlane` does is not done here.
+const GATES: [(&str, u32); 5] = [
+    ("ControlPlaneKubeletLocalMode", 35),
+    ("EtcdLearnerMode", 32),
+    ("NodeLocalCRISocket", 36),
+    ("PublicKeysECDSA", 36),
+    ("WaitForAllControlPlaneComponents", 34),
+];
+
+#[test]
+fn feature_gates_decide_what_they_decide_in_kubeadm() {
+    let mut cases = Vec::new();
+    let programs = kubeadm::at_hand("the comparison of feature gates");
+    for (minor, program) in &programs {
+        for is_on in [true, false] {
+            let gates: Vec<String> = GATES
+                .iter()
+                .filter(|(_, last)| minor <= last)
+                .map(|(name, _)| format!("{name}: {is_on}"))
+                .collect();
+            if gates.is_empty() {
+                continue;
+            }
+            cases.push(Case {
+                name: format!("all {is_on} for 1.{minor}"),
+                minor: *minor,
+                // The endpoint is another one than this node's, and the keys are to be of the gate.
+                text: format!(
+                    "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+                     kubernetesVersion: {}\nencryptionAlgorithm: RSA-3072\n\
+                     controlPlaneEndpoint: 192.0.2.99:6443\nfeatureGates: {{{}}}\n",
+                    kubeadm::version(program),
+                    gates.join(", ")
+                ),
+            });
+        }
+    }
+    report(judge_all(&programs, &cases));
+}
