@@ -79,7 +79,8 @@ impl Walk<'_> {
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 if !more.contains(&entry.key.as_str()) {
                     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                    self.unknown_field(entry, schema, &known, &path);
+                    let parent = path.strip_suffix(entry.key.as_str()).unwrap_or_default();
+                    self.unknown_field(entry, schema, &known, parent, &path);
                 }
                 continue;
             };
@@ -103,6 +104,7 @@ impl Walk<'_> {
         entry: &crate::tree::Entry,
         schema: &ObjectSchema,
         known: &[&str],
+        parent: &str,
         path: &str,
     ) {
         let severity = match self.options.unknown_fields {
@@ -125,7 +127,7 @@ impl Walk<'_> {
             .secrets
             .extend(secret_span(entry));
         let message = format!("{} has no field `{}`", schema.name, entry.key);
-        let finding =
+        let mut finding =
             Finding::new(Rule::UnknownField, severity, entry.key_span, &message).with_path(path);
         let hint = match GONE
             .iter()
@@ -133,7 +135,10 @@ impl Walk<'_> {
         {
             Some((_, _, hint)) => (*hint).to_owned(),
             None => match probable(&entry.key, known.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
+                Some(name) => {
+                    finding.meant = Some(format!("{parent}{name}"));
+                    format!("did you mean `{name}`?")
+                }
                 None => format!("the fields here are: {}", known.join(", ")),
             },
         };
@@ -141,7 +146,7 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, node: &Node, shape: &'static Shape, format: Format, path: &str) {
-        if matches!(node.kind, NodeKind::Null) {
+        if matches!(node.kind, NodeKind::Null | NodeKind::Refused) {
             return;
         }
         if self.findings.is_full_of(Severity::Error) {
@@ -189,6 +194,7 @@ impl Walk<'_> {
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}[{index}]");
                     let empty = match item.kind {
+                        NodeKind::Refused => false,
                         NodeKind::Null => !matches!(item_shape, Shape::Object(_) | Shape::Any),
                         _ => item.text() == Some(""),
                     };

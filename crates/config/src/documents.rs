@@ -13,6 +13,7 @@ use crate::rules;
 use crate::schema::{ObjectSchema, Typed};
 use crate::source::{Place, Source, SourceDocument, Span};
 use crate::tree::{self, Entry, Node};
+use crate::unsettled::Unsettled;
 use crate::v1beta3;
 use crate::v1beta4::{
     ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
@@ -82,10 +83,11 @@ pub struct Documents {
     pub kube_proxy: Option<Value>,
     /// Whether a file was read. One without any document for `init` is then a mistake.
     pub from_file: bool,
-    /// What there is to say about a file that is taken.
-    pub warnings: Findings,
+    /// What there is to say about the file. Nothing is made of one with an error among them.
+    pub findings: Findings,
     /// The file itself, for the place of each value.
     pub source: Source,
+    pub(crate) unsettled: Unsettled,
 }
 
 impl Documents {
@@ -104,8 +106,9 @@ impl Documents {
             kubelet: None,
             kube_proxy: None,
             from_file: false,
-            warnings: Findings::new(source.clone()),
+            findings: Findings::new(source.clone()),
             source,
+            unsettled: Unsettled::default(),
         }
     }
 }
@@ -113,9 +116,26 @@ impl Documents {
 /// Reads a file: YAML or JSON, UTF-8, with or without byte-order mark, one document or several in
 /// any order. Fails with everything that is wrong if anything is.
 pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Documents, Findings> {
+    let documents = read(file_name, text, options);
+    if documents.findings.has_errors() {
+        return Err(documents.findings);
+    }
+    Ok(documents)
+}
+
+/// The same, and what could be read of a file that has errors, so that the rest of it can be judged
+/// as well. Fields that are wrong are left out of the documents, and [`Documents::is_settled`] tells
+/// that nothing is known of them.
+pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     let text = match decode(file_name, text) {
         Ok(text) => text,
-        Err(findings) => return Err(*findings),
+        Err(findings) => {
+            let mut documents = Documents::empty(findings.source().clone());
+            documents.from_file = true;
+            documents.unsettled = Unsettled::everything();
+            documents.findings = *findings;
+            return documents;
+        }
     };
     let (roots, faults) = tree::read(text);
     let mut findings = Findings::new(Source::new(file_name, text));
@@ -128,18 +148,18 @@ pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Docum
     }
     let mut seen = Vec::new();
     let mut timeouts = Vec::new();
+    let mut is_lost = false;
     for root in &roots {
-        let document = identify(root, &mut seen, &mut timeouts, options, &mut findings);
-        if let Some(document) = document {
-            findings.source_mut().documents.push(document);
+        let errors = findings.count(Severity::Error);
+        match identify(root, &mut seen, &mut timeouts, options, &mut findings) {
+            Some(document) => findings.source_mut().documents.push(document),
+            None => is_lost |= findings.count(Severity::Error) > errors,
         }
     }
-    if findings.has_errors() {
-        return Err(findings);
-    }
-    let mut documents = assemble(findings)?;
+    let unsettled = Unsettled::by(&findings, is_lost);
+    let mut documents = assemble(findings, unsettled);
     place_timeouts(&mut documents, &timeouts);
-    Ok(documents)
+    documents
 }
 
 fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
@@ -412,41 +432,51 @@ fn component(root: &Node) -> Value {
     value
 }
 
-/// Makes the typed documents of trees that were found good.
-fn assemble(findings: Findings) -> Result<Documents, Findings> {
+/// Makes the typed documents, without what was found wrong.
+fn assemble(findings: Findings, unsettled: Unsettled) -> Documents {
     let source = findings.source().clone();
     let mut documents = Documents::empty(source.clone());
     documents.from_file = true;
-    documents.warnings = findings.with_source(source.clone());
+    documents.unsettled = unsettled;
+    let mut unreadable = Vec::new();
     for SourceDocument { kind, root } in &source.documents {
+        let good = documents.unsettled.without(kind, root);
         let outcome = match kind.as_str() {
-            "InitConfiguration" => Typed::read(root).map(|read| documents.init = Some(read)),
-            "ClusterConfiguration" => Typed::read(root).map(|read| documents.cluster = Some(read)),
-            "JoinConfiguration" => Typed::read(root).map(|read| documents.join = Some(read)),
-            "ResetConfiguration" => Typed::read(root).map(|read| documents.reset = Some(read)),
-            "UpgradeConfiguration" => Typed::read(root).map(|read| documents.upgrade = Some(read)),
+            "InitConfiguration" => Typed::read(&good).map(|read| documents.init = Some(read)),
+            "ClusterConfiguration" => Typed::read(&good).map(|read| documents.cluster = Some(read)),
+            "JoinConfiguration" => Typed::read(&good).map(|read| documents.join = Some(read)),
+            "ResetConfiguration" => Typed::read(&good).map(|read| documents.reset = Some(read)),
+            "UpgradeConfiguration" => Typed::read(&good).map(|read| documents.upgrade = Some(read)),
             "KubeletConfiguration" => {
-                documents.kubelet = Some(component(root));
+                documents.kubelet = Some(component(&good));
                 Ok(())
             }
             _ => {
-                documents.kube_proxy = Some(component(root));
+                documents.kube_proxy = Some(component(&good));
                 Ok(())
             }
         };
         if let Err(mismatch) = outcome {
             // The check lets nothing through that does not read; if it did, the file is refused.
-            let mut findings = findings;
             let message = format!(
-                "{kind} was found good but cannot be read: no {}",
+                "{kind} cannot be read, with no error found: no {}",
                 mismatch.0
             );
-            findings.push(
+            unreadable.push(
                 Finding::error(Rule::Unreadable, root.span, message)
                     .with_hint("report this as a fault of rinit"),
             );
-            return Err(findings);
         }
     }
-    Ok(documents)
+    documents.findings = findings;
+    if !unreadable.is_empty() {
+        documents.unsettled = Unsettled::everything();
+        // Where something is wrong already, the document is refused without this.
+        if !documents.findings.has_errors() {
+            for finding in unreadable {
+                documents.findings.push(finding);
+            }
+        }
+    }
+    documents
 }

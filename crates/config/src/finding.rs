@@ -47,6 +47,8 @@ pub struct Finding {
     /// What to do about it.
     pub hint: Option<String>,
     end: Place,
+    /// The field that was probably meant by a name that is none.
+    pub(crate) meant: Option<String>,
 }
 
 impl Finding {
@@ -59,6 +61,7 @@ impl Finding {
             message: mask::text(message),
             hint: None,
             end: span.end,
+            meant: None,
         }
     }
 
@@ -103,15 +106,6 @@ impl Findings {
         }
     }
 
-    pub(crate) fn with_source(&self, source: Source) -> Self {
-        Self {
-            source,
-            list: self.list.clone(),
-            counts: self.counts,
-            left_out: self.left_out,
-        }
-    }
-
     pub(crate) fn source_mut(&mut self) -> &mut Source {
         &mut self.source
     }
@@ -131,7 +125,11 @@ impl Findings {
 
     /// Whether looking for more of them is of no use, for no more are kept.
     pub fn is_full_of(&self, severity: Severity) -> bool {
-        self.counts[usize::from(severity == Severity::Warning)] >= SHOWN
+        self.count(severity) >= SHOWN
+    }
+
+    pub(crate) fn count(&self, severity: Severity) -> u32 {
+        self.counts[usize::from(severity == Severity::Warning)]
     }
 
     /// Says that there is more than the findings that are kept.

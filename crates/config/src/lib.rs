@@ -30,11 +30,12 @@ mod secret;
 mod source;
 mod timestamp;
 mod tree;
+mod unsettled;
 mod v1beta3;
 pub mod v1beta4;
 
 pub use defaults::{Surroundings, complete, exposed, field_references};
-pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse};
+pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse, read};
 pub use duration::{GoDuration, NotADuration};
 pub use finding::{Finding, Findings, Severity};
 pub use format::{Count, Format, is_reachable, parse_ip};

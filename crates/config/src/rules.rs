@@ -49,6 +49,17 @@ fn text<'node>(node: &'node Node, name: &str) -> Option<&'node str> {
         .filter(|text| !text.is_empty())
 }
 
+/// Whether a field has a value, be it of the right form or not.
+fn is_set(node: &Node, name: &str) -> bool {
+    node.get(name).is_some_and(|value| value.text() != Some(""))
+}
+
+/// Whether a field is a list without items, or not there at all.
+fn is_empty_list(node: &Node, name: &str) -> bool {
+    node.get(name)
+        .is_none_or(|value| matches!(&value.kind, NodeKind::List(items) if items.is_empty()))
+}
+
 fn span(node: &Node, name: &str) -> Span {
     node.entry(name).map_or(node.span, |entry| entry.value.span)
 }
@@ -112,7 +123,8 @@ impl Judge<'_> {
         let authenticates = usages.is_empty()
             || usages
                 .iter()
-                .any(|usage| usage.text() == Some("authentication"));
+                // Another word is a mistake of its own, and may have been meant for it.
+                .any(|usage| usage.text() != Some("signing"));
         if !authenticates {
             // kubeadm fills in its own group where there is none, so this is never without groups.
             let message = "without `authentication` among its usages a token cannot have groups";
@@ -142,7 +154,8 @@ impl Judge<'_> {
         else {
             return;
         };
-        if !text(patches, "directory").is_some_and(|directory| directory.starts_with('/')) {
+        let is_absolute = text(patches, "directory").map(|directory| directory.starts_with('/'));
+        if !is_absolute.unwrap_or_else(|| is_set(patches, "directory")) {
             let path = join(&join(path, "patches"), "directory");
             let message = "must be an absolute path";
             self.error(
@@ -241,7 +254,7 @@ impl Judge<'_> {
         {
             for field in fields
                 .iter()
-                .filter(|field| item.entries().is_some() && text(item, field).is_none())
+                .filter(|field| item.entries().is_some() && !is_set(item, field))
             {
                 let path = format!("{path}[{index}].{field}");
                 self.warn(
@@ -272,7 +285,7 @@ impl Judge<'_> {
             return;
         };
         let [ca, certificate, key] =
-            ["caFile", "certFile", "keyFile"].map(|name| text(external, name).is_some());
+            ["caFile", "certFile", "keyFile"].map(|name| is_set(external, name));
         let external_span = key_span(etcd, "external");
         for (set, set_name, missing) in [
             (certificate && !key, "certFile", "keyFile"),
@@ -303,7 +316,7 @@ impl Judge<'_> {
             .get("endpoints")
             .map(Node::items)
             .unwrap_or_default();
-        if endpoints.is_empty() && external.entries().is_some() {
+        if external.entries().is_some() && is_empty_list(external, "endpoints") {
             let hint = "give the URLs of the etcd members, as `- https://192.0.2.1:2379`";
             self.error(
                 Rule::EtcdMembers,
@@ -517,12 +530,8 @@ impl Judge<'_> {
         }
         let unsafe_join = token
             .get("unsafeSkipCAVerification")
-            .is_some_and(|node| matches!(node.kind, NodeKind::Bool(true)));
-        if !unsafe_join
-            && token
-                .get("caCertHashes")
-                .is_none_or(|node| node.items().is_empty())
-        {
+            .is_some_and(|node| !matches!(node.kind, NodeKind::Bool(false)));
+        if !unsafe_join && is_empty_list(token, "caCertHashes") {
             let hint = "give the hash that `kubeadm token create --print-join-command` prints, or set \
                         `unsafeSkipCAVerification: true`";
             self.error(
@@ -538,6 +547,7 @@ impl Judge<'_> {
     fn file_discovery(&mut self, file: &Node) {
         const PATH: &str = "discovery.file.kubeConfigPath";
         match text(file, "kubeConfigPath") {
+            None if is_set(file, "kubeConfigPath") => {}
             None => self.error(
                 Rule::JoinFile,
                 file.span,

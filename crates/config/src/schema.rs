@@ -262,12 +262,10 @@ impl<T: Typed> Typed for Vec<T> {
         match &node.kind {
             NodeKind::List(items) => items
                 .iter()
-                .map(|item| {
-                    if matches!(item.kind, NodeKind::Null) {
-                        T::absent()
-                    } else {
-                        T::read(item)
-                    }
+                .filter_map(|item| match item.kind {
+                    // Where no value stands for nothing, the item was refused.
+                    NodeKind::Null => T::absent().ok().map(Ok),
+                    _ => Some(T::read(item)),
                 })
                 .collect(),
             NodeKind::Null => Ok(Self::new()),

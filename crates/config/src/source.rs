@@ -160,27 +160,20 @@ impl Source {
         let mut node = &document.root;
         let mut rest = path;
         while !rest.is_empty() {
-            if let Some(indexed) = rest.strip_prefix('[') {
-                let (index, after) = indexed.split_once(']')?;
-                node = node.items().get(index.parse::<usize>().ok()?)?;
-                rest = after.strip_prefix('.').unwrap_or(after);
-                continue;
+            let (index, after) = step(node, rest)?;
+            rest = after;
+            match &node.kind {
+                NodeKind::Map(entries) => {
+                    let entry = &entries[index];
+                    let is_collection =
+                        matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::List(_));
+                    if rest.is_empty() && is_collection {
+                        return Some(entry.key_span);
+                    }
+                    node = &entry.value;
+                }
+                _ => node = &node.items()[index],
             }
-            // A key of a map may hold points itself, so the longest key that fits is taken.
-            let entry = node
-                .entries()?
-                .iter()
-                .filter(|entry| {
-                    rest.strip_prefix(entry.key.as_str())
-                        .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
-                })
-                .max_by_key(|entry| entry.key.len())?;
-            rest = &rest[entry.key.len()..];
-            rest = rest.strip_prefix('.').unwrap_or(rest);
-            if rest.is_empty() && matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::List(_)) {
-                return Some(entry.key_span);
-            }
-            node = &entry.value;
         }
         Some(node.span)
     }
@@ -205,4 +198,26 @@ impl Source {
             None => mask::line(line),
         })
     }
+}
+
+/// The entry or item of a node that a path begins with, and the rest of the path.
+pub(crate) fn step<'path>(node: &Node, path: &'path str) -> Option<(usize, &'path str)> {
+    if let Some(indexed) = path.strip_prefix('[') {
+        let (index, rest) = indexed.split_once(']')?;
+        let index = index.parse::<usize>().ok()?;
+        node.items().get(index)?;
+        return Some((index, rest.strip_prefix('.').unwrap_or(rest)));
+    }
+    // A key of a map may hold points itself, so the longest key that fits is taken.
+    let (index, entry) = node
+        .entries()?
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| {
+            path.strip_prefix(entry.key.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+        .max_by_key(|(_, entry)| entry.key.len())?;
+    let rest = &path[entry.key.len()..];
+    Some((index, rest.strip_prefix('.').unwrap_or(rest)))
 }

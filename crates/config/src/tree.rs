@@ -45,6 +45,8 @@ pub(crate) enum NodeKind {
     Text(String),
     List(Vec<Arc<Node>>),
     Map(Vec<Entry>),
+    /// An alias that leads nowhere, which has been told. It stands for a value that nobody knows.
+    Refused,
 }
 
 /// One key of a map.
@@ -53,6 +55,8 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_span: Span,
     pub(crate) value: Arc<Node>,
+    /// Whether the key stands in the map again, so that nobody knows which value is meant.
+    pub(crate) is_repeated: bool,
 }
 
 impl Node {
@@ -121,7 +125,7 @@ impl Node {
     /// What the node is, as a message names it.
     pub(crate) fn found(&self) -> &'static str {
         match self.kind {
-            NodeKind::Null => "nothing",
+            NodeKind::Null | NodeKind::Refused => "nothing",
             NodeKind::Bool(_) => "a boolean",
             NodeKind::Integer(_) | NodeKind::Float(_) => "a number",
             NodeKind::Text(_) => "a string",
@@ -132,7 +136,7 @@ impl Node {
 
     pub(crate) fn to_value(&self) -> Value {
         match &self.kind {
-            NodeKind::Null => Value::Null,
+            NodeKind::Null | NodeKind::Refused => Value::Null,
             NodeKind::Bool(value) => Value::Bool(*value),
             NodeKind::Integer(number) => integer_value(*number),
             NodeKind::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
@@ -238,7 +242,8 @@ enum OpenKind {
     List(Vec<Arc<Node>>),
     Map {
         entries: Vec<Entry>,
-        seen: HashMap<String, Place>,
+        /// Where each key stands among the entries.
+        seen: HashMap<String, usize>,
         key: Option<Key>,
         merges: Vec<Arc<Node>>,
     },
@@ -317,7 +322,7 @@ impl Builder {
                 );
                 self.add(Arc::new(Node {
                     span,
-                    kind: NodeKind::Null,
+                    kind: NodeKind::Refused,
                     weight: 1,
                 }));
             }
@@ -389,7 +394,7 @@ impl Builder {
                     .flat_map(|merge| merge.entries().unwrap_or_default())
                 {
                     if !seen.contains_key(&entry.key) {
-                        seen.insert(entry.key.clone(), entry.key_span.start);
+                        seen.insert(entry.key.clone(), entries.len());
                         entries.push(entry.clone());
                     }
                 }
@@ -427,7 +432,7 @@ impl Builder {
             );
             self.add(Arc::new(Node {
                 span,
-                kind: NodeKind::Null,
+                kind: NodeKind::Refused,
                 weight: 1,
             }));
             return;
@@ -491,22 +496,25 @@ impl Builder {
                 merges,
             } => match key.take() {
                 Some(Key::Name(name, key_span)) => {
-                    if let Some(first) = seen.get(&name) {
+                    let first = seen.get(&name).and_then(|index| entries.get_mut(*index));
+                    if let Some(first) = first {
+                        first.is_repeated = true;
                         faults.push(Fault {
                             rule: Rule::DuplicateKey,
                             span: key_span,
                             message: format!(
                                 "duplicate key `{name}`, first set in line {}",
-                                first.line
+                                first.key_span.start.line
                             ),
                             hint: Some("keep one of the two".to_owned()),
                         });
                     } else {
-                        seen.insert(name.clone(), key_span.start);
+                        seen.insert(name.clone(), entries.len());
                         entries.push(Entry {
                             key: name,
                             key_span,
                             value: node,
+                            is_repeated: false,
                         });
                     }
                 }
@@ -515,6 +523,7 @@ impl Builder {
                     NodeKind::List(items) if items.iter().all(|item| item.entries().is_some()) => {
                         merges.extend(items.iter().cloned());
                     }
+                    NodeKind::Refused => {}
                     _ => faults.push(Fault {
                         rule: Rule::MergeKey,
                         span,
@@ -535,6 +544,7 @@ impl Builder {
             NodeKind::Bool(value) => value.to_string(),
             NodeKind::Integer(number) => number.to_string(),
             NodeKind::Float(number) => number.to_string(),
+            NodeKind::Refused => return Key::Refused,
             NodeKind::Null | NodeKind::List(_) | NodeKind::Map(_) => {
                 self.fault(
                     Rule::KeyType,

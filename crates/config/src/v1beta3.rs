@@ -127,6 +127,7 @@ impl Conversion<'_> {
                         key: (*name).to_owned(),
                         key_span: entry.key_span,
                         value: Arc::clone(&entry.value),
+                        is_repeated: entry.is_repeated,
                     });
                 }
                 continue;
@@ -140,6 +141,7 @@ impl Conversion<'_> {
                 key: entry.key.clone(),
                 key_span: entry.key_span,
                 value,
+                is_repeated: entry.is_repeated,
             });
         }
         Arc::new(node.with_kind(NodeKind::Map(kept)))
@@ -164,7 +166,7 @@ impl Conversion<'_> {
     fn arguments(&mut self, node: &Arc<Node>, path: &str) -> Arc<Node> {
         let entries = match &node.kind {
             NodeKind::Map(entries) => entries,
-            NodeKind::Null => return Arc::clone(node),
+            NodeKind::Null | NodeKind::Refused => return Arc::clone(node),
             _ => {
                 let message = format!("wants a map in v1beta3, found {}", node.found());
                 let finding = Finding::error(Rule::ArgumentsOfOlderVersion, node.span, message)
@@ -185,6 +187,7 @@ impl Conversion<'_> {
                     key: key.to_owned(),
                     key_span: entry.key_span,
                     value,
+                    is_repeated: false,
                 };
                 Arc::new(Node::new(
                     entry.key_span,

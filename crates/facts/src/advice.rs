@@ -10,7 +10,9 @@ use rinit_plan::LogicalPath;
 use rinit_versions::FlaggedComponent;
 
 use crate::facts::{Argument, Etcd, Facts};
+use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
+use crate::resolve::split_host_port;
 
 /// What was looked for on the host or the network and not found. Empty where nobody looked.
 #[derive(Debug, Clone, Default)]
@@ -93,23 +95,55 @@ fn components(
     ]
 }
 
+impl Advice {
+    pub(crate) fn none(documents: &Documents) -> Self {
+        Self {
+            findings: Findings::new(documents.source.clone()),
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// The host of the control plane's endpoint as a flag or the file names it.
+pub fn endpoint_host(documents: &Documents, overrides: &Overrides) -> Option<String> {
+    let cluster = documents.cluster.as_ref();
+    let endpoint = overrides
+        .control_plane_endpoint
+        .as_deref()
+        .or_else(|| cluster?.control_plane_endpoint.as_deref())
+        .filter(|endpoint| !endpoint.is_empty())?;
+    Some(split_host_port(endpoint).0)
+}
+
 /// Looks for what is hardly meant in a configuration that resolved.
 pub fn advise(
     documents: &Documents,
     overrides: &Overrides,
+    host: &HostFacts,
     facts: &Facts,
-    missing: &Missing,
+) -> Advice {
+    advise_where(documents, overrides, host, facts, &|_| true)
+}
+
+/// The same for one that did not resolve, as far as the values of its fields are settled.
+pub(crate) fn advise_where(
+    documents: &Documents,
+    overrides: &Overrides,
+    host: &HostFacts,
+    facts: &Facts,
+    is_settled: &dyn Fn(&str) -> bool,
 ) -> Advice {
     let mut adviser = Adviser {
         documents,
         overrides,
-        advice: Advice {
-            findings: Findings::new(documents.source.clone()),
-            problems: Vec::new(),
-        },
+        is_settled,
+        advice: Advice::none(documents),
     };
+    let missing = &host.missing;
     adviser.networks(facts);
-    adviser.arguments(facts);
+    if is_settled("kubernetesVersion") {
+        adviser.arguments(facts);
+    }
     for WrittenPath { field, path } in &missing.paths {
         let hint = "put it there before this host becomes a control plane";
         adviser.warn(
@@ -119,7 +153,9 @@ pub fn advise(
             Some(hint),
         );
     }
-    if let Some(name) = &missing.endpoint {
+    if let Some(name) = &missing.endpoint
+        && is_settled("controlPlaneEndpoint")
+    {
         let message = format!("\"{name}\" does not resolve from this host");
         let hint = "add it to the DNS or to /etc/hosts; other nodes need it as well";
         adviser.warn(
@@ -135,6 +171,7 @@ pub fn advise(
 struct Adviser<'run> {
     documents: &'run Documents,
     overrides: &'run Overrides,
+    is_settled: &'run dyn Fn(&str) -> bool,
     advice: Advice,
 }
 
@@ -163,9 +200,17 @@ impl Adviser<'_> {
     fn networks(&mut self, facts: &Facts) {
         const PODS: &str = "networking.podSubnet";
         const SERVICES: &str = "networking.serviceSubnet";
-        let network = &facts.network;
-        for pods in &network.pod_cidrs {
-            for services in &network.service_cidrs {
+        let settled = |path: &str, networks: &[IpNet]| {
+            if (self.is_settled)(path) {
+                networks.to_vec()
+            } else {
+                Vec::new()
+            }
+        };
+        let pod_cidrs = settled(PODS, &facts.network.pod_cidrs);
+        let service_cidrs = settled(SERVICES, &facts.network.service_cidrs);
+        for pods in &pod_cidrs {
+            for services in &service_cidrs {
                 if overlap(pods, services) {
                     let message =
                         format!("the pod network {pods} overlaps the service network {services}");
@@ -179,17 +224,17 @@ impl Adviser<'_> {
             .control_plane_host
             .as_deref()
             .and_then(|host| host.parse::<IpAddr>().ok())
-            .filter(|address| *address != facts.api.advertise_address);
+            .filter(|address| *address != facts.api.advertise_address)
+            .filter(|_| (self.is_settled)("controlPlaneEndpoint"));
+        let node = Some(facts.api.advertise_address)
+            .filter(|_| (self.is_settled)("localAPIEndpoint.advertiseAddress"));
         for (path, name, networks) in [
-            (PODS, "pod", &network.pod_cidrs),
-            (SERVICES, "service", &network.service_cidrs),
+            (PODS, "pod", &pod_cidrs),
+            (SERVICES, "service", &service_cidrs),
         ] {
             for range in networks {
                 for (address, what) in [
-                    (
-                        Some(facts.api.advertise_address),
-                        "the address of this node",
-                    ),
+                    (node, "the address of this node"),
                     (host, "the endpoint of the control plane"),
                 ] {
                     if let Some(address) = address.filter(|address| range.contains(address)) {
@@ -229,7 +274,8 @@ impl Adviser<'_> {
             .as_ref()
             .and_then(|cluster| cluster.etcd.local.as_ref());
         // With an image of one's own it is an etcd that the table does not know.
-        let known = etcd.is_none_or(|local| local.image.image_tag.is_none());
+        let known = etcd.is_none_or(|local| local.image.image_tag.is_none())
+            && (self.is_settled)("etcd.local.imageTag");
         if let Etcd::Local(local) = &facts.etcd
             && known
         {

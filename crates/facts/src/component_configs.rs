@@ -19,35 +19,55 @@ use crate::paths::Paths;
 /// Where kube-proxy's pod finds its kubeconfig.
 const KUBE_PROXY_KUBECONFIG: &str = "/var/lib/kube-proxy/kubeconfig.conf";
 
-/// The KubeletConfiguration of all nodes.
+/// A value of the user that is hardly meant.
+pub(crate) struct Doubt {
+    pub(crate) problem: Problem,
+    /// The field of kubeadm's documents that decides what would be better.
+    pub(crate) hangs_on: Option<&'static str>,
+}
+
+/// A field as a JSON pointer, the value that kubeadm recommends, and the field of its own documents
+/// that decides the value.
+type Recommended = (&'static str, Value, Option<&'static str>);
+
+/// The KubeletConfiguration of all nodes, and what is doubtful in it.
 pub(crate) fn kubelet(
     written: Option<&Value>,
     paths: &Paths,
     network: &Network,
-    warnings: &mut Vec<Problem>,
-) -> Value {
+) -> (Value, Vec<Doubt>) {
+    let mut doubts = Vec::new();
     let mut config = kubelet_skeleton();
     overlay(&mut config, written);
     let recommended = [
-        ("/staticPodPath", json!(paths.manifests)),
-        ("/clusterDNS", json!([network.dns_service_ip])),
-        ("/clusterDomain", json!(network.dns_domain)),
+        ("/staticPodPath", json!(paths.manifests), None),
+        (
+            "/clusterDNS",
+            json!([network.dns_service_ip]),
+            Some("networking.serviceSubnet"),
+        ),
+        (
+            "/clusterDomain",
+            json!(network.dns_domain),
+            Some("networking.dnsDomain"),
+        ),
         (
             "/authentication/x509/clientCAFile",
             json!(paths.ca_certificate(CaId::Cluster)),
+            Some("certificatesDir"),
         ),
-        ("/authentication/anonymous/enabled", json!(false)),
-        ("/authentication/webhook/enabled", json!(true)),
-        ("/authorization/mode", json!("Webhook")),
-        ("/healthzBindAddress", json!("127.0.0.1")),
-        ("/healthzPort", json!(10248)),
+        ("/authentication/anonymous/enabled", json!(false), None),
+        ("/authentication/webhook/enabled", json!(true), None),
+        ("/authorization/mode", json!("Webhook"), None),
+        ("/healthzBindAddress", json!("127.0.0.1"), None),
+        ("/healthzPort", json!(10248), None),
     ];
     recommend(
         "KubeletConfiguration",
         &mut config,
         written,
         &recommended,
-        warnings,
+        &mut doubts,
     );
     // Another cgroup driver is no reason to warn. That certificates rotate is not for choice:
     // kubeadm cannot tell `false` from nothing.
@@ -55,21 +75,21 @@ pub(crate) fn kubelet(
         "KubeletConfiguration",
         &mut config,
         written,
-        &[("/cgroupDriver", json!("systemd"))],
+        &[("/cgroupDriver", json!("systemd"), None)],
         &mut Vec::new(),
     );
     set(&mut config, "/rotateCertificates", json!(true));
-    config
+    (config, doubts)
 }
 
-/// The KubeProxyConfiguration.
+/// The KubeProxyConfiguration, and what is doubtful in it.
 pub(crate) fn kube_proxy(
     written: Option<&Value>,
     version: &KubernetesVersion,
     network: &Network,
     advertise_address: IpAddr,
-    warnings: &mut Vec<Problem>,
-) -> Value {
+) -> (Value, Vec<Doubt>) {
+    let mut doubts = Vec::new();
     let mut config = kube_proxy_skeleton();
     overlay(&mut config, written);
     let any_address = if advertise_address.is_ipv4() {
@@ -77,33 +97,48 @@ pub(crate) fn kube_proxy(
     } else {
         "::"
     };
-    let mut recommended = vec![("/clientConnection/kubeconfig", json!(KUBE_PROXY_KUBECONFIG))];
+    let mut recommended = vec![(
+        "/clientConnection/kubeconfig",
+        json!(KUBE_PROXY_KUBECONFIG),
+        None,
+    )];
     // The other family's address for any is no reason to warn either.
     if config["bindAddress"] != json!("0.0.0.0") && config["bindAddress"] != json!("::") {
-        recommended.push(("/bindAddress", json!(any_address)));
+        recommended.push((
+            "/bindAddress",
+            json!(any_address),
+            Some("localAPIEndpoint.advertiseAddress"),
+        ));
     }
     if !network.pod_subnet.is_empty() {
-        recommended.push(("/clusterCIDR", json!(network.pod_subnet)));
+        recommended.push((
+            "/clusterCIDR",
+            json!(network.pod_subnet),
+            Some("networking.podSubnet"),
+        ));
     }
     recommend(
         "KubeProxyConfiguration",
         &mut config,
         written,
         &recommended,
-        warnings,
+        &mut doubts,
     );
     if version.table().explicit_proxy_mode && config["mode"] == json!("") {
         config["mode"] = json!("iptables");
     }
     if config["mode"] == json!("ipvs") {
-        warnings.push(
+        let problem =
             Problem::new("kube-proxy's mode \"ipvs\" is deprecated since Kubernetes 1.35")
                 .with_hint(
                     "use `mode: nftables` or `mode: iptables` in the KubeProxyConfiguration",
-                ),
-        );
+                );
+        doubts.push(Doubt {
+            problem,
+            hangs_on: None,
+        });
     }
-    config
+    (config, doubts)
 }
 
 /// Puts the written fields over the skeleton.
@@ -147,19 +182,22 @@ fn recommend(
     kind: &str,
     config: &mut Value,
     written: Option<&Value>,
-    recommended: &[(&str, Value)],
-    warnings: &mut Vec<Problem>,
+    recommended: &[Recommended],
+    doubts: &mut Vec<Doubt>,
 ) {
-    for (pointer, value) in recommended {
+    for (pointer, value, hangs_on) in recommended {
         match written
             .and_then(|written| written.pointer(pointer))
             .filter(|value| !is_zero(value))
         {
             Some(own) if own != value => {
                 let field = pointer[1..].replace('/', ".");
-                warnings.push(Problem::new(format!(
-                    "{kind}: {field} is {own}; kubeadm recommends {value}"
-                )));
+                doubts.push(Doubt {
+                    problem: Problem::new(format!(
+                        "{kind}: {field} is {own}; kubeadm recommends {value}"
+                    )),
+                    hangs_on: *hangs_on,
+                });
             }
             Some(_) => {}
             None => set(config, pointer, value.clone()),

@@ -8,6 +8,8 @@ use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, Secret};
 use serde_json::Value;
 
+use crate::advice::Missing;
+
 /// What the host is, as far as decisions hang on it. Plain data; the binary collects it.
 #[derive(Debug, Clone)]
 pub struct HostFacts {
@@ -37,6 +39,9 @@ pub struct HostFacts {
     pub existing: ExistingCluster,
     /// The files of the patches folder.
     pub patch_files: Vec<PatchFile>,
+    /// What the configuration names and is not there. Only looked for where the host will be a
+    /// control plane.
+    pub missing: Missing,
     /// What could not be looked at, with the path of the field that names it, such as
     /// `patches.directory`.
     pub unseen: Vec<(&'static str, Problem)>,
@@ -82,6 +87,7 @@ impl HostFacts {
             cluster_ca_signer: None,
             existing: ExistingCluster::default(),
             patch_files: Vec::new(),
+            missing: Missing::default(),
             unseen: Vec::new(),
             now,
             drawn_tokens: vec![token.clone(); Self::tokens_to_draw(documents)],

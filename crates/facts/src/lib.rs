@@ -17,7 +17,7 @@ mod overrides;
 mod paths;
 mod resolve;
 
-pub use advice::{Advice, Missing, WrittenPath, advise, written_paths};
+pub use advice::{Advice, Missing, WrittenPath, advise, endpoint_host, written_paths};
 pub use decision::{Decision, Origin, decisions};
 pub use facts::{
     Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,

@@ -23,7 +23,7 @@ use rinit_config::{
     ClusterConfiguration, Documents, Findings, Format, Ground, InitConfiguration,
     JoinConfiguration, ReadOptions, ResetConfiguration, Rule, UpgradeConfiguration, parse,
 };
-use rinit_facts::{HostFacts, Missing, Overrides, advise, resolve};
+use rinit_facts::{HostFacts, Overrides, advise, resolve};
 
 const KINDS: [(&str, &ObjectSchema); 5] = [
     ("InitConfiguration", InitConfiguration::SCHEMA),
@@ -151,19 +151,20 @@ fn all_findings() -> (usize, Vec<Findings>) {
         let error = resolve(&documents, &Overrides::default(), &no_host(&documents))
             .expect_err("a cluster that cannot be made");
         all.push(error.findings);
-        all.push(documents.warnings);
+        all.push(documents.findings);
         broken += 1;
     }
     for path in examples("valid") {
         let documents = read(&path).expect("a good file");
         let overrides = Overrides::default();
         if documents.init.is_some() || documents.cluster.is_some() {
-            let facts = resolve(&documents, &overrides, &no_host(&documents))
+            let host = no_host(&documents);
+            let facts = resolve(&documents, &overrides, &host)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let advice = advise(&documents, &overrides, &facts, &Missing::default());
+            let advice = advise(&documents, &overrides, &host, &facts);
             all.push(advice.findings);
         }
-        all.push(documents.warnings);
+        all.push(documents.findings);
     }
     // A file of four MiB and more is made here rather than kept.
     let large = vec![b'#'; (4 << 20) + 1];

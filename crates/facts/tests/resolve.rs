@@ -294,7 +294,7 @@ fn many_mistakes_are_cheap() {
     let begun = std::time::Instant::now();
     let refused = resolve(&gates, &none, &host_facts()).unwrap_err().findings;
     let facts = resolve(&arguments, &none, &host_facts()).unwrap();
-    let advice = rinit_facts::advise(&arguments, &none, &facts, &rinit_facts::Missing::default()).findings;
+    let advice = rinit_facts::advise(&arguments, &none, &host_facts(), &facts).findings;
     let taken = begun.elapsed();
 
     for findings in [refused, advice] {

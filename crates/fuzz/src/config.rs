@@ -3,9 +3,9 @@
 use arbitrary::Unstructured;
 use rinit_config::{
     BootstrapToken, Documents, Findings, ReadOptions, Surroundings, UnknownFields, complete,
-    exposed, parse,
+    exposed, parse, read,
 };
-use rinit_facts::{Facts, HostFacts, Missing, Overrides};
+use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_manifest::yaml;
 use rinit_versions::KubernetesVersion;
 use rinit_workflow::{Phase, Selection};
@@ -27,12 +27,23 @@ pub(crate) fn bytes(data: &[u8]) -> bool {
         }
         Err(findings) => {
             report(&findings);
+            judge_the_rest(data);
             match parse("fuzz.yaml", data, lenient) {
                 Ok(documents) => go_on(documents),
                 Err(findings) => report(&findings),
             }
             false
         }
+    }
+}
+
+/// What can be told of a file with errors beside them. It never resolves.
+fn judge_the_rest(data: &[u8]) {
+    let documents = read("fuzz.yaml", data, ReadOptions::default());
+    let host = HostFacts::of_no_host(&documents, now());
+    match rinit_facts::resolve(&documents, &Overrides::default(), &host) {
+        Err(error) => show(error.to_string()),
+        Ok(_) => unreachable!("a file with errors resolves"),
     }
 }
 
@@ -76,18 +87,13 @@ fn report(findings: &Findings) {
 
 /// What is done with a file that was read.
 fn go_on(documents: Documents) {
-    show(documents.warnings.to_string());
-    show(documents.warnings.clone().strict().to_string());
+    show(documents.findings.to_string());
+    show(documents.findings.clone().strict().to_string());
     let host = HostFacts::of_no_host(&documents, now());
     match rinit_facts::resolve(&documents, &Overrides::default(), &host) {
         Err(error) => show(error.to_string()),
         Ok(facts) => {
-            let advice = rinit_facts::advise(
-                &documents,
-                &Overrides::default(),
-                &facts,
-                &Missing::default(),
-            );
+            let advice = rinit_facts::advise(&documents, &Overrides::default(), &host, &facts);
             show(advice.findings.to_string());
             show(facts.needed_images());
             plan(&facts);

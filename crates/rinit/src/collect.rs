@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rinit_config::Documents;
 use rinit_diag::Problem;
-use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, PatchFile};
+use rinit_facts::{ExistingCluster, HostFacts, Missing, Overrides, PatchFile};
 use rinit_host::{Host, HostError, MachineFacts};
 use rinit_manifest::yaml;
 use rinit_plan::LogicalPath;
@@ -86,6 +86,7 @@ fn of_machine(
         cluster_ca_signer: cluster_ca_signer(host, ca_certificate.as_ref(), ca_key.as_ref()),
         existing: existing_cluster(host),
         patch_files,
+        missing: Missing::default(),
         unseen,
         now: rinit_host::now(),
         drawn_tokens: (0..HostFacts::tokens_to_draw(documents))
@@ -108,32 +109,25 @@ pub(crate) fn needs_address(documents: &Documents) -> bool {
 
 /// What the configuration names and this host does not have, and the name of the endpoint if it
 /// does not resolve. With a folder for a root there is no network to ask.
-pub(crate) async fn missing(
-    host: &Host,
-    documents: &Documents,
-    facts: &Facts,
-) -> rinit_facts::Missing {
+pub(crate) async fn missing(host: &Host, documents: &Documents, overrides: &Overrides) -> Missing {
     let paths = rinit_facts::written_paths(documents)
         .into_iter()
         // What this user may not look at may well be there.
         .filter(|written| !host.exists(&written.path).unwrap_or(true))
         .collect();
-    let name = facts
-        .api
-        .control_plane_host
-        .as_deref()
+    let name = rinit_facts::endpoint_host(documents, overrides)
         .filter(|name| name.parse::<std::net::IpAddr>().is_err())
         .filter(|_| host.is_running_system());
     let mut endpoint = None;
     if let Some(name) = name {
-        let asked = tokio::time::timeout(RESOLUTION, tokio::net::lookup_host((name, 0))).await;
-        let found = match asked {
+        let asked = tokio::net::lookup_host((name.as_str(), 0));
+        let found = match tokio::time::timeout(RESOLUTION, asked).await {
             Ok(Ok(mut addresses)) => addresses.next().is_some(),
             Ok(Err(_)) | Err(_) => false,
         };
-        endpoint = (!found).then(|| name.to_owned());
+        endpoint = (!found).then(|| name.clone());
     }
-    rinit_facts::Missing { paths, endpoint }
+    Missing { paths, endpoint }
 }
 
 /// Where the cluster's authority lies, as far as it can be told before everything is resolved.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rinit_cli::{CommonArguments, InitArguments, PhaseArguments, SpecificationArguments};
 use rinit_config::{Documents, ReadOptions, Severity, UnknownFields};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, HostFacts, Missing, Overrides};
+use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_plan::{LogicalPath, Secret};
 
 use crate::trouble::{Remarks, Trouble};
@@ -21,8 +21,28 @@ pub(crate) fn reading(allow_unknown_fields: bool) -> ReadOptions {
     }
 }
 
-/// The documents of a configuration file; none of them without a file.
+/// The documents of a configuration file; none of them without a file. Refuses a file with errors.
 pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
+    let documents = readable(config, options)?;
+    if documents.findings.has_errors() {
+        return Err(refused(documents));
+    }
+    Ok(documents)
+}
+
+/// Why a file with errors is not taken, as far as it tells by itself.
+pub(crate) fn refused(documents: Documents) -> Trouble {
+    let mut remarks = Remarks::default();
+    remarks.find(documents.findings);
+    Trouble {
+        code: ExitCode::Configuration,
+        remarks,
+    }
+}
+
+/// The same, and what could be read of a file with errors: [`resolve`] refuses it with all that can
+/// be told at once.
+pub(crate) fn readable(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
     let Some(path) = config.filter(|path| !path.as_os_str().is_empty()) else {
         return Ok(Documents::none("no configuration file"));
     };
@@ -33,14 +53,7 @@ pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<D
         rinit_host::read_typed(path)
     };
     match text {
-        Ok(Some(text)) => rinit_config::parse(&name, &text, options).map_err(|findings| {
-            let mut remarks = Remarks::default();
-            remarks.find(findings);
-            Trouble {
-                code: ExitCode::Configuration,
-                remarks,
-            }
-        }),
+        Ok(Some(text)) => Ok(rinit_config::read(&name, &text, options)),
         Ok(None) => Err(Trouble::configuration(
             Problem::new(format!("there is no configuration file {name}"))
                 .with_hint("check the path after `--config`"),
@@ -53,24 +66,38 @@ pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<D
 /// configuration that resolves is left to [`warnings`].
 pub(crate) fn resolve(
     documents: &Documents,
-    overrides: &Overrides,
+    flags: &Flags,
     host: &HostFacts,
     strict: bool,
 ) -> Result<Facts, Trouble> {
-    rinit_facts::resolve(documents, overrides, host).map_err(|error| {
-        let mut remarks = Remarks::default();
-        remarks.find(documents.warnings.clone());
-        if strict {
-            remarks = remarks.strict();
-        }
-        remarks.find(error.findings);
+    let resolved = rinit_facts::resolve(documents, &flags.overrides, host);
+    let (problems, error) = match (resolved, flags.problems.as_slice()) {
+        (Ok(facts), []) => return Ok(facts),
+        (Ok(_), problems) => (problems, None),
+        (Err(error), problems) => (problems, Some(error)),
+    };
+    let mut doubtful = Remarks::default();
+    let mut wrong = Remarks::default();
+    doubtful.find(documents.findings.clone());
+    for problem in problems {
+        wrong.add(Severity::Error, problem.clone());
+    }
+    if let Some(error) = error {
+        doubtful.find(error.findings);
         for problem in error.problems {
-            remarks.add(Severity::Error, problem);
+            wrong.add(Severity::Error, problem);
         }
-        Trouble {
-            code: ExitCode::Configuration,
-            remarks,
+        for warning in error.warnings {
+            doubtful.add(Severity::Warning, warning);
         }
+    }
+    if strict {
+        doubtful = doubtful.strict();
+    }
+    wrong.append(doubtful);
+    Err(Trouble {
+        code: ExitCode::Configuration,
+        remarks: wrong,
     })
 }
 
@@ -79,13 +106,13 @@ pub(crate) fn resolve(
 pub(crate) fn warnings(
     documents: &Documents,
     overrides: &Overrides,
-    resolved: Option<(&Facts, &Missing)>,
+    resolved: Option<(&Facts, &HostFacts)>,
     strict: bool,
 ) -> Result<Remarks, Trouble> {
     let mut remarks = Remarks::default();
-    remarks.find(documents.warnings.clone());
-    if let Some((facts, missing)) = resolved {
-        let advice = rinit_facts::advise(documents, overrides, facts, missing);
+    remarks.find(documents.findings.clone());
+    if let Some((facts, host)) = resolved {
+        let advice = rinit_facts::advise(documents, overrides, host, facts);
         remarks.find(advice.findings);
         let of_facts = facts.warnings.iter().filter(|_| strict).cloned();
         for problem in advice.problems.into_iter().chain(of_facts) {
@@ -101,25 +128,53 @@ pub(crate) fn warnings(
     Ok(remarks)
 }
 
+/// What the flags say beside the file, and what of it could not be understood.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    /// What was understood.
+    pub(crate) overrides: Overrides,
+    /// What was not.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl From<Overrides> for Flags {
+    fn from(overrides: Overrides) -> Self {
+        Self {
+            overrides,
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// What the flags of `init` say beside the file.
-pub(crate) fn of_init(arguments: &InitArguments) -> Result<Overrides, Trouble> {
+pub(crate) fn of_init(arguments: &InitArguments) -> Flags {
     of_common(&arguments.common)
 }
 
 /// What the flags of a phase say beside the file.
-pub(crate) fn of_phase(arguments: &PhaseArguments) -> Result<Overrides, Trouble> {
-    let kubeconfig = match &arguments.kubeconfig {
-        Some(typed) if !typed.as_os_str().is_empty() => Some(absolute(typed)?),
-        _ => None,
+pub(crate) fn of_phase(arguments: &PhaseArguments) -> Flags {
+    let mut flags = of_common(&arguments.common);
+    let typed = arguments.kubeconfig.as_ref();
+    let kubeconfig = match typed
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| absolute(path))
+    {
+        Some(Ok(path)) => Some(path),
+        Some(Err(problem)) => {
+            flags.problems.push(problem);
+            None
+        }
+        None => None,
     };
-    Ok(Overrides {
+    flags.overrides = Overrides {
         kubeconfig,
         kubeconfig_dir: given(arguments.kubeconfig_dir.as_ref()),
         apiserver_extra_args: pairs(&arguments.apiserver_extra_args),
         controller_manager_extra_args: pairs(&arguments.controller_manager_extra_args),
         scheduler_extra_args: pairs(&arguments.scheduler_extra_args),
-        ..of_common(&arguments.common)?
-    })
+        ..flags.overrides
+    };
+    flags
 }
 
 /// What the flags of the commands for certificates say beside the file.
@@ -143,9 +198,10 @@ pub(crate) fn of_specification(
     }
 }
 
-fn of_common(common: &CommonArguments) -> Result<Overrides, Trouble> {
+fn of_common(common: &CommonArguments) -> Flags {
     let patches = common.patches.as_ref();
-    Ok(Overrides {
+    let (feature_gates, problems) = feature_gates(&common.feature_gates);
+    let overrides = Overrides {
         apiserver_advertise_address: given(common.apiserver_advertise_address.as_ref()),
         apiserver_bind_port: common.apiserver_bind_port,
         apiserver_cert_extra_sans: list(&common.apiserver_cert_extra_sans),
@@ -153,7 +209,7 @@ fn of_common(common: &CommonArguments) -> Result<Overrides, Trouble> {
         certificate_key: given(common.certificate_key.as_ref()).map(Secret::new),
         control_plane_endpoint: given(common.control_plane_endpoint.as_ref()),
         cri_socket: given(common.cri_socket.as_ref()),
-        feature_gates: feature_gates(&common.feature_gates)?,
+        feature_gates,
         ignore_preflight_errors: list(&common.ignore_preflight_errors),
         image_repository: given(common.image_repository.as_ref()),
         kubernetes_version: given(common.kubernetes_version.as_ref()),
@@ -168,7 +224,11 @@ fn of_common(common: &CommonArguments) -> Result<Overrides, Trouble> {
         token_ttl: given(common.token_ttl.as_ref()),
         upload_certs: common.upload_certs,
         ..Overrides::default()
-    })
+    };
+    Flags {
+        overrides,
+        problems,
+    }
 }
 
 /// What was typed; an empty text is none, as in kubeadm, since scripts pass one for "no wish".
@@ -193,31 +253,30 @@ fn pairs(typed: &[(String, String)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Feature gates with their values.
-pub(crate) fn feature_gates(typed: &[(String, String)]) -> Result<Vec<(String, bool)>, Trouble> {
-    pairs(typed)
-        .into_iter()
-        .map(|(name, value)| match rinit_cli::truth(&value) {
-            Ok(value) => Ok((name, value)),
-            Err(_) => Err(Trouble::configuration(
+/// Feature gates with their values, and those whose value is none.
+pub(crate) fn feature_gates(typed: &[(String, String)]) -> (Vec<(String, bool)>, Vec<Problem>) {
+    let mut gates = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in pairs(typed) {
+        match rinit_cli::truth(&value) {
+            Ok(value) => gates.push((name, value)),
+            Err(_) => problems.push(
                 Problem::new(format!("--feature-gates: {name} is \"{value}\""))
                     .with_hint("write `true` or `false`"),
-            )),
-        })
-        .collect()
+            ),
+        }
+    }
+    (gates, problems)
 }
 
 /// A typed path from the root on.
-fn absolute(typed: &Path) -> Result<LogicalPath, Trouble> {
-    let path: PathBuf =
-        std::path::absolute(typed).map_err(|error| wrong_path(typed, &error.to_string()))?;
-    LogicalPath::parse(&path.to_string_lossy())
-        .map_err(|error| wrong_path(typed, &error.to_string()))
-}
-
-fn wrong_path(typed: &Path, reason: &str) -> Trouble {
-    Trouble::configuration(Problem::new(format!(
-        "--kubeconfig: cannot use {}: {reason}",
-        typed.display()
-    )))
+fn absolute(typed: &Path) -> Result<LogicalPath, Problem> {
+    let wrong = |reason: String| {
+        Problem::new(format!(
+            "--kubeconfig: cannot use {}: {reason}",
+            typed.display()
+        ))
+    };
+    let path: PathBuf = std::path::absolute(typed).map_err(|error| wrong(error.to_string()))?;
+    LogicalPath::parse(&path.to_string_lossy()).map_err(|error| wrong(error.to_string()))
 }

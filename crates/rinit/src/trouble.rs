@@ -29,6 +29,20 @@ impl Trouble {
         Self::new(code, Problem::from_error(error))
     }
 
+    /// The same with what else there is to say. The code is that of the first.
+    pub(crate) fn and(mut self, more: Remarks) -> Self {
+        self.remarks.append(more);
+        self
+    }
+
+    /// The same with more that is wrong.
+    pub(crate) fn beside(mut self, problems: &[Problem]) -> Self {
+        for problem in problems {
+            self.remarks.add(Severity::Error, problem.clone());
+        }
+        self
+    }
+
     /// Something wrong with the configuration.
     pub(crate) fn configuration(problem: Problem) -> Self {
         Self::new(ExitCode::Configuration, problem)
@@ -58,6 +72,14 @@ impl Remarks {
     /// Adds something that has no place in the file.
     pub(crate) fn add(&mut self, severity: Severity, problem: Problem) {
         self.problems.push((severity, problem));
+    }
+
+    /// Adds what else there is to say.
+    pub(crate) fn append(&mut self, more: Self) {
+        if let Some(findings) = more.findings {
+            self.find(*findings);
+        }
+        self.problems.extend(more.problems);
     }
 
     /// Whether there is nothing to say.

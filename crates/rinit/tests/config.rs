@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use rinit_config::{Finding, ReadOptions, Rule, parse};
-use rinit_facts::{HostFacts, Missing, Overrides, advise, resolve};
+use rinit_facts::{HostFacts, Overrides, advise, resolve};
 use rinit_manifest::yaml;
 use serde_json::Value;
 
@@ -449,13 +449,13 @@ fn complaints(path: &Path) -> Vec<(Option<Rule>, String, String)> {
     let file = std::fs::read(path).expect("an example");
     let name = path.file_name().expect("a name").to_string_lossy();
     let documents = parse(&name, &file, ReadOptions::default()).expect("a valid file");
-    let mut found: Vec<Finding> = documents.warnings.clone().into_iter().collect();
+    let mut found: Vec<Finding> = documents.findings.clone().into_iter().collect();
     let mut others = Vec::new();
     if documents.init.is_some() || documents.cluster.is_some() {
         let overrides = Overrides::default();
         let host = HostFacts::of_no_host(&documents, jiff::Timestamp::UNIX_EPOCH);
         let facts = resolve(&documents, &overrides, &host).expect("a cluster");
-        let advice = advise(&documents, &overrides, &facts, &Missing::default());
+        let advice = advise(&documents, &overrides, &host, &facts);
         found.extend(advice.findings);
         others.extend(advice.problems);
         others.extend(facts.warnings);

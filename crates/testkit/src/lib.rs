@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use rinit_config::{Documents, ReadOptions};
-use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides};
+use rinit_facts::{ExistingCluster, Facts, HostFacts, Missing, Overrides};
 use rinit_plan::Secret;
 
 /// The folder `testdata` of the checkout.
@@ -45,6 +45,7 @@ pub fn host_facts() -> HostFacts {
         cluster_ca_signer: None,
         existing: ExistingCluster::default(),
         patch_files: Vec::new(),
+        missing: Missing::default(),
         unseen: Vec::new(),
         now: "2026-11-22T01:00:00Z"
             .parse()

@@ -100,7 +100,7 @@ fn valid_files_are_taken() {
                 compare(
                     "valid",
                     &name,
-                    &documents.warnings.to_string(),
+                    &documents.findings.to_string(),
                     &mut mistakes,
                 );
             }
@@ -146,7 +146,7 @@ fn no_secret_is_shown() {
                         .init
                         .as_ref()
                         .map(rinit_config::InitConfiguration::to_value);
-                    format!("{} {documents:?} {written:?}", documents.warnings)
+                    format!("{} {documents:?} {written:?}", documents.findings)
                 }
             };
             for secret in SECRETS {
@@ -191,7 +191,7 @@ fn unknown_fields_can_be_left_out_with_a_warning() {
         unknown_fields: UnknownFields::Warn,
     };
     let documents = parse("a.yaml", text, options).expect("only a warning");
-    let warnings: Vec<_> = documents.warnings.iter().collect();
+    let warnings: Vec<_> = documents.findings.iter().collect();
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].severity, Severity::Warning);
     assert_eq!(
@@ -415,7 +415,7 @@ fn hostile_files_are_cheap() {
         let outcome = read("hostile", text.as_bytes());
         let report = outcome.map_or_else(
             |findings| findings.to_string(),
-            |documents| documents.warnings.to_string(),
+            |documents| documents.findings.to_string(),
         );
         let spent = start.elapsed();
         assert!(

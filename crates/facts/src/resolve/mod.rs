@@ -7,6 +7,7 @@ mod node;
 mod tokens;
 
 pub use certificates::BACKDATE;
+pub(crate) use network::split_host_port;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,6 +21,7 @@ use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
 use self::components::{DEFAULT_IMAGE_REPOSITORY, images};
+use crate::advice::{Advice, advise_where};
 use crate::component_configs;
 use crate::facts::{Addon, Facts, JoinOptions, Timeouts};
 use crate::gates::GATES;
@@ -40,6 +42,8 @@ pub struct ResolveError {
     pub findings: Findings,
     /// What is wrong elsewhere: in flags, or with what the host offers.
     pub problems: Vec<Problem>,
+    /// What is doubtful in what could be judged, beside the findings.
+    pub warnings: Vec<Problem>,
 }
 
 impl fmt::Display for ResolveError {
@@ -56,6 +60,9 @@ impl std::error::Error for ResolveError {}
 
 /// Decides everything, or says everything that is wrong.
 ///
+/// Documents with an error never resolve. All that does not hang on what is wrong in them is judged
+/// all the same.
+///
 /// `overrides` win over the documents. What neither says is taken from `host`, then from kubeadm's
 /// defaults; every such choice that depends on the host is told in [`Facts::detected`].
 pub fn resolve(
@@ -70,9 +77,13 @@ pub fn resolve(
         findings: Findings::new(documents.source.clone()),
         problems: Vec::new(),
         misformed: BTreeSet::new(),
+        refused: BTreeSet::new(),
         detected: Vec::new(),
         warnings: Vec::new(),
     };
+    if documents.is_beyond_judgement() {
+        return Err(Box::new(resolver.refuse(Advice::none(documents))));
+    }
     resolver.check_kinds();
     let init = documents.init.clone().unwrap_or_default();
     let mut cluster = documents.cluster.clone().unwrap_or_default();
@@ -81,14 +92,17 @@ pub fn resolve(
         resolver.wrong(Rule::HostFact, field, problem.clone());
     }
     let facts = resolver.facts(&init, cluster);
-    if resolver.problems.is_empty() && !resolver.findings.has_errors() {
-        Ok(facts)
-    } else {
-        let Resolver {
-            findings, problems, ..
-        } = resolver;
-        Err(Box::new(ResolveError { findings, problems }))
+    if resolver.problems.is_empty()
+        && !resolver.findings.has_errors()
+        && !documents.findings.has_errors()
+    {
+        return Ok(facts);
     }
+    resolver.warnings.clone_from(&facts.warnings);
+    let advice = advise_where(documents, overrides, host, &facts, &|path| {
+        resolver.is_settled(path)
+    });
+    Err(Box::new(resolver.refuse(advice)))
 }
 
 /// The pairs of a flag and the field that they replace.
@@ -103,15 +117,48 @@ struct Resolver<'a> {
     problems: Vec<Problem>,
     /// Flags whose own form is wrong, of which no more is said.
     misformed: BTreeSet<&'static str>,
+    /// Fields and flags that were refused here.
+    refused: BTreeSet<String>,
     detected: Vec<String>,
     warnings: Vec<Problem>,
 }
 
 impl Resolver<'_> {
+    /// Everything that is wrong and doubtful.
+    fn refuse(self, advice: Advice) -> ResolveError {
+        let mut findings = self.findings;
+        for finding in advice.findings {
+            findings.push(finding);
+        }
+        let mut warnings = advice.problems;
+        warnings.extend(self.warnings);
+        ResolveError {
+            findings,
+            problems: self.problems,
+            warnings,
+        }
+    }
+
+    /// Whether the value of a field is known and was not refused: what hangs on another one would
+    /// be judged by a stand-in.
+    fn is_settled(&self, path: &str) -> bool {
+        match self.overrides.flag(path) {
+            Some(flag) => !self.misformed.contains(flag) && !self.refused.contains(flag),
+            None => self.documents.is_settled(path) && !self.refused.contains(path),
+        }
+    }
+
     /// A file that says nothing of this cluster is another file than was meant.
     fn check_kinds(&mut self) {
         let documents = self.documents;
-        if documents.from_file && documents.init.is_none() && documents.cluster.is_none() {
+        let is_known = ["InitConfiguration", "ClusterConfiguration"]
+            .iter()
+            .all(|kind| documents.is_settled_document(kind));
+        if documents.from_file
+            && is_known
+            && documents.init.is_none()
+            && documents.cluster.is_none()
+        {
             self.problems.push(
                 Problem::new(format!(
                     "{} has neither an InitConfiguration nor a ClusterConfiguration",
@@ -130,7 +177,12 @@ impl Resolver<'_> {
         if let Some(flag) = self.overrides.flag(path) {
             if !self.misformed.contains(flag) {
                 self.wrong_flag(flag, problem);
+                self.refused.insert(flag.to_owned());
             }
+            return;
+        }
+        // What the file says there was found wrong already, or nobody knows what it says.
+        if !self.documents.is_settled(path) {
             return;
         }
         // To look for the places of tens of thousands of fields takes minutes.
@@ -138,6 +190,7 @@ impl Resolver<'_> {
             self.findings.leave_out();
             return;
         }
+        self.refused.insert(path.to_owned());
         if self.documents.source.place(path).is_some() {
             let mut finding =
                 self.documents
@@ -268,7 +321,10 @@ impl Resolver<'_> {
         let now = truncate(self.host.now);
         let version = self.version(&cluster);
         self.feature_gates(&cluster, version.minor().0);
-        self.newer_fields(&cluster, &version);
+        // By a version that stands in for one that is wrong nothing can be told.
+        if self.is_settled("kubernetesVersion") {
+            self.newer_fields(&cluster, &version);
+        }
         let addon = |disabled: &mut Option<bool>, skipped: bool| {
             if skipped {
                 // So kubeadm stores it, and so `kubeadm upgrade` will leave it out as well.
@@ -315,19 +371,27 @@ impl Resolver<'_> {
             .get_or_insert_with(|| DEFAULT_IMAGE_REPOSITORY.to_owned());
         cluster.kubernetes_version = Some(version.to_string());
 
-        let kubelet = component_configs::kubelet(
-            self.documents.kubelet.as_ref(),
-            &paths,
-            &network,
-            &mut self.warnings,
-        );
-        let kube_proxy = component_configs::kube_proxy(
+        let (kubelet, kubelet_doubts) =
+            component_configs::kubelet(self.documents.kubelet.as_ref(), &paths, &network);
+        let (kube_proxy, kube_proxy_doubts) = component_configs::kube_proxy(
             self.documents.kube_proxy.as_ref(),
             &version,
             &network,
             api.advertise_address,
-            &mut self.warnings,
         );
+        for (kind, doubts) in [
+            ("KubeletConfiguration", kubelet_doubts),
+            ("KubeProxyConfiguration", kube_proxy_doubts),
+        ] {
+            if !self.documents.is_settled_document(kind) {
+                continue;
+            }
+            for doubt in doubts {
+                if doubt.hangs_on.is_none_or(|field| self.is_settled(field)) {
+                    self.warnings.push(doubt.problem);
+                }
+            }
+        }
         let access = self.access(&paths, &api);
         let bootstrap_tokens = self.bootstrap_tokens(init, now);
         let upload_certs = self.upload_certs(init, &certificates, now);
@@ -427,6 +491,8 @@ impl Resolver<'_> {
         for (name, is_on) in &cluster.feature_gates {
             let known = GATES.iter().find(|gate| gate.name == name);
             let problem = match known {
+                // By a version that stands in for one that is wrong nothing can be told.
+                Some(_) if !self.is_settled("kubernetesVersion") => continue,
                 Some(gate) if minor <= gate.last_minor => {
                     if let Some(missing) = gate.missing.filter(|_| *is_on) {
                         self.warnings.push(

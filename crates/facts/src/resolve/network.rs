@@ -87,7 +87,7 @@ pub(super) fn address_at(network: &IpNet, index: u128) -> Option<IpAddr> {
 }
 
 /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; the file's rules have checked the form.
-pub(super) fn split_host_port(text: &str) -> (String, Option<u16>) {
+pub(crate) fn split_host_port(text: &str) -> (String, Option<u16>) {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
         return (

@@ -114,7 +114,10 @@ impl Resolver<'_> {
                 .clone()
                 .map(rinit_config::CertificateKey::into_secret),
         };
-        if self.overrides.upload_certs && certificates.external_cluster_ca {
+        if self.overrides.upload_certs
+            && certificates.external_cluster_ca
+            && self.is_settled("certificatesDir")
+        {
             self.problems.push(
                 Problem::new("--upload-certs cannot be used with an external certificate authority, whose key is not on this host")
                     .with_hint("copy the certificates to the other control planes by hand"),

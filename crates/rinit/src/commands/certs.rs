@@ -80,7 +80,7 @@ pub(crate) async fn setting_of(
     };
     let documents: Documents = match told {
         Some(documents) => documents,
-        None => settings::documents(config, reading).map_err(refuse)?,
+        None => settings::readable(config, reading).map_err(refuse)?,
     };
     let host_facts = if lenient {
         collect::of_any_machine(&host, &documents, &overrides)
@@ -91,7 +91,7 @@ pub(crate) async fn setting_of(
         printer::problem(&problem);
         ExitCode::Failure
     })?;
-    let facts = resolve(&documents, &overrides, &host_facts)?;
+    let facts = resolve(&documents, &overrides.into(), &host_facts)?;
     Ok(Setting { host, facts })
 }
 

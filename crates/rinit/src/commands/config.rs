@@ -8,7 +8,7 @@ use rinit_cli::{
 };
 use rinit_config::{BootstrapToken, Documents, ReadOptions, Surroundings};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, HostFacts, Missing, Overrides};
+use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_host::{Host, Root};
 use rinit_manifest::yaml;
 use rinit_plan::FileMode;
@@ -16,6 +16,7 @@ use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
+use crate::settings::Flags;
 use crate::{collect, printer, settings};
 
 /// What kubeadm writes where the real value is a secret or depends on the host.
@@ -52,19 +53,22 @@ fn pretty(value: &Value) -> String {
 
 fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
-    let documents = settings::documents(Some(&arguments.config), reading).map_err(refuse)?;
+    let documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
+    let is_init = documents.init.is_some() || documents.cluster.is_some();
+    if documents.findings.has_errors() && !is_init {
+        return Err(refuse(settings::refused(documents)));
+    }
     some_document(&documents, "--config")?;
-    let overrides = Overrides::default();
+    let flags = Flags::default();
     let strict = arguments.strict;
-    let facts = if documents.init.is_some() || documents.cluster.is_some() {
-        let host = HostFacts::of_no_host(&documents, rinit_host::now());
-        Some(settings::resolve(&documents, &overrides, &host, strict).map_err(refuse)?)
+    let host = HostFacts::of_no_host(&documents, rinit_host::now());
+    let facts = if is_init {
+        Some(settings::resolve(&documents, &flags, &host, strict).map_err(refuse)?)
     } else {
         None
     };
-    let missing = Missing::default();
-    let resolved = facts.as_ref().map(|facts| (facts, &missing));
-    settings::warnings(&documents, &overrides, resolved, strict)
+    let resolved = facts.as_ref().map(|facts| (facts, &host));
+    settings::warnings(&documents, &flags.overrides, resolved, strict)
         .map_err(refuse)?
         .print();
     for warning in facts.iter().flat_map(|facts| &facts.warnings) {
@@ -84,8 +88,8 @@ fn some_document(documents: &Documents, flag: &str) -> Result<(), ExitCode> {
     if found {
         return Ok(());
     }
-    if !documents.warnings.is_empty() {
-        printer::report(&documents.warnings.to_string());
+    if !documents.findings.is_empty() {
+        printer::report(&documents.findings.to_string());
     }
     let name = documents.source.file_name();
     printer::problem(
@@ -176,7 +180,7 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
 fn facts_without_file() -> Result<Facts, ExitCode> {
     let documents = Documents::none("no file");
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
-    resolve(&documents, &Overrides::default(), &host)
+    resolve(&documents, &Flags::default(), &host)
 }
 
 fn placeholder_token() -> Result<BootstrapToken, ExitCode> {
@@ -206,8 +210,8 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     let mut documents =
         settings::documents(Some(&arguments.old_config), ReadOptions::default()).map_err(refuse)?;
     some_document(&documents, "--old-config")?;
-    if !documents.warnings.is_empty() {
-        printer::report(&documents.warnings.to_string());
+    if !documents.findings.is_empty() {
+        printer::report(&documents.findings.to_string());
     }
     let machine = machine().await?;
     let address = match machine.default_address {
@@ -256,7 +260,7 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
             ..rinit_config::ClusterConfiguration::default()
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
-    Ok(resolve(&quiet, &Overrides::default(), &host)?
+    Ok(resolve(&quiet, &Flags::default(), &host)?
         .version
         .to_string())
 }
@@ -271,15 +275,20 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
 
 fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
     let documents =
-        settings::documents(arguments.config.as_deref(), ReadOptions::default()).map_err(refuse)?;
+        settings::readable(arguments.config.as_deref(), ReadOptions::default()).map_err(refuse)?;
+    let (feature_gates, problems) = settings::feature_gates(&arguments.feature_gates);
     let overrides = Overrides {
         kubernetes_version: arguments.kubernetes_version.clone(),
         image_repository: arguments.image_repository.clone(),
-        feature_gates: settings::feature_gates(&arguments.feature_gates).map_err(refuse)?,
+        feature_gates,
         ..Overrides::default()
     };
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
-    let facts = resolve(&documents, &overrides, &host)?;
+    let flags = Flags {
+        overrides,
+        problems,
+    };
+    let facts = resolve(&documents, &flags, &host)?;
     let images = facts.needed_images();
     printer::data(&match arguments.output {
         DataFormat::Text => images

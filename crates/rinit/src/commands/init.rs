@@ -3,13 +3,14 @@
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Decision, Facts, Overrides};
+use rinit_facts::{Decision, Facts};
 use rinit_host::{Host, Lock, Root};
 use rinit_plan::Action;
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use crate::given::Given;
 use crate::printer::{self, Printer};
+use crate::settings::Flags;
 use crate::trouble::{Remarks, Trouble};
 use crate::{collect, settings};
 
@@ -18,7 +19,7 @@ struct Asked<'run> {
     tree: &'run [Phase],
     global: &'run GlobalArguments,
     common: &'run CommonArguments,
-    overrides: Result<Overrides, Trouble>,
+    flags: Flags,
     selection: Selection,
     /// Whether the file may name phases to skip.
     skips_by_file: bool,
@@ -44,7 +45,7 @@ pub(crate) async fn init(
         tree,
         global,
         common: &arguments.common,
-        overrides: settings::of_init(&arguments),
+        flags: settings::of_init(&arguments),
         // The flag replaces what the file says, as in kubeadm.
         skips_by_file: skip.is_empty(),
         selection: Selection {
@@ -67,7 +68,7 @@ pub(crate) async fn phase(
         tree,
         global,
         common: &arguments.common,
-        overrides: settings::of_phase(&arguments),
+        flags: settings::of_phase(&arguments),
         skips_by_file: false,
         selection: Selection {
             only: vec![name],
@@ -137,42 +138,60 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         tree,
         global,
         common,
-        overrides,
+        mut flags,
         mut selection,
         skips_by_file,
         phase: _,
     } = asked;
-    // An unknown name is told before anything else is looked at.
-    known(tree, &selection)?;
+    // An unknown name is told before all else, and all else with it.
+    let mut unknown = known(tree, &selection);
     let reading = settings::reading(common.allow_unknown_fields);
-    let documents = settings::documents(common.config.as_deref(), reading)?;
-    let mut overrides = overrides?;
+    let documents = match settings::readable(common.config.as_deref(), reading) {
+        Ok(documents) => documents,
+        Err(trouble) => return Err(worse(unknown, trouble.beside(&flags.problems))),
+    };
     let init = documents.init.as_ref();
     if skips_by_file {
         selection.skip = init
             .map(|init| init.skip_phases.clone())
             .unwrap_or_default();
-        known(tree, &selection)?;
+        unknown = unknown.and(known(tree, &selection));
     }
-    overrides.skipped_phases.clone_from(&selection.skip);
+    flags.overrides.skipped_phases.clone_from(&selection.skip);
     let host = Host::new(Root::typed(global.root.as_deref()));
     let dry_run = common.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);
-    let lock = if dry_run || print_manifest {
+    let is_refused =
+        unknown.is_err() || !flags.problems.is_empty() || documents.findings.has_errors();
+    let lock = if dry_run || print_manifest || is_refused {
         None
     } else {
         let lock = host.lock();
         Some(lock.map_err(|error| Trouble::of(ExitCode::Blocked, &error))?)
     };
     // Looked at under the lock: another run may just have ended.
-    let host_facts = collect::host_facts(&host, &documents, &overrides)
-        .await
-        .map_err(Trouble::configuration)?;
-    let facts = settings::resolve(&documents, &overrides, &host_facts, common.strict)?;
-    let missing = collect::missing(&host, &documents, &facts).await;
-    let resolved = Some((&facts, &missing));
-    let remarks = settings::warnings(&documents, &overrides, resolved, common.strict)?;
+    let mut host_facts = match collect::host_facts(&host, &documents, &flags.overrides).await {
+        Ok(host_facts) => host_facts,
+        Err(problem) => {
+            let trouble = Trouble::configuration(problem).beside(&flags.problems);
+            let trouble = trouble.and(settings::refused(documents).remarks);
+            return Err(worse(unknown, trouble));
+        }
+    };
+    host_facts.missing = collect::missing(&host, &documents, &flags.overrides).await;
+    let resolved = settings::resolve(&documents, &flags, &host_facts, common.strict);
+    let judged = resolved.and_then(|facts| {
+        let resolved = Some((&facts, &host_facts));
+        let overrides = &flags.overrides;
+        let remarks = settings::warnings(&documents, overrides, resolved, common.strict)?;
+        Ok((facts, remarks))
+    });
+    let (facts, remarks) = match (judged, unknown) {
+        (Ok(judged), Ok(())) => judged,
+        (Ok((_, remarks)), Err(unknown)) => return Err(unknown.and(remarks)),
+        (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
+    };
     let told = if dry_run || global.verbosity() > 0 {
-        rinit_facts::decisions(&documents, &overrides, &host_facts, &facts)
+        rinit_facts::decisions(&documents, &flags.overrides, &host_facts, &facts)
     } else {
         Vec::new()
     };
@@ -188,6 +207,14 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         remarks,
         told,
     })
+}
+
+/// What is refused with an unknown phase, if there is one: the line is the first to mend.
+fn worse(unknown: Result<(), Trouble>, trouble: Trouble) -> Trouble {
+    match unknown {
+        Ok(()) => trouble,
+        Err(unknown) => unknown.and(trouble.remarks),
+    }
 }
 
 fn known(tree: &[Phase], selection: &Selection) -> Result<(), Trouble> {

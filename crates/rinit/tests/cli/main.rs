@@ -11,6 +11,7 @@
     reason = "the tests run the program and look at what it wrote"
 )]
 
+mod at_once;
 mod configuration;
 mod detection;
 mod dry_run;

@@ -65,7 +65,10 @@ fn doubts_are_warnings_and_errors_if_asked_for() {
     // Where it does not resolve either, all of it is told at once.
     let said = place.run(&format!("{init} --strict --token short"));
     assert_eq!(said.code, Some(3));
-    assert!(said.stderr.contains("error: --token: "), "{}", said.stderr);
+    for wrong in doubts.iter().chain(&["error: --token: "]) {
+        let line = said.stderr.lines().find(|line| line.contains(wrong));
+        assert!(line.is_some_and(is_error), "{wrong}: {}", said.stderr);
+    }
 }
 
 /// What is doubtful in a flag is told of the flag, whatever the file says.
