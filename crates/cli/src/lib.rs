@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
-use clap::{Args, Command, FromArgMatches, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
 
 pub use arguments::{
@@ -103,7 +104,6 @@ fn command(tree: &[Phase], wanted: Wanted<'_>) -> Command {
         wanted.with(init, |command| {
             with(command, InitArguments::augment_args)
                 .long_about(phases::overview(tree))
-                .args_conflicts_with_subcommands(true)
                 .subcommand(phases::command(tree, wanted))
         }),
         wanted.with(certs, |it| {
@@ -151,7 +151,10 @@ pub fn parse(
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
         Some(("init", init)) => match init.subcommand() {
-            Some(("phase", phase)) => phases::selected(phase)?,
+            Some(("phase", phase)) => {
+                refuse_flags_before_a_phase(init)?;
+                phases::selected(phase)?
+            }
             _ => Invocation::Init(Box::new(InitArguments::from_arg_matches(init)?)),
         },
         Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
@@ -167,6 +170,22 @@ pub fn parse(
         }
     };
     Ok(CommandLine { global, invocation })
+}
+
+/// Flags of init do not reach a phase that is named behind them; those of every command do.
+fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
+    let mut own = InitArguments::augment_args(Command::new("init"));
+    let given = own
+        .get_arguments()
+        .find(|argument| {
+            init.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+        })
+        .and_then(Arg::get_long)
+        .map(|flag| format!("--{flag} stands before `phase`: put it behind the phase's name"));
+    match given {
+        Some(message) => Err(own.error(ErrorKind::ArgumentConflict, message)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +223,19 @@ mod tests {
             phase("rinit init phase wait --dry-run").unwrap(),
             "wait-control-plane"
         );
+    }
+
+    #[test]
+    fn flags_of_every_command_may_stand_before_a_phase_and_others_not() {
+        for line in [
+            "rinit init --root /a phase certs ca",
+            "rinit init -v=5 phase certs ca",
+        ] {
+            assert_eq!(phase(line).unwrap(), "certs/ca", "{line}");
+        }
+        let refused = phase("rinit init --config f phase certs ca").unwrap_err();
+        assert!(refused.to_string().contains("--config stands before"));
+        assert_eq!(refused.kind(), ErrorKind::ArgumentConflict);
     }
 
     #[test]
