@@ -16,8 +16,8 @@ const FOLDER: &str = "crates/fuzz/fuzz";
 const WORK: &str = "target/fuzz";
 /// The longest input that is tried.
 const LARGEST: &str = "-max_len=1048576";
-/// A target ends by itself after a second at work; this is for one that waits.
-const TIMEOUT: &str = "-timeout=30";
+/// A target ends by itself when it has worked for long; this is for one that waits.
+const TIMEOUT: &str = "-timeout=120";
 
 /// Fuzzes each target for so long, or only those whose name contains the pattern.
 pub(crate) fn fuzz(pattern: Option<&str>, minutes: u64) -> Result<()> {

@@ -13,7 +13,7 @@ use rinit_workflow::{Phase, Selection};
 use crate::{crafted, generate, show};
 
 /// The size up to which a repeated piece grows.
-const LARGEST: usize = 1 << 20;
+pub(crate) const LARGEST: usize = 1 << 20;
 
 /// Any bytes.
 pub(crate) fn bytes(data: &[u8]) -> bool {

@@ -19,6 +19,9 @@ pub struct Target {
     pub run: fn(&[u8]) -> bool,
     /// Inputs to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
+    /// The size in bytes of the largest file that it makes of a small input; none where the input
+    /// is the file.
+    pub makes: Option<usize>,
 }
 
 /// All of them.
@@ -27,56 +30,67 @@ pub static TARGETS: &[Target] = &[
         name: "config_bytes",
         run: config::bytes,
         seeds: config::seeds,
+        makes: None,
     },
     Target {
         name: "config_structured",
         run: config::structured,
         seeds: Vec::new,
+        makes: None,
     },
     Target {
         name: "config_repeated",
         run: config::repeated,
         seeds: Vec::new,
+        makes: Some(config::LARGEST),
     },
     Target {
         name: "certificate_pem",
         run: pki::certificate_pem,
         seeds: pki::certificate_pem_seeds,
+        makes: None,
     },
     Target {
         name: "certificate_der",
         run: pki::certificate_der,
         seeds: pki::certificate_der_seeds,
+        makes: None,
     },
     Target {
         name: "key_pem",
         run: pki::key_pem,
         seeds: pki::key_pem_seeds,
+        makes: None,
     },
     Target {
         name: "key_der",
         run: pki::key_der,
         seeds: pki::key_der_seeds,
+        makes: None,
     },
     Target {
         name: "request_pem",
         run: pki::request_pem,
         seeds: pki::request_pem_seeds,
+        makes: None,
     },
     Target {
         name: "request_der",
         run: pki::request_der,
         seeds: pki::request_der_seeds,
+        makes: None,
     },
     Target {
         name: "kubeconfig",
         run: folder::kubeconfig,
         seeds: folder::kubeconfig_seeds,
+        makes: None,
     },
     Target {
         name: "certificates_folder",
         run: folder::certificates,
         seeds: folder::certificates_seeds,
+        makes: None,
     },
 ];
 
