@@ -183,12 +183,11 @@ fn absent_is_none<T>(
 
 /// The symbolic link at the path, or at a folder on the way to it, that leads nowhere.
 fn dangling_link(path: &Path) -> Option<std::path::PathBuf> {
-    path.ancestors()
-        .find(|part| {
-            std::fs::symlink_metadata(part).is_ok_and(|data| data.file_type().is_symlink())
-                && std::fs::metadata(part).is_err()
-        })
-        .map(Path::to_path_buf)
+    // Whatever is above the first part that is there leads somewhere.
+    let (part, found) = path
+        .ancestors()
+        .find_map(|part| Some((part, std::fs::symlink_metadata(part).ok()?)))?;
+    (found.file_type().is_symlink() && std::fs::metadata(part).is_err()).then(|| part.to_owned())
 }
 
 /// Reads a file at a place that the user did not type. A pipe there is no file to wait for; one that

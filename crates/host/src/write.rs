@@ -8,9 +8,9 @@
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rinit_plan::{FileMode, LogicalPath};
 
@@ -65,7 +65,7 @@ impl Host {
     /// Removes what a killed run left beside a file that it was about to stage.
     pub fn remove_leftovers(&self, path: &LogicalPath) -> Result<()> {
         let target = self.place(path)?;
-        remove_leftovers(&parent_of(&target), &name_of(&target))
+        remove_leftovers(&parent_of(&target), &[&name_of(&target)])
     }
 
     /// Where a file is, or would be made, behind a link at its very name.
@@ -112,8 +112,7 @@ impl Host {
     }
 
     /// The same for a key and its certificate. The second file is there only if the first is, and
-    /// neither is there before both are on the disk. Flushing takes most of the time of a write;
-    /// what comes together, the file system flushes at once.
+    /// neither is there before both are on the disk.
     pub fn write_pair(
         &self,
         first: (&LogicalPath, FileMode, &[u8]),
@@ -126,19 +125,14 @@ impl Host {
         }
         let folder = self.locate(&first.0.parent(), LastLink::Followed)?;
         make_folders(&folder, FileMode::PUBLIC_DIRECTORY)?;
-        let stage = |(path, mode, bytes): (&LogicalPath, FileMode, &[u8])| {
+        remove_leftovers(&folder, &[first.0.file_name(), second.0.file_name()])?;
+        let fill = |(path, mode, bytes): (&LogicalPath, FileMode, &[u8])| {
             let access = Access { mode, owner: None };
-            stage_file(&folder.join(path.file_name()), access, bytes)
+            fill_beside(&folder.join(path.file_name()), access, bytes)
         };
-        let (first, second) = std::thread::scope(|scope| {
-            let other = scope.spawn(|| stage(first));
-            let own = stage(second);
-            (
-                other.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                own,
-            )
-        });
-        let (first, second) = (first?, second?);
+        let (first, second) = (fill(first)?, fill(second)?);
+        first.temporary.flush()?;
+        second.temporary.flush()?;
         first.show()?;
         second.show()?;
         flush_folder(&folder)
@@ -206,8 +200,14 @@ pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<
 }
 
 fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
-    let folder = parent_of(target);
-    let name = name_of(target);
+    remove_leftovers(&parent_of(target), &[&name_of(target)])?;
+    let staged = fill_beside(target, access, bytes)?;
+    staged.temporary.flush()?;
+    Ok(staged)
+}
+
+/// Writes a file beside its place, which is not on the disk before it is flushed.
+fn fill_beside(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
     if target.symlink_metadata().is_ok_and(|data| data.is_dir()) {
         return Err(HostError::file(
             "write",
@@ -215,13 +215,12 @@ fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
             io::Error::from_raw_os_error(nix::errno::Errno::EISDIR as i32),
         ));
     }
-    remove_leftovers(&folder, &name)?;
     // Until it has its owner, nobody else may read it.
     let first = match access.owner {
         Some(_) => FileMode::PRIVATE,
         None => access.mode,
     };
-    let temporary = Temporary::create(&folder, &name, first)?;
+    let temporary = Temporary::create(&parent_of(target), &name_of(target), first)?;
     temporary.fill(access, bytes)?;
     Ok(Staged {
         temporary,
@@ -268,7 +267,11 @@ impl Temporary {
         self.file
             .set_permissions(Permissions::from_mode(access.mode.0))
             .map_err(told)?;
-        (&self.file).write_all(bytes).map_err(told)?;
+        (&self.file).write_all(bytes).map_err(told)
+    }
+
+    fn flush(&self) -> Result<()> {
+        let told = |error| HostError::file("write", &self.path, error);
         self.file.sync_all().map_err(told)
     }
 
@@ -289,12 +292,15 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes the temporary files that a killed run left for this name. Those of a process that still
-/// runs, this one included, are left.
-fn remove_leftovers(folder: &Path, name: &str) -> Result<()> {
-    let prefix = format!(".{name}{MARK}");
+/// Removes the temporary files that a killed run left for these names. Those of a process that
+/// still runs, this one included, are left.
+fn remove_leftovers(folder: &Path, names: &[&str]) -> Result<()> {
+    let prefixes: Vec<String> = names.iter().map(|name| format!(".{name}{MARK}")).collect();
     for entry in crate::files::list_folder(folder)?.unwrap_or_default() {
-        let Some(rest) = entry.strip_prefix(&prefix) else {
+        let Some(rest) = prefixes
+            .iter()
+            .find_map(|prefix| entry.strip_prefix(prefix))
+        else {
             continue;
         };
         let Some(process) = rest
@@ -318,25 +324,31 @@ fn remove_leftovers(folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder and its missing parents, all with this mode, and flushes each to the disk.
+/// Makes a folder and its missing parents, all with this mode, and flushes each to the disk. Whoever
+/// comes second waits until it is on the disk, and not only there to be seen.
 pub(crate) fn make_folders(folder: &Path, mode: FileMode) -> Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let parent = parent_of(folder);
-    make_folders(&parent, mode)?;
-    match DirBuilder::new().mode(mode.0).create(folder) {
-        Ok(()) => tracing::debug!(path = %folder.display(), "made the folder"),
-        // Another task of this run was quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {
-            return Ok(());
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
+    for folder in missing.iter().rev() {
+        match DirBuilder::new().mode(mode.0).create(folder) {
+            Ok(()) => tracing::debug!(path = %folder.display(), "made the folder"),
+            // Another program was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {
+                continue;
+            }
+            Err(error) => return Err(HostError::file("create", folder, error)),
         }
-        Err(error) => return Err(HostError::file("create", folder, error)),
+        // The umask may have narrowed the mode.
+        std::fs::set_permissions(folder, Permissions::from_mode(mode.0))
+            .map_err(|error| HostError::file("set the mode of", folder, error))?;
     }
-    // The umask may have narrowed the mode.
-    std::fs::set_permissions(folder, Permissions::from_mode(mode.0))
-        .map_err(|error| HostError::file("set the mode of", folder, error))?;
-    flush_folder(&parent)
+    missing
+        .iter()
+        .try_for_each(|folder| flush_folder(&parent_of(folder)))
 }
 
 fn name_of(path: &Path) -> String {
