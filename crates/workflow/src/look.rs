@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use rinit_diag::Problem;
+use rinit_facts::Facts;
 use rinit_plan::{Action, Artefact, CheckKind, Plan};
 
 use crate::event::{Event, Reporter};
@@ -27,7 +28,7 @@ pub(crate) struct Stage {
 /// The first pass: looks at every selected action, read-only, and reports all problems at once.
 pub(crate) async fn look<E: Executor>(
     steps: &[Step<'_>],
-    plans: &[Plan],
+    facts: &Facts,
     mode: Mode,
     executor: &E,
     reporter: &dyn Reporter,
@@ -37,26 +38,21 @@ pub(crate) async fn look<E: Executor>(
     let mut problems = Vec::new();
     let mut remedies = Vec::new();
     let mut conflict = false;
-    let mut planned: Vec<&Action> = Vec::new();
-    for (step, plan) in steps.iter().zip(plans).filter(|(step, _)| step.selected) {
+    for step in steps.iter().filter(|step| step.selected) {
         let phase = step.name.clone();
-        for message in &plan.notes {
+        let Plan { mut actions, notes } = (step.plan)(facts);
+        for message in notes {
             reporter.report(Event::Note {
                 phase: Some(phase.clone()),
-                message: message.clone(),
+                message,
             });
         }
         // What an earlier phase wants too is done there once.
-        let actions: Vec<&Action> = plan
-            .actions
-            .iter()
-            .filter(|action| !planned.contains(action))
-            .collect();
-        planned.extend(&actions);
+        actions.retain(|action| !planned(&stages, action));
         let seen_states = join_all(actions.iter().map(|action| executor.inspect(action))).await;
         let mut tasks = Vec::new();
         for (action, seen) in actions.into_iter().zip(seen_states) {
-            let seen = lenient(action, seen, mode, &phase, reporter);
+            let seen = lenient(&action, seen, mode, &phase, reporter);
             match &seen {
                 State::Holds {
                     warnings, remedy, ..
@@ -92,7 +88,7 @@ pub(crate) async fn look<E: Executor>(
                         if !given.contains(&need)
                             && executor.holds(&need).await == Presence::Missing
                         {
-                            let problem = missing(action, &need, steps, plans);
+                            let problem = missing(&action, &need, steps, facts);
                             problems.push(PhaseProblem {
                                 phase: phase.clone(),
                                 problem,
@@ -105,10 +101,7 @@ pub(crate) async fn look<E: Executor>(
             if !seen.holds() {
                 given.extend(action.gives());
             }
-            tasks.push(Task {
-                action: action.clone(),
-                seen,
-            });
+            tasks.push(Task { action, seen });
         }
         stages.push(Stage { phase, tasks });
     }
@@ -130,6 +123,12 @@ pub(crate) async fn look<E: Executor>(
         remedies,
     };
     (stages, Some(refusal))
+}
+
+/// Whether an earlier phase does it already.
+fn planned(stages: &[Stage], action: &Action) -> bool {
+    let mut tasks = stages.iter().flat_map(|stage| &stage.tasks);
+    tasks.any(|task| task.action == *action)
 }
 
 pub(crate) fn of_phase(phase: &str, problems: &[Problem]) -> Vec<PhaseProblem> {
@@ -187,16 +186,16 @@ fn lenient(
     }
 }
 
-fn missing(action: &Action, need: &Artefact, steps: &[Step<'_>], plans: &[Plan]) -> Problem {
+/// What to say of a missing artefact: it is traced to the phase that makes it, selected or not.
+fn missing(action: &Action, need: &Artefact, steps: &[Step<'_>], facts: &Facts) -> Problem {
     let provider = steps
         .iter()
-        .zip(plans)
-        .find(|(_, plan)| {
-            plan.actions
-                .iter()
-                .any(|action| action.gives().contains(need))
+        .find(|step| {
+            let plan = (step.plan)(facts);
+            let mut gives = plan.actions.iter().flat_map(Action::gives);
+            gives.any(|given| given == *need)
         })
-        .map(|(step, _)| step.name.replace('/', " "));
+        .map(|step| step.name.replace('/', " "));
     let problem = Problem::new(format!("{action} needs {need}, which is missing"));
     match provider {
         Some(phase) => problem.with_hint(format!("`rinit init phase {phase}` makes it")),

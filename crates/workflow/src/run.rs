@@ -262,10 +262,7 @@ async fn run_inner<E: Executor>(
             message: message.clone(),
         });
     }
-    // Every phase is planned, selected or not, so that a missing artefact can be traced to the
-    // phase that makes it.
-    let plans: Vec<Plan> = steps.iter().map(|step| (step.plan)(facts)).collect();
-    let (stages, refusal) = look(&steps, &plans, options.mode, executor, reporter).await;
+    let (stages, refusal) = look(&steps, facts, options.mode, executor, reporter).await;
     match (options.mode, refusal) {
         // What would be done is told all the same: who plans elsewhere has another host.
         (Mode::DryRun, refusal) => {
