@@ -192,9 +192,9 @@ pub(crate) fn ended(code: ExitCode) -> ExitCode {
     }
 }
 
-/// A line beside the data.
+/// A line beside the data. It is written at once, so that no other comes between.
 pub(crate) fn progress(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// A report that brings its own severity and places.
