@@ -1,7 +1,8 @@
 //! One `match` over all actions for looking, and one for acting.
 
-use std::sync::Mutex;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,9 +12,13 @@ use rinit_host::{Host, HostError};
 use rinit_pki::KeyPool;
 use rinit_plan::{Action, ApiAccess, Artefact, LogicalPath};
 use rinit_workflow::{Ensured, Executor, Presence, State};
+use tokio::sync::Semaphore;
 
 use crate::api::Clients;
 use crate::error::{ApplyError, problem};
+
+/// How many credentials are written at once: more than there are that do not wait for each other.
+const WRITES: u32 = 16;
 
 /// The executor over one host and the API servers that its kubeconfigs lead to.
 pub struct Apply {
@@ -29,7 +34,9 @@ pub struct Apply {
     /// The socket of the container runtime, for evidence of what went wrong.
     pub(crate) cri_socket: String,
     /// Keys that are made in the background.
-    pub(crate) keys: Mutex<Option<std::sync::Arc<KeyPool>>>,
+    pub(crate) keys: Mutex<Option<Arc<KeyPool>>>,
+    /// A permit for each credential that may be written at a time.
+    pub(crate) writes: Arc<Semaphore>,
     pub(crate) clients: Clients,
     /// Whether the first write is still to come. Until then nobody waits for anything.
     pub(crate) looking: AtomicBool,
@@ -51,10 +58,38 @@ impl Apply {
             writes_preferences: facts.version.table().writes_zero_values,
             cri_socket: facts.node.cri_socket.clone(),
             keys: Mutex::new(None),
+            writes: Arc::new(Semaphore::new(WRITES as usize)),
             clients: Clients::default(),
             looking: AtomicBool::new(true),
             uploaded: AtomicBool::new(false),
             kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
+        }
+    }
+
+    /// Waits until everything is in its place that was being written when a run was dropped.
+    pub async fn settle(&self) {
+        // It is never closed.
+        let _ = self.writes.acquire_many(WRITES).await;
+    }
+
+    /// Writes on a thread that may wait for the disk. What is written at the same time the file
+    /// system flushes together.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Host) -> Result<T, HostError> + Send + 'static,
+    ) -> Result<T, ApplyError> {
+        let permit = Arc::clone(&self.writes).acquire_owned().await;
+        let host = self.host.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            write(&host)
+        });
+        match written.await {
+            Ok(written) => Ok(written?),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => Err(ApplyError::Impossible(error.to_string())),
+            },
         }
     }
 
@@ -167,7 +202,7 @@ impl Executor for Apply {
         if let Ok(mut keys) = self.keys.lock()
             && !algorithms.is_empty()
         {
-            *keys = Some(std::sync::Arc::new(KeyPool::new(algorithms)));
+            *keys = Some(Arc::new(KeyPool::new(algorithms)));
         }
     }
 

@@ -175,8 +175,9 @@ impl Apply {
             client_key: key.pem(),
         }
         .to_yaml(self.writes_preferences);
-        self.host
-            .write(&spec.path, KubeconfigSpec::MODE, text.expose().as_bytes())?;
+        let path = spec.path.clone();
+        self.write(move |host| host.write(&path, KubeconfigSpec::MODE, text.expose().as_bytes()))
+            .await?;
         Ok(Ensured {
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()

@@ -52,8 +52,14 @@ impl Apply {
                 path: spec.certificate.clone(),
                 source,
             })?;
-        let text = certificate.as_bytes();
-        self.write_beside(&key, &spec.key, (&spec.certificate, FileMode::PUBLIC, text))?;
+        self.write_beside(
+            key,
+            &spec.key,
+            &spec.certificate,
+            FileMode::PUBLIC,
+            certificate,
+        )
+        .await?;
         Ok(Ensured::default())
     }
 
@@ -100,8 +106,14 @@ impl Apply {
                 path: spec.certificate.clone(),
                 source,
             })?;
-        let text = certificate.as_bytes();
-        self.write_beside(&key, &spec.key, (&spec.certificate, FileMode::PUBLIC, text))?;
+        self.write_beside(
+            key,
+            &spec.key,
+            &spec.certificate,
+            FileMode::PUBLIC,
+            certificate,
+        )
+        .await?;
         Ok(Ensured {
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
@@ -140,13 +152,15 @@ impl Apply {
 
     pub(crate) async fn ensure_key_pair(&self, spec: &KeyPairSpec) -> Result<Ensured, ApplyError> {
         let key = self.key_for(&spec.private_key, spec.algorithm).await?;
-        let public_key = key.key.public_key_pem();
-        let text = public_key.as_bytes();
+        let text = key.key.public_key_pem();
         self.write_beside(
-            &key,
+            key,
             &spec.private_key,
-            (&spec.public_key, FileMode::PRIVATE, text),
-        )?;
+            &spec.public_key,
+            FileMode::PRIVATE,
+            text,
+        )
+        .await?;
         Ok(Ensured::default())
     }
 
@@ -168,19 +182,25 @@ impl Apply {
     }
 
     /// Writes what was made for a key, and before it the key if that is new.
-    fn write_beside(
+    async fn write_beside(
         &self,
-        found: &Found,
-        key: &LogicalPath,
-        made: (&LogicalPath, FileMode, &[u8]),
+        found: Found,
+        key_path: &LogicalPath,
+        path: &LogicalPath,
+        mode: FileMode,
+        text: String,
     ) -> Result<(), ApplyError> {
-        if found.is_new {
-            let text = found.key.pem().expose().as_bytes();
-            self.host.write_pair((key, FileMode::PRIVATE, text), made)?;
-        } else {
-            self.host.write(made.0, made.1, made.2)?;
-        }
-        Ok(())
+        let (key_path, path) = (key_path.clone(), path.clone());
+        self.write(move |host| {
+            let made = (&path, mode, text.as_bytes());
+            if found.is_new {
+                let key = found.key.pem().expose().as_bytes();
+                host.write_pair((&key_path, FileMode::PRIVATE, key), made)
+            } else {
+                host.write(made.0, made.1, made.2)
+            }
+        })
+        .await
     }
 
     /// A new key, from those made in the background if there are any.
@@ -194,11 +214,16 @@ impl Apply {
             .lock()
             .ok()
             .and_then(|keys| keys.as_ref().map(Arc::clone));
-        let made = tokio::task::spawn_blocking(move || match pool {
-            Some(pool) => pool.take(algorithm),
-            None => PrivateKey::generate(algorithm),
-        })
-        .await;
+        let ready = pool.as_ref().and_then(|pool| pool.take_ready(algorithm));
+        let made = if let Some(made) = ready {
+            Ok(made)
+        } else {
+            let make = move || match pool {
+                Some(pool) => pool.take(algorithm),
+                None => PrivateKey::generate(algorithm),
+            };
+            tokio::task::spawn_blocking(make).await
+        };
         match made {
             Ok(key) => key.map_err(|source| ApplyError::Issue {
                 path: path.clone(),

@@ -57,13 +57,18 @@ impl KeyPool {
         Self { shared }
     }
 
+    /// The next key for an algorithm if one is ready. Never waits.
+    pub fn take_ready(&self, algorithm: KeyAlgorithm) -> Option<Result<PrivateKey, PkiError>> {
+        self.shared.lock().take_ready(algorithm)
+    }
+
     /// The next key for an algorithm. Waits while a thread is at one, and generates it here where
     /// none is begun: so nobody ever waits for a key that was not asked for ahead.
     pub fn take(&self, algorithm: KeyAlgorithm) -> Result<PrivateKey, PkiError> {
         let mut state = self.shared.lock();
         loop {
-            if let Some(index) = state.ready.iter().position(|(of, _)| *of == algorithm) {
-                return state.ready.remove(index).1;
+            if let Some(key) = state.take_ready(algorithm) {
+                return key;
             }
             if !state.begun.contains(&algorithm) {
                 // One that is wanted but not begun is taken over.
@@ -85,6 +90,13 @@ impl KeyPool {
 impl Drop for KeyPool {
     fn drop(&mut self) {
         self.shared.lock().stopped = true;
+    }
+}
+
+impl State {
+    fn take_ready(&mut self, algorithm: KeyAlgorithm) -> Option<Result<PrivateKey, PkiError>> {
+        let index = self.ready.iter().position(|(of, _)| *of == algorithm)?;
+        Some(self.ready.remove(index).1)
     }
 }
 
@@ -169,6 +181,18 @@ mod tests {
     fn a_dry_pool_generates() {
         let pool = KeyPool::new([]);
         assert!(pool.take(KeyAlgorithm::EcdsaP256).is_ok());
+        assert!(pool.take_ready(KeyAlgorithm::EcdsaP256).is_none());
+    }
+
+    #[test]
+    fn what_is_ready_is_handed_over_at_once() {
+        let pool = KeyPool::new([KeyAlgorithm::EcdsaP256]);
+        let begin = Instant::now();
+        while pool.take_ready(KeyAlgorithm::EcdsaP256).is_none() {
+            assert!(begin.elapsed() < Duration::from_mins(1));
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(pool.take_ready(KeyAlgorithm::EcdsaP256).is_none());
     }
 
     #[test]

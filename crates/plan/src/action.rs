@@ -345,9 +345,13 @@ pub struct JoinCommandSpec {
     pub withhold_certificate_key: bool,
 }
 
-/// Which actions may run side by side: those next to each other in one lane.
+/// Which actions may run side by side: those next to each other in one lane, as far as none
+/// [follows](Action::follows) another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
+    /// Authorities, certificates, keys and kubeconfigs. Other files are of no lane: a manifest does
+    /// not say what it names, and a kubelet that runs already starts the static pod at once.
+    Credentials,
     /// Preflight checks.
     Checks,
     /// Image pulls that are not serial.
@@ -356,6 +360,13 @@ pub enum Lane {
     Waits,
     /// Objects in the cluster.
     Objects,
+}
+
+impl Lane {
+    /// Whether neighbours of several phases may run side by side.
+    pub fn crosses_phases(self) -> bool {
+        self == Self::Credentials
+    }
 }
 
 impl Action {
@@ -425,6 +436,14 @@ impl Action {
         artefacts
     }
 
+    /// Whether it must wait for one that comes before it in the plan: for what that one makes and
+    /// this one hangs on, or makes too.
+    pub fn follows(&self, earlier: &Self) -> bool {
+        let given = earlier.gives();
+        let mut touched = self.hangs_on().into_iter().chain(self.gives());
+        touched.any(|artefact| given.contains(&artefact))
+    }
+
     /// What is there once this holds.
     pub fn gives(&self) -> Vec<Artefact> {
         let files = |paths: &[&LogicalPath]| {
@@ -469,6 +488,10 @@ impl Action {
     /// Which neighbours it may run beside.
     pub fn lane(&self) -> Option<Lane> {
         match self {
+            Self::CertificateAuthority(_)
+            | Self::Certificate(_)
+            | Self::KeyPair(_)
+            | Self::Kubeconfig(_) => Some(Lane::Credentials),
             Self::Check(_) => Some(Lane::Checks),
             Self::Image(pull) if !pull.serial => Some(Lane::Images),
             Self::Wait(_) => Some(Lane::Waits),

@@ -1,207 +1,153 @@
-//! The second pass: makes hold what does not, in order, one lane at a time.
+//! The second pass: makes hold what does not, in order, neighbours of one lane side by side.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rinit_diag::{Hint as _, Problem};
-use rinit_plan::{Action, Artefact};
+use rinit_plan::{Action, Artefact, Lane};
 
-use crate::event::JoinCommands;
-use crate::event::{Event, Outcome, Reporter, RunOutcome};
+use crate::account::{Account, Dealt, Place};
+use crate::event::{Outcome, Reporter};
 use crate::executor::{Executor, State};
-use crate::look::{Stage, Task, of_phase, warn};
+use crate::look::{Stage, Task, of_phase};
 use crate::remedy::Remedy;
-use crate::run::{Summary, WorkflowError, is_reading, millis};
+use crate::run::{Summary, WorkflowError, is_reading};
 
-/// The second pass: makes hold what does not, in order, one lane at a time.
+/// The second pass: makes hold what does not, in order, neighbours of one lane side by side.
 pub(crate) async fn act<E: Executor>(
-    stages: Vec<Stage>,
+    stages: &[Stage],
     executor: &E,
     reporter: &dyn Reporter,
     changed: &mut usize,
 ) -> Result<Summary, WorkflowError> {
-    let open: Vec<&Action> = stages
+    let work: Vec<Work<'_>> = stages
         .iter()
-        .flat_map(|stage| &stage.tasks)
-        .filter(|task| !task.seen.holds())
-        .map(|task| &task.action)
+        .enumerate()
+        .flat_map(|(number, stage)| {
+            let works = move |(index, task)| Work {
+                place: (number, index),
+                stage,
+                task,
+            };
+            stage.tasks.iter().enumerate().map(works)
+        })
+        .collect();
+    let open: Vec<&Action> = work
+        .iter()
+        .filter(|work| !work.task.seen.holds())
+        .map(|work| &work.task.action)
         .collect();
     executor.prepare(&open);
+    let account = Account::new(stages, reporter);
     let mut touched: BTreeSet<Artefact> = BTreeSet::new();
-    let mut join = None;
-    let mut certificate_key = None;
-    for Stage { phase, tasks } in stages {
-        let started = Instant::now();
-        reporter.report(Event::PhaseStarted {
-            phase: phase.clone(),
-        });
-        let before = *changed;
-        for group in lanes(&tasks) {
-            let mut running: FuturesOrdered<_> = group
-                .iter()
-                .map(|task| deal_with(task, &phase, &touched, executor, reporter))
-                .collect();
-            // Each is told when it and those before it are done. All are waited for, since what
-            // is under way beside a failure is not to be cut off.
-            let mut failure = None;
-            let mut made = Vec::new();
-            for task in group {
-                let Some(dealt) = running.next().await else {
-                    break;
-                };
-                dealt.report(&phase, reporter);
-                if dealt.outcome.changes() {
-                    made.extend(task.action.gives());
-                    // Looking and showing change nothing.
-                    *changed += usize::from(!is_reading(&task.action));
-                }
-                join = dealt.join.or(join);
-                certificate_key = dealt.certificate_key.or(certificate_key);
-                failure = failure.or(dealt.failure);
-            }
-            drop(running);
-            touched.extend(made);
-            if let Some(mut failure) = failure {
-                if let WorkflowError::Blocked { late, .. } = &mut failure {
-                    *late = *changed > 0;
-                }
-                return Err(failure);
-            }
+    for window in windows(&work) {
+        if !side_by_side(window, &mut touched, executor, &account).await {
+            break;
         }
-        reporter.report(Event::PhaseFinished {
-            phase,
-            changed: *changed - before,
-            milliseconds: millis(started),
-        });
     }
-    let outcome = if *changed == 0 {
-        RunOutcome::Unchanged
-    } else {
-        RunOutcome::Completed
-    };
-    Ok(Summary {
-        outcome,
-        changed: *changed,
-        join,
-        certificate_key,
+    account.close(changed)
+}
+
+/// A task and where it stands in the plan.
+struct Work<'run> {
+    place: Place,
+    stage: &'run Stage,
+    task: &'run Task,
+}
+
+/// The plan cut into neighbours that may run side by side.
+fn windows<'work, 'run>(work: &'work [Work<'run>]) -> impl Iterator<Item = &'work [Work<'run>]> {
+    work.chunk_by(|one, next| {
+        let lane = one.task.action.lane();
+        let same = lane.is_some() && lane == next.task.action.lane();
+        same && (one.place.0 == next.place.0 || lane.is_some_and(Lane::crosses_phases))
     })
 }
 
-/// Neighbours that may run side by side: of one lane, and none needs what another gives.
-fn lanes(tasks: &[Task]) -> Vec<&[Task]> {
-    let mut groups = Vec::new();
-    let mut start = 0;
-    for index in 1..=tasks.len() {
-        let together = index < tasks.len() && tasks[start].action.lane().is_some() && {
-            let candidate = &tasks[index].action;
-            candidate.lane() == tasks[start].action.lane()
-                && !tasks[start..index].iter().any(|earlier| {
-                    let gives = earlier.action.gives();
-                    candidate.needs().iter().any(|need| gives.contains(need))
-                })
+/// Deals with each task of a window as soon as those that it follows are dealt with. After a failure
+/// none is begun, and those under way are waited for, since they are not to be cut off. Answers
+/// whether all went well.
+async fn side_by_side<E: Executor>(
+    window: &[Work<'_>],
+    touched: &mut BTreeSet<Artefact>,
+    executor: &E,
+    account: &Account<'_>,
+) -> bool {
+    let mut waiting: Vec<(&Work<'_>, BTreeSet<Place>)> = window
+        .iter()
+        .enumerate()
+        .map(|(index, work)| {
+            let follows = |earlier: &&Work<'_>| work.task.action.follows(&earlier.task.action);
+            let earlier = window[..index].iter().filter(follows);
+            (work, earlier.map(|earlier| earlier.place).collect())
+        })
+        .collect();
+    let mut running = FuturesUnordered::new();
+    let mut failed = false;
+    loop {
+        if !failed {
+            for (work, _) in waiting.extract_if(.., |(_, follows)| follows.is_empty()) {
+                // What held at the first look still holds, unless something it hangs on was made.
+                let hangs_on = work.task.action.hangs_on();
+                let stale = hangs_on.iter().any(|need| touched.contains(need));
+                let dealing = deal_with(work, stale, executor, account);
+                running.push(async move { (work, dealing.await) });
+            }
+        }
+        let Some((work, dealt)) = running.next().await else {
+            return !failed;
         };
-        if !together {
-            groups.push(&tasks[start..index]);
-            start = index;
+        for (_, follows) in &mut waiting {
+            follows.remove(&work.place);
         }
-    }
-    groups
-}
-
-/// What became of a task, to be told in its turn.
-struct Dealt {
-    action: String,
-    outcome: Outcome,
-    detail: Option<String>,
-    warnings: Vec<Problem>,
-    milliseconds: u64,
-    join: Option<JoinCommands>,
-    certificate_key: Option<String>,
-    failure: Option<WorkflowError>,
-}
-
-impl Dealt {
-    fn report(&self, phase: &str, reporter: &dyn Reporter) {
-        warn(phase, &self.warnings, reporter);
-        reporter.report(Event::Action {
-            phase: phase.to_owned(),
-            action: self.action.clone(),
-            outcome: self.outcome,
-            detail: self.detail.clone(),
-            milliseconds: self.milliseconds,
-        });
-    }
-
-    /// It came to stand in the way since the first look.
-    fn refused(
-        self,
-        phase: &str,
-        problems: &[Problem],
-        conflict: bool,
-        remedy: Option<Remedy>,
-        started: Instant,
-    ) -> Self {
-        Self {
-            outcome: Outcome::Failed,
-            milliseconds: millis(started),
-            failure: Some(WorkflowError::Blocked {
-                problems: of_phase(phase, problems),
-                conflict,
-                late: false,
-                remedies: remedy.into_iter().collect(),
-            }),
-            ..self
+        failed |= dealt.failure.is_some();
+        if dealt.outcome.changes() {
+            touched.extend(work.task.action.gives());
         }
+        account.enter(work.place, dealt);
     }
 }
 
 async fn deal_with<E: Executor>(
-    task: &Task,
-    phase: &str,
-    touched: &BTreeSet<Artefact>,
+    work: &Work<'_>,
+    stale: bool,
     executor: &E,
-    reporter: &dyn Reporter,
+    account: &Account<'_>,
 ) -> Dealt {
-    let started = Instant::now();
-    let action = task.action.to_string();
-    // What held at the first look still holds, unless something it hangs on was made since.
-    let stale = task
-        .action
-        .hangs_on()
-        .iter()
-        .any(|need| touched.contains(need));
+    let Work { place, stage, task } = work;
+    let began = Instant::now();
+    let mut dealt = Dealt {
+        outcome: Outcome::Done,
+        detail: None,
+        warnings: Vec::new(),
+        began,
+        ended: began,
+        join: None,
+        certificate_key: None,
+        failure: None,
+    };
     let seen = if task.seen.holds() && !stale {
         task.seen.clone()
     } else {
         executor.inspect(&task.action).await
     };
-    let mut dealt = Dealt {
-        action: action.clone(),
-        outcome: Outcome::Done,
-        detail: None,
-        warnings: Vec::new(),
-        milliseconds: 0,
-        join: None,
-        certificate_key: None,
-        failure: None,
-    };
     match seen {
         State::Holds { detail, .. } => {
             dealt.outcome = Outcome::Held;
             dealt.detail = detail;
-            dealt.milliseconds = millis(started);
+            dealt.ended = Instant::now();
             return dealt;
         }
         State::Blocked { problems, conflict } => {
-            return dealt.refused(phase, &problems, conflict, None, started);
+            return refused(dealt, &stage.phase, &problems, conflict, None);
         }
         State::Unfit { problems, remedy } => {
-            return dealt.refused(phase, &problems, false, Some(remedy), started);
+            return refused(dealt, &stage.phase, &problems, false, Some(remedy));
         }
         // What came to stand there since the first look is not written over unseen either.
         State::Hidden { problem } => {
-            return dealt.refused(phase, &[problem], false, None, started);
+            return refused(dealt, &stage.phase, &[problem], false, None);
         }
         // Looking and showing is done, and makes nothing.
         _ if is_reading(&task.action) => dealt.outcome = Outcome::Done,
@@ -212,13 +158,7 @@ async fn deal_with<E: Executor>(
         }
         State::Unknown { .. } | State::Unverified { .. } => dealt.outcome = Outcome::Done,
     }
-    let progress = |message: String| {
-        reporter.report(Event::Progress {
-            phase: phase.to_owned(),
-            action: action.clone(),
-            message,
-        });
-    };
+    let progress = |message: String| account.progress(*place, message);
     match executor.ensure(&task.action, &progress).await {
         Ok(ensured) => {
             dealt.warnings = ensured.warnings;
@@ -233,13 +173,34 @@ async fn deal_with<E: Executor>(
             dealt.outcome = Outcome::Failed;
             dealt.detail = None;
             dealt.failure = Some(WorkflowError::Action {
-                phase: phase.to_owned(),
-                action: action.clone(),
+                phase: stage.phase.clone(),
+                action: task.action.to_string(),
                 hint: error.hint(),
                 source: Box::new(error),
             });
         }
     }
-    dealt.milliseconds = millis(started);
+    dealt.ended = Instant::now();
     dealt
+}
+
+/// It came to stand in the way since the first look.
+fn refused(
+    dealt: Dealt,
+    phase: &str,
+    problems: &[Problem],
+    conflict: bool,
+    remedy: Option<Remedy>,
+) -> Dealt {
+    Dealt {
+        outcome: Outcome::Failed,
+        ended: Instant::now(),
+        failure: Some(WorkflowError::Blocked {
+            problems: of_phase(phase, problems),
+            conflict,
+            late: false,
+            remedies: remedy.into_iter().collect(),
+        }),
+        ..dealt
+    }
 }

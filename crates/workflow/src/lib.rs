@@ -7,6 +7,7 @@
 //! This crate knows no phase by name, never touches the host, and prints nothing: its only voice
 //! is the [`Event`] stream.
 
+mod account;
 mod act;
 mod event;
 mod executor;

@@ -169,7 +169,7 @@ pub async fn run<E: Executor>(
         &mut changed,
     )
     .await;
-    let milliseconds = millis(started);
+    let milliseconds = millis(started, Instant::now());
     let outcome = match &result {
         Ok(summary) => summary.outcome,
         Err(WorkflowError::Action { .. } | WorkflowError::Blocked { late: true, .. }) => {
@@ -271,7 +271,7 @@ async fn run_inner<E: Executor>(
             refusal.map_or(Ok(summary), Err)
         }
         (Mode::Apply, Some(refusal)) => Err(refusal),
-        (Mode::Apply, None) => act(stages, executor, reporter, changed).await,
+        (Mode::Apply, None) => act(&stages, executor, reporter, changed).await,
     }
 }
 
@@ -357,6 +357,7 @@ pub(crate) fn is_reading(action: &Action) -> bool {
     )
 }
 
-pub(crate) fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+pub(crate) fn millis(began: Instant, ended: Instant) -> u64 {
+    let time = ended.saturating_duration_since(began);
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -272,8 +272,10 @@ async fn act(
             Ok(_) => ExitCode::Success,
             Err(error) => error.exit_code(),
         },
-        // Every write is whole or not at all, so that it is safe to end anywhere.
+        // Every write is whole or not at all, so that it is safe to end anywhere. Those under way
+        // leave nothing beside their places, if they may end.
         _ = tokio::signal::ctrl_c() => {
+            executor.settle().await;
             printer::error("interrupted", Some("run the same command again: what is done stays done"));
             ExitCode::Failure
         }

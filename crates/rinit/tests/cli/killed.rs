@@ -1,11 +1,12 @@
 //! Killed by SIGKILL at every write, and run again: complete, with the same authorities.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use crate::support::{Place, ends, has, rendering, strace};
+use crate::support::{Entry, Place, ends, has, rendering};
 
 /// The files that are written, one rename each.
 const WRITES: usize = 31;
@@ -15,109 +16,179 @@ fn a_run_that_is_killed_at_any_write_is_taken_up() {
     if !has("strace") || !has("openssl") {
         return;
     }
-    let next = AtomicUsize::new(1);
+    let whole = Place::new();
+    whole.render("root").succeeded();
+    let targets = files(&whole.snapshot("root"));
+    assert_eq!(targets.len(), WRITES, "{targets:?}");
+    let next = Mutex::new(targets.into_iter().enumerate());
     // Two at a time: what is waited for is mostly the disk and the tracer.
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                loop {
-                    let write = next.fetch_add(1, Ordering::Relaxed);
-                    if write > WRITES {
-                        break;
-                    }
-                    killed_at(write);
+                while let Some((number, target)) = { next.lock().unwrap().next() } {
+                    killed_at(number, &target);
                 }
             });
         }
     });
-    // One more would kill nothing.
-    let place = Place::new();
-    assert!(
-        kill(&place, WRITES + 1),
-        "there are more writes than were tried"
-    );
 }
 
-/// Runs the program and kills it as it is about to give the file its name. Answers whether it came
-/// to its end all the same.
-fn kill(place: &Place, write: usize) -> bool {
-    let when = format!("inject=rename:signal=KILL:when={write}");
-    let under = strace("trace", &["-e", "trace=rename", "-e", &when]);
-    let output = Command::new(under[0])
-        .args(&under[1..])
+fn files(snapshot: &BTreeMap<String, Entry>) -> Vec<String> {
+    let files = snapshot.iter().filter(|(_, entry)| entry.bytes.is_some());
+    files.map(|(path, _)| path.clone()).collect()
+}
+
+/// Runs the program and kills it as it is about to give the file its name, whatever it is at in
+/// other threads. The tracer knows a rename by its first path, which is the name beside the place:
+/// with the number of the process, which the shell hands down, and a serial number.
+const KILLING: &str = r#"
+beside=$1
+shift
+for serial in $(seq 0 40); do
+  paths="$paths -P $beside.rinit-$$-$serial"
+done
+exec strace -D -f -qq -o trace -e trace=rename -e inject=rename:signal=KILL $paths "$@"
+"#;
+
+fn kill(place: &Place, target: &str) {
+    let root = place.at("root");
+    let (folder, name) = target.rsplit_once('/').unwrap();
+    let output = Command::new("sh")
+        .args(["-c", KILLING, "sh"])
+        .arg(root.join(format!("{folder}/.{name}")))
         .arg(env!("CARGO_BIN_EXE_rinit"))
-        .args(rendering("root").split_whitespace())
+        .args(rendering(root.to_str().unwrap()).split_whitespace())
         .current_dir(place.path())
         .output()
         .unwrap();
-    assert!(
-        output.status.success() || output.status.signal() == Some(9),
-        "{}",
+    assert_eq!(
+        output.status.signal(),
+        Some(9),
+        "{target}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    output.status.success()
 }
 
-fn killed_at(write: usize) {
+fn killed_at(number: usize, target: &str) {
     let place = Place::new();
-    assert!(!kill(&place, write), "write {write} came to its end");
+    kill(&place, target);
     let left = place.snapshot("root");
-    // A key and its certificate wait beside their places together; no other files do.
-    let waiting: BTreeSet<_> = left
-        .keys()
-        .filter_map(|path| path.split_once(".rinit-"))
-        .map(|(place, _)| place.trim_end_matches(".key").trim_end_matches(".crt"))
-        .map(|place| place.trim_end_matches(".pub"))
-        .collect();
-    assert_eq!(waiting.len(), 1, "write {write}: {:?}", left.keys());
+    let is_there = |path: &str| left.contains_key(path);
+    assert!(!is_there(target), "{target}: {:?}", left.keys());
+    let (folder, name) = target.rsplit_once('/').unwrap();
+    let beside = format!("{folder}/.{name}.rinit-");
+    assert!(
+        left.keys().any(|path| path.starts_with(&beside)),
+        "{target} does not wait beside its place: {:?}",
+        left.keys()
+    );
     let whole: Vec<_> = left
         .iter()
         .filter(|(path, entry)| entry.bytes.is_some() && !path.contains(".rinit-"))
         .collect();
-    assert!(whole.len() < write, "write {write} left {}", whole.len());
+    let pki = "etc/kubernetes/pki";
     for (path, _) in &whole {
-        // Never a certificate without its key.
+        // Never a certificate without its key, nor without the authority that signed it.
         if ends(path, "crt") {
             let key = path.replace(".crt", ".key");
-            assert!(
-                left.contains_key(&key),
-                "write {write}: {path} came before {key}"
-            );
+            assert!(is_there(&key), "{target}: {path} came before {key}");
+        }
+        let signed = SIGNED.iter().find_map(|(leaf, authority)| {
+            (**path == format!("{pki}/{leaf}.crt")).then_some(*authority)
+        });
+        if let Some(authority) = signed.or(ends(path, "conf").then_some("ca")) {
+            for needed in ["crt", "key"].map(|end| format!("{pki}/{authority}.{end}")) {
+                assert!(is_there(&needed), "{target}: {path} came before {needed}");
+            }
+        }
+        // A kubelet that runs already would start it.
+        if ends(path, "yaml") {
+            let made = whole.iter().filter(|(path, _)| !ends(path, "yaml"));
+            let made = made.count();
+            assert!(made >= 22 + 5, "{target}: {path} came before {made} others");
         }
     }
 
     let said = place.render("root").succeeded();
-    assert!(
-        said.stderr.contains("done: "),
-        "write {write}: {}",
-        said.stderr
-    );
+    assert!(said.stderr.contains("done: "), "{target}: {}", said.stderr);
     let after = place.snapshot("root");
     for (path, entry) in whole {
-        assert!(
-            after[path] == *entry,
-            "write {write}: {path} was written again"
-        );
+        assert!(after[path] == *entry, "{target}: {path} was written again");
     }
     for (path, entry) in &after {
-        assert!(!path.contains(".rinit-"), "write {write}: {path} is left");
+        assert!(!path.contains(".rinit-"), "{target}: {path} is left");
         if ends(path, "key") || ends(path, "conf") {
             assert_eq!(entry.mode, 0o600, "{path}");
         }
     }
-    let files = after.values().filter(|entry| entry.bytes.is_some()).count();
-    assert_eq!(files, WRITES, "write {write}");
+    assert_eq!(files(&after).len(), WRITES, "{target}");
     // A third run finds nothing to do.
     let said = place.render("root").succeeded();
     assert!(
         said.stderr.contains("nothing was changed"),
-        "write {write}: {}",
+        "{target}: {}",
         said.stderr
     );
-    assert!(place.snapshot("root") == after, "write {write}");
-    if write.is_multiple_of(4) {
+    assert!(place.snapshot("root") == after, "{target}");
+    if number.is_multiple_of(4) {
         judged_by_openssl(&place);
     }
+}
+
+/// Ctrl-C: what is being written comes to its end, and nothing is begun.
+#[test]
+fn a_run_that_is_interrupted_leaves_nothing_beside_its_files() {
+    if !has("strace") {
+        return;
+    }
+    let place = Place::new();
+    let slow =
+        "exec strace -D -f -qq -o trace -e trace=fsync -e inject=fsync:delay_enter=100000 \"$@\"";
+    let running = Command::new("sh")
+        .args(["-c", slow, "sh", env!("CARGO_BIN_EXE_rinit")])
+        .args(rendering("root").split_whitespace())
+        .current_dir(place.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waits = || {
+        place
+            .snapshot("root")
+            .keys()
+            .any(|path| path.contains(".rinit-"))
+    };
+    let begin = Instant::now();
+    while !waits() {
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let signal = ["-INT", &running.id().to_string()].map(str::to_owned);
+    assert!(
+        Command::new("kill")
+            .args(signal)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let said = running.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("interrupted"), "{stderr}");
+    assert!(!stderr.contains("done: "), "{stderr}");
+    let left = place.snapshot("root");
+    assert!(!waits(), "{:?}", left.keys());
+    let pki = "etc/kubernetes/pki";
+    assert!(
+        left.contains_key(&format!("{pki}/ca.crt")),
+        "{:?}",
+        left.keys()
+    );
+    assert!(
+        !left.contains_key(&format!("{pki}/apiserver.crt")),
+        "{:?}",
+        left.keys()
+    );
+    place.render("root").succeeded();
 }
 
 const SIGNED: [(&str, &str); 7] = [

@@ -343,7 +343,10 @@ pub(crate) fn calls(trace: &str) -> Vec<Call> {
             continue;
         } else if told.starts_with("<... ") {
             let (_, end) = told.split_once(" resumed>").unwrap();
-            format!("{}{end}", begun.remove(thread).unwrap())
+            // The answer stands in a column of its own.
+            let (end, answer) = end.split_once(" = ").unwrap_or((end, "?"));
+            let start = begun.remove(thread).unwrap();
+            format!("{start}{} = {answer}", end.trim_end())
         } else {
             told.to_owned()
         };
@@ -366,7 +369,7 @@ fn a_call_that_another_thread_interrupts_is_one_call() {
         7  openat(AT_FDCWD, \"a\", O_CREAT, 0600 <unfinished ...>\n\
         8  openat(AT_FDCWD, \"b\", O_RDONLY) = -1 ENOENT (No such file or directory)\n\
         8  rename(\"c\", \"d\" <unfinished ...>\n\
-        7  <... openat resumed>) = 3\n\
+        7  <... openat resumed>)          = 3\n\
         8  <... rename resumed>) = 0\n";
     let told: Vec<(String, String)> = calls(trace)
         .into_iter()

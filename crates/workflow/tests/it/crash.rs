@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use rinit_workflow::{Mode, Phase, Reach, RunOptions, RunOutcome, Selection, WorkflowError};
+use rinit_workflow::{Mode, Phase, RunOptions, RunOutcome, Selection, WorkflowError};
 
 use crate::support::{Double, End, Recorder, World, check_events, facts, go_all, init};
 
@@ -97,7 +97,7 @@ fn planned(tree: &[Phase]) -> Vec<Phase> {
     steps
         .into_iter()
         .zip(plans)
-        .map(|(step, plan)| Phase::leaf(step.name.leak(), "", Reach::Files, move |_| plan.clone()))
+        .map(|(step, plan)| Phase::leaf(step.name.leak(), "", step.reach, move |_| plan.clone()))
         .collect()
 }
 

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use rinit_diag::{Hint, Problem};
 use rinit_facts::Facts;
 use rinit_plan::{
-    Action, ApiAccess, Artefact, DirectorySpec, FileMode, FileSpec, ImagePull, LogicalPath,
-    ObjectId, ObjectSpec, Plan, PullPolicy, UnitSpec, WriteStyle,
+    Action, ApiAccess, Artefact, DirectorySpec, FileMode, FileSpec, ImagePull, KeyAlgorithm,
+    KeyPairSpec, LogicalPath, ObjectId, ObjectSpec, Plan, PullPolicy, UnitSpec, WriteStyle,
 };
 use rinit_workflow::{
     Ensured, Event, Executor, Mode, Phase, Presence, Reach, Reporter, RunOptions, RunOutcome,
@@ -50,6 +50,8 @@ pub(crate) struct Double {
     pub(crate) answers: BTreeMap<String, State>,
     /// How often an action waits before it is done, by its name.
     pub(crate) delays: BTreeMap<String, usize>,
+    /// Which actions fail, by their names.
+    pub(crate) failing: BTreeSet<String>,
     running: Mutex<BTreeSet<String>>,
     /// Actions that ran beside another.
     pub(crate) beside: Mutex<BTreeSet<(String, String)>>,
@@ -88,6 +90,12 @@ impl Double {
 
     pub(crate) fn answering(mut self, action: &str, state: State) -> Self {
         self.answers.insert(action.to_owned(), state);
+        self
+    }
+
+    /// Has these wait for a while each.
+    pub(crate) fn delaying(mut self, actions: &[Action]) -> Self {
+        self.delays = actions.iter().map(|action| (key(action), 5)).collect();
         self
     }
 
@@ -204,6 +212,9 @@ impl Executor for Double {
             tokio::task::yield_now().await;
         }
         self.running.lock().unwrap().remove(&name);
+        if self.failing.contains(&name) {
+            return Err(DoubleError::Stopped);
+        }
         let end = self.end.and_then(|(at, end)| (at == call).then_some(end));
         match end {
             None => {}
@@ -311,14 +322,11 @@ pub(crate) async fn go_all(tree: &[Phase], double: &Double) -> Ran {
 
 /// What holds of every stream of events, whatever the run came to.
 pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
-    let all: Vec<String> = rinit_workflow::leaves(tree, &Selection::default())
-        .unwrap()
-        .into_iter()
-        .map(|step| step.name)
-        .collect();
+    let all = rinit_workflow::leaves(tree, &Selection::default()).unwrap();
+    let plans = rinit_workflow::plans(tree, &facts(), &Selection::default()).unwrap();
     let place = |phase: &str| {
         all.iter()
-            .position(|name| name == phase)
+            .position(|step| step.name == phase)
             .unwrap_or_else(|| panic!("{phase} is told of, but there is no such phase"))
     };
     let Some(Event::RunFinished { changed, .. }) = events.last() else {
@@ -326,32 +334,49 @@ pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
     };
     let mut open: Option<String> = None;
     let mut last = None;
+    // What is left of the plan of the open phase.
+    let mut planned: Vec<String> = Vec::new();
     let mut in_phase = 0;
-    let mut counted = 0;
+    let mut failed_phase = false;
     let mut failed = false;
+    let mut counted = 0;
+    let mut told = 0;
     for (index, event) in events.iter().enumerate() {
         match event {
             Event::RunStarted { .. } => assert_eq!(index, 0, "the run starts once"),
             Event::RunFinished { .. } => assert_eq!(index, events.len() - 1, "it ends once"),
             Event::PhaseStarted { phase } => {
-                assert!(!failed, "{phase} starts after a failure");
-                assert_eq!(open, None, "{phase} starts within another phase");
+                assert!(
+                    open.is_none() || failed,
+                    "{phase} starts within another phase"
+                );
                 assert!(
                     last.is_none_or(|last| last < place(phase)),
                     "{phase} is told out of order"
                 );
                 last = Some(place(phase));
-                in_phase = 0;
+                planned = plans[place(phase)].actions.iter().map(key).collect();
+                (in_phase, failed_phase) = (0, false);
                 open = Some(phase.clone());
             }
             Event::Progress { phase, .. } => assert_eq!(open.as_ref(), Some(phase)),
-            Event::Action { phase, outcome, .. } => {
+            Event::Action {
+                phase,
+                action,
+                outcome,
+                ..
+            } => {
                 assert_eq!(open.as_ref(), Some(phase));
-                failed |= *outcome == rinit_workflow::Outcome::Failed;
+                let at = planned.iter().position(|name| name.starts_with(action));
+                planned.drain(..=at.unwrap_or_else(|| panic!("{action} is told out of order")));
+                failed_phase |= *outcome == rinit_workflow::Outcome::Failed;
+                failed |= failed_phase;
                 in_phase += usize::from(outcome.changes());
+                told += usize::from(outcome.changes());
             }
             Event::PhaseFinished { phase, changed, .. } => {
                 assert_eq!(open.take().as_ref(), Some(phase));
+                assert!(!failed_phase, "{phase} failed and is finished");
                 assert!(*changed <= in_phase, "{phase} counts more than it told");
                 counted += changed;
             }
@@ -362,8 +387,9 @@ pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
             Event::Finding { .. } => panic!("findings are told before a run, never in one"),
         }
     }
+    assert!(*changed <= told, "the run counts more than it told");
     if failed {
-        assert!(open.is_some(), "a phase that failed is not finished");
+        assert!(counted <= *changed, "the phases count more than the run");
     } else {
         assert_eq!(open, None, "a phase was left open");
         assert_eq!(counted, *changed, "the phases and the run count alike");
@@ -419,6 +445,15 @@ pub(crate) fn folder(name: &str) -> Action {
     })
 }
 
+/// A key pair in two files.
+pub(crate) fn key_pair(name: &str) -> Action {
+    Action::KeyPair(KeyPairSpec {
+        private_key: path(name),
+        public_key: path(&format!("{name}.pub")),
+        algorithm: KeyAlgorithm::EcdsaP256,
+    })
+}
+
 /// A unit, which needs its files.
 pub(crate) fn unit(files: &[&str]) -> Action {
     Action::Unit(UnitSpec {
@@ -439,14 +474,18 @@ pub(crate) fn image(name: &str, serial: bool) -> Action {
     })
 }
 
+pub(crate) fn access() -> ApiAccess {
+    ApiAccess {
+        kubeconfig: path("/admin.conf"),
+        super_kubeconfig: None,
+        server: None,
+    }
+}
+
 /// A ConfigMap that hangs on others by their UIDs.
 pub(crate) fn object(name: &str, after: &[&str]) -> Action {
     Action::Object {
-        access: ApiAccess {
-            kubeconfig: path("/admin.conf"),
-            super_kubeconfig: None,
-            server: None,
-        },
+        access: access(),
         object: Box::new(ObjectSpec {
             id: object_id(name),
             body: serde_json::json!({}),
