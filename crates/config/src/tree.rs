@@ -212,20 +212,42 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
 }
 
 fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
+    let span = within(span, text);
     let line = text.lines().nth(span.start.line - 1).unwrap_or_default();
     let indent: String = line
         .chars()
         .take_while(|character| character.is_whitespace())
         .collect();
-    let hint = indent
-        .contains('\t')
-        .then(|| "indent with spaces; YAML does not take tabs there".to_owned());
+    let hint = if indent.contains('\t') {
+        Some("indent with spaces; YAML does not take tabs there")
+    } else if message.contains("quoted scalar") {
+        Some("close the quote that an earlier line opens")
+    } else {
+        None
+    };
     Fault {
         rule: Rule::YamlSyntax,
         span,
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
-        hint,
+        hint: hint.map(str::to_owned),
     }
+}
+
+/// The same place, or the end of the last line with text if it is behind that.
+fn within(span: Span, text: &str) -> Span {
+    if text.lines().nth(span.start.line - 1).is_some() {
+        return span;
+    }
+    let text = text.trim_end();
+    let column = text
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count());
+    let end = Place {
+        line: text.matches('\n').count() + 1,
+        column: column + 1,
+    };
+    Span { start: end, end }
 }
 
 /// A collection that is not closed yet.
