@@ -34,6 +34,28 @@ pub enum PrintCommand {
     UpgradeDefaults(PrintArguments),
 }
 
+/// Flags of kubeadm's `config` commands that change nothing there either, taken so that the same
+/// words work.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags that nobody looks at")]
+pub struct IdleArguments {
+    /// No command of this family reaches a cluster
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// There is no experimental version of the documents
+    #[arg(long, hide = true)]
+    pub allow_experimental_api: bool,
+    /// An older version is always read, with a notice
+    #[arg(long, hide = true)]
+    pub allow_deprecated_api: bool,
+    /// What is printed has no managed fields
+    #[arg(long, hide = true)]
+    pub show_managed_fields: bool,
+    /// There are no templates
+    #[arg(long, hide = true)]
+    pub allow_missing_template_keys: bool,
+}
+
 /// `rinit config print …-defaults`
 #[derive(Debug, Clone, Default, Args)]
 pub struct PrintArguments {
@@ -41,6 +63,9 @@ pub struct PrintArguments {
     /// KubeProxyConfiguration
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub component_configs: Vec<String>,
+    /// Flags without effect
+    #[command(flatten)]
+    pub idle: IdleArguments,
 }
 
 /// `rinit config validate`
@@ -55,6 +80,9 @@ pub struct ValidateArguments {
     /// Only warn of fields that are not known, for files made for a newer kubeadm
     #[arg(long)]
     pub allow_unknown_fields: bool,
+    /// Flags without effect
+    #[command(flatten)]
+    pub idle: IdleArguments,
 }
 
 /// `rinit config migrate`
@@ -66,6 +94,9 @@ pub struct MigrateArguments {
     /// The file to write; stdout without it
     #[arg(long, value_name = "FILE")]
     pub new_config: Option<PathBuf>,
+    /// Flags without effect
+    #[command(flatten)]
+    pub idle: IdleArguments,
 }
 
 /// `rinit config images …`
@@ -105,4 +136,7 @@ pub struct ImagesArguments {
     /// How they are told
     #[arg(short, long, value_enum, default_value_t)]
     pub output: DataFormat,
+    /// Flags without effect
+    #[command(flatten)]
+    pub idle: IdleArguments,
 }
