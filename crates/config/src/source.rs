@@ -101,6 +101,14 @@ impl Source {
         &self.file_name
     }
 
+    /// The name in a sentence: a dash alone means nothing to a reader.
+    pub fn shown_name(&self) -> &str {
+        match &*self.file_name {
+            "-" => "the standard input",
+            name => name,
+        }
+    }
+
     /// Where a field stands in the file, by its path in kubeadm's documents:
     /// `networking.serviceSubnet`, `bootstrapTokens[0].token`, `featureGates.Name`.
     ///

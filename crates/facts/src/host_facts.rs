@@ -77,7 +77,7 @@ impl HostFacts {
             hostname: "node".to_owned(),
             default_address: Some(IpAddr::from([192, 0, 2, 1])),
             default_interface: None,
-            loopback_global_address: Some(IpAddr::from([192, 0, 2, 1])),
+            loopback_global_address: None,
             cri_sockets: Vec::new(),
             ca_folders: Vec::new(),
             proxy_environment: Vec::new(),

@@ -27,4 +27,4 @@ pub use facts::{
 pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
 pub use overrides::Overrides;
 pub use paths::Paths;
-pub use resolve::{BACKDATE, ResolveError, resolve};
+pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};

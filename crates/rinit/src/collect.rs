@@ -33,8 +33,12 @@ pub(crate) fn of_any_machine(
     overrides: &Overrides,
 ) -> Result<HostFacts, Problem> {
     // An address that is nobody's (RFC 5737).
-    let machine = MachineFacts::unasked("node", [192, 0, 2, 1].into());
-    of_machine(machine, host, documents, overrides)
+    let address = [192, 0, 2, 1].into();
+    let machine = MachineFacts::unasked("node", address);
+    let mut facts = of_machine(machine, host, documents, overrides)?;
+    // A file may leave the choice to the interface of its own host.
+    facts.loopback_global_address = Some(address);
+    Ok(facts)
 }
 
 fn of_machine(

@@ -50,7 +50,7 @@ impl Trouble {
 }
 
 /// Findings about the file, and what there is to say beside it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Remarks {
     findings: Option<Box<Findings>>,
     problems: Vec<(Severity, Problem)>,

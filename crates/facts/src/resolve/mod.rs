@@ -8,6 +8,7 @@ mod tokens;
 
 pub use certificates::BACKDATE;
 pub(crate) use network::split_host_port;
+pub use node::unreachable;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -162,7 +163,7 @@ impl Resolver<'_> {
             self.problems.push(
                 Problem::new(format!(
                     "{} has neither an InitConfiguration nor a ClusterConfiguration",
-                    documents.source.file_name()
+                    documents.source.shown_name()
                 ))
                 .with_hint(
                     "check the path after `--config`; `rinit config print init-defaults` prints \

@@ -13,6 +13,16 @@ use super::{CRI_SOCKETS, Resolver};
 use crate::facts::{Api, Node};
 use crate::paths::Paths;
 
+/// Why an API server cannot be announced at an address that only this host reaches.
+pub fn unreachable(address: IpAddr) -> Problem {
+    Problem::new(format!(
+        "the API server cannot be announced at {address}, which no other node reaches"
+    ))
+    .with_hint(
+        "give an address of this host that other nodes reach, or leave it out to have it detected",
+    )
+}
+
 impl Resolver<'_> {
     pub(super) fn node(&mut self, init: &InitConfiguration) -> Node {
         let registration = &init.node_registration;
@@ -168,12 +178,7 @@ impl Resolver<'_> {
             return global;
         }
         if address.is_loopback() || !rinit_config::is_reachable(address) {
-            self.wrong(
-                Rule::UnreachableAddress,
-                FIELD,
-                Problem::new(format!("the API server cannot be announced at {address}"))
-                    .with_hint("give an address of this host that other nodes reach"),
-            );
+            self.wrong(Rule::UnreachableAddress, FIELD, unreachable(address));
         }
         address
     }

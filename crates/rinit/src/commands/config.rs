@@ -1,5 +1,7 @@
 //! `rinit config …`: everything that is done with a configuration file and no host.
 
+mod loopback;
+
 use std::path::Path;
 
 use rinit_cli::{
@@ -29,10 +31,10 @@ const COMPONENTS: [&str; 2] = ["KubeProxyConfiguration", "KubeletConfiguration"]
 /// Runs one of the commands.
 pub(crate) async fn config(command: ConfigCommand) -> ExitCode {
     let outcome = match command {
-        ConfigCommand::Validate(arguments) => validate(&arguments),
+        ConfigCommand::Validate(arguments) => validate(&arguments).await,
         ConfigCommand::Print(command) => print(&command).await,
         ConfigCommand::Migrate(arguments) => migrate(&arguments).await,
-        ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments),
+        ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments).await,
         ConfigCommand::Schema => {
             printer::data(&pretty(&rinit_config::json_schema()));
             Ok(())
@@ -51,7 +53,7 @@ fn pretty(value: &Value) -> String {
     format!("{text}\n")
 }
 
-fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
+async fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
     let documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
     let is_init = documents.init.is_some() || documents.cluster.is_some();
@@ -61,12 +63,18 @@ fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
     some_document(&documents, "--config")?;
     let flags = Flags::default();
     let strict = arguments.strict;
-    let host = HostFacts::of_no_host(&documents, rinit_host::now());
+    let host = loopback::stand_in(&documents).await?;
+    let join = loopback::unreachable_join(&documents, host.loopback_global_address);
     let facts = if is_init {
-        Some(settings::resolve(&documents, &flags, &host, strict).map_err(refuse)?)
+        let resolved = settings::resolve(&documents, &flags, &host, strict);
+        Some(resolved.map_err(|trouble| refuse(trouble.and(join.clone())))?)
     } else {
         None
     };
+    if !join.is_empty() {
+        let trouble = settings::refused(documents).and(join);
+        return Err(refuse(trouble));
+    }
     let resolved = facts.as_ref().map(|facts| (facts, &host));
     settings::warnings(&documents, &flags.overrides, resolved, strict)
         .map_err(refuse)?
@@ -91,7 +99,7 @@ fn some_document(documents: &Documents, flag: &str) -> Result<(), ExitCode> {
     if !documents.findings.is_empty() {
         printer::report(&documents.findings.to_string());
     }
-    let name = documents.source.file_name();
+    let name = documents.source.shown_name();
     printer::problem(
         &Problem::new(format!("{name} has no document for kubeadm"))
             .with_hint(format!("check the path after `{flag}`; `rinit config print init-defaults` prints documents to start from")),
@@ -214,6 +222,7 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
         printer::report(&documents.findings.to_string());
     }
     let machine = machine().await?;
+    loopback::settle(&mut documents, &machine.interfaces).map_err(refuse)?;
     let address = match machine.default_address {
         Some(address) => address.to_string(),
         None if collect::needs_address(&documents) => {
@@ -273,7 +282,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
     })
 }
 
-fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
+async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
     let documents =
         settings::readable(arguments.config.as_deref(), ReadOptions::default()).map_err(refuse)?;
     let (feature_gates, problems) = settings::feature_gates(&arguments.feature_gates);
@@ -283,7 +292,7 @@ fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
         feature_gates,
         ..Overrides::default()
     };
-    let host = HostFacts::of_no_host(&documents, rinit_host::now());
+    let host = loopback::stand_in(&documents).await?;
     let flags = Flags {
         overrides,
         problems,

@@ -17,6 +17,7 @@ mod detection;
 mod dry_run;
 mod events;
 mod expiration;
+mod files;
 mod killed;
 mod modes;
 mod names;
