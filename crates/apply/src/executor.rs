@@ -1,5 +1,6 @@
 //! One `match` over all actions for looking, and one for acting.
 
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use rinit_diag::Problem;
 use rinit_facts::Facts;
 use rinit_host::{Host, HostError};
 use rinit_pki::KeyPool;
-use rinit_plan::{Action, ApiAccess, Artefact, LogicalPath};
+use rinit_plan::{Action, ApiAccess, Artefact, CaId, LogicalPath};
 use rinit_workflow::{Ensured, Executor, Presence, State};
 use tokio::sync::Semaphore;
 
@@ -45,6 +46,10 @@ pub struct Apply {
     /// The kubelet's configuration once a finished init has left it: it points at a certificate
     /// that the kubelet renews.
     pub(crate) kubelet_kubeconfig: LogicalPath,
+    /// When what is signed in this run ends.
+    pub(crate) leaf_not_after: Timestamp,
+    /// Authorities of which it was told that they end before that.
+    pub(crate) told_short: Mutex<BTreeSet<CaId>>,
 }
 
 impl Apply {
@@ -63,6 +68,8 @@ impl Apply {
             looking: AtomicBool::new(true),
             uploaded: AtomicBool::new(false),
             kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
+            leaf_not_after: facts.certificates.leaf_validity.not_after,
+            told_short: Mutex::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rinit_diag::Problem;
 use rinit_pki::{Authority, Finding, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
-    Action, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
+    Action, CaId, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
     LogicalPath, Secret, Severity, Signer,
 };
 use rinit_workflow::{Ensured, Remedy, State};
@@ -36,10 +36,47 @@ impl Apply {
             Err(error) if error.is_permission_denied() => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(verdict(
+        let mut state = verdict(
             rinit_pki::judge_authority(spec, &certificate, key.as_deref(), self.now),
             None,
-        ))
+        );
+        if let (State::Holds { warnings, .. }, Some(key)) = (&mut state, key)
+            && let Ok(authority) = Authority::load(&certificate, &key)
+            && authority.signs_as().not_after > self.now
+        {
+            warnings.extend(self.ends_first(&authority, spec.id, &spec.certificate));
+        }
+        Ok(state)
+    }
+
+    /// What there is to say of an authority that ends before what it signs would.
+    fn ends_first(
+        &self,
+        authority: &Authority,
+        id: CaId,
+        certificate: &LogicalPath,
+    ) -> Option<Problem> {
+        let message = authority.signs_as().ends_before(id, self.leaf_not_after)?;
+        if let Ok(mut told) = self.told_short.lock() {
+            told.insert(id);
+        }
+        Some(Problem::new(message).with_hint(format!(
+            "Put a certificate for the same key that is valid for longer into {certificate}; what \
+             the authority has signed stays good."
+        )))
+    }
+
+    /// The same for what has just been signed, unless it was told in this run.
+    pub(crate) fn signer_ends_first(
+        &self,
+        authority: &Authority,
+        signer: &Signer,
+    ) -> Option<Problem> {
+        let told = self.told_short.lock();
+        if told.is_ok_and(|told| told.contains(&signer.id)) {
+            return None;
+        }
+        self.ends_first(authority, signer.id, &signer.certificate)
     }
 
     pub(crate) async fn ensure_authority(
@@ -47,6 +84,20 @@ impl Apply {
         spec: &CertificateAuthoritySpec,
     ) -> Result<Ensured, ApplyError> {
         let key = self.key_for(&spec.key, spec.algorithm).await?;
+        let mut warnings = Vec::new();
+        if !key.is_new {
+            // A run that was cut off leaves a key alone, and so does who loses a certificate.
+            let message = format!(
+                "{} was missing and is made anew, for the key {} that was there: whoever trusts an \
+                 earlier certificate of this authority does not trust this one",
+                spec.certificate, spec.key
+            );
+            warnings.push(Problem::new(message).with_hint(format!(
+                "If there is an earlier certificate for this key, put it back into {} before \
+                 anything else is made; a run that was cut off has left none.",
+                spec.certificate
+            )));
+        }
         let certificate =
             rinit_pki::issue_authority(spec, &key.key).map_err(|source| ApplyError::Issue {
                 path: spec.certificate.clone(),
@@ -60,7 +111,10 @@ impl Apply {
             certificate,
         )
         .await?;
-        Ok(Ensured::default())
+        Ok(Ensured {
+            warnings,
+            ..Ensured::default()
+        })
     }
 
     pub(crate) fn inspect_certificate(&self, spec: &CertificateSpec) -> Result<State, ApplyError> {
@@ -115,6 +169,7 @@ impl Apply {
         )
         .await?;
         Ok(Ensured {
+            warnings: Vec::from_iter(self.signer_ends_first(&authority, &spec.signer)),
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
         })

@@ -359,7 +359,7 @@ pub struct KubeconfigUserArguments {
     #[arg(long, value_name = "DURATION", default_value = "8760h")]
     pub validity_period: String,
     /// A request for the certificate, made by whoever has the key: the kubeconfig then names the
-    /// file of the key, and has no key in it
+    /// file of the key, and has no key in it; `-` is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub csr: Option<PathBuf>,
     /// The certificate of the authority that signs, if that is not the cluster's own

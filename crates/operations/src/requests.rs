@@ -103,12 +103,18 @@ pub fn wanted<'a>(
         } else if names.contains(&what.name()) {
             match existing_key(what, read) {
                 Ok(key) => wanted.push(Wanted { what, key }),
-                Err(reason) => problems.push(
-                    Problem::new(format!("{}: {reason}", what.key_file())).with_hint(format!(
-                        "Move it away to have a new key made: `mv {0} {0}.old`.",
-                        what.key_file()
-                    )),
-                ),
+                Err(reason) => {
+                    let file = what.key_file();
+                    let problem = Problem::new(format!("{file}: {reason}"));
+                    // Nothing says that a key is bad which this user may not read.
+                    problems.push(if read(&file).is_err() {
+                        problem
+                    } else {
+                        problem.with_hint(format!(
+                            "Move it away to have a new key made: `mv {file} {file}.old`."
+                        ))
+                    });
+                }
             }
         }
     }

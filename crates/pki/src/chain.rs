@@ -69,6 +69,17 @@ impl SignedBy {
         }
     }
 
+    /// What there is to say where it ends before something that it signs would. `name` is that of
+    /// the authority.
+    pub fn ends_before(&self, name: impl fmt::Display, not_after: Timestamp) -> Option<String> {
+        (self.not_after < not_after).then(|| {
+            format!(
+                "{name} ({self}) expires at {}, and with it all that it signs",
+                self.not_after
+            )
+        })
+    }
+
     /// The same for two PEM files; none where the one did not sign the other.
     pub fn find(leaf: &[u8], authority: &[u8]) -> Option<Self> {
         let leaf = Certificate::read_all(leaf).ok()?;

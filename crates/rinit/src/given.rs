@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, GlobalArguments, PhaseArguments, SpecificationArguments};
 use rinit_diag::Problem;
@@ -15,6 +15,8 @@ pub(crate) struct Given {
     phase: String,
     /// For `rinit certs …`.
     certificates: String,
+    /// The folder that stands for the root of the host.
+    root: Option<PathBuf>,
 }
 
 /// Which commands take a flag.
@@ -80,7 +82,11 @@ impl Given {
         common: &CommonArguments,
         phase: Option<&PhaseArguments>,
     ) -> (Self, bool) {
-        let mut given = Self::default();
+        let root = global.root.as_ref().or(global.rootfs.as_ref());
+        let mut given = Self {
+            root: root.filter(|root| !root.as_os_str().is_empty()).cloned(),
+            ..Self::default()
+        };
         let path = |path: &Option<std::path::PathBuf>| {
             path.as_ref().map(|path| path.display().to_string())
         };
@@ -186,8 +192,16 @@ impl Given {
         }
     }
 
-    /// Puts the flags behind a command of rinit.
+    /// Puts the flags behind a command of rinit, and the folder of `--root` in front of files that
+    /// are to be moved.
     pub(crate) fn complete(&self, command: &str) -> String {
+        if let (Some(root), Some(files)) = (&self.root, command.strip_prefix("mv ")) {
+            let below = |file: &str| {
+                let path = root.join(file.trim_start_matches('/'));
+                format!(" {}", quoted(&path.to_string_lossy()))
+            };
+            return format!("mv{}", files.split(' ').map(below).collect::<String>());
+        }
         // What has flags is complete, but for the file that the user is to name.
         let flags = if command.trim_end_matches(" --config FILE").contains(" --") {
             ""

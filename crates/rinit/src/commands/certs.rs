@@ -2,6 +2,7 @@
 
 mod csr;
 mod discover;
+mod read;
 mod renew;
 mod restart;
 mod write;
@@ -22,6 +23,7 @@ use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
 
+use self::read::Reader;
 use crate::commands::{refuse, resolve};
 use crate::given::Given;
 use crate::{collect, printer, settings};
@@ -229,18 +231,16 @@ async fn check_expiration(
         Err(code) => return code,
     };
     let mut files = BTreeMap::new();
+    let reader = Reader::new(&host);
     let mut read = |path: &LogicalPath| {
         // Of a key only its presence counts, and others than root may not read it.
         if path.file_name().rsplit('.').next() == Some("key") {
-            return host
-                .exists(path)
-                .map(|found| found.then(Vec::new))
-                .map_err(|error| rinit_diag::chain(&error));
+            return reader.find(path);
         }
         // Each certificate asks for the authority that signed it.
         files
             .entry(path.clone())
-            .or_insert_with(|| host.read(path).map_err(|error| rinit_diag::chain(&error)))
+            .or_insert_with(|| reader.read(path))
             .clone()
     };
     let report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
@@ -248,6 +248,7 @@ async fn check_expiration(
         .complete_problems(&report.problems())
         .iter()
         .for_each(printer::warning);
+    reader.tell();
     printer::data(&match arguments.output {
         ExpirationFormat::Text => report.to_text(),
         ExpirationFormat::Json => report.to_json(),

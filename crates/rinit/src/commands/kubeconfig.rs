@@ -225,8 +225,15 @@ fn validity(
 /// The request in a file, and the name of the file with its key: the same with the end `.key`.
 /// Whom the certificate names, the command line alone decides; a request for more is refused.
 fn requested(file: &Path, subject: &Subject) -> Result<(Request, String), ExitCode> {
-    let pem = read_typed(file)?;
-    let name = file.display();
+    let is_standard_input = file.as_os_str() == "-";
+    let (pem, name) = if is_standard_input {
+        let read = rinit_host::read_standard_input().map(Some);
+        let name = "the standard input".to_owned();
+        let read = read.map_err(|error| Problem::from_error(&error));
+        (found(read, &name, "Check the pipe.")?, name)
+    } else {
+        (read_typed(file)?, file.display().to_string())
+    };
     let request = Request::read(pem.expose()).map_err(|error| {
         refuse(
             &Problem::new(format!("{name}: {}", rinit_diag::chain(&error))).with_hint(
@@ -264,10 +271,21 @@ fn requested(file: &Path, subject: &Subject) -> Result<(Request, String), ExitCo
             "{name} asks for extensions, such as alternative names; the certificate has none"
         )));
     }
+    if is_standard_input {
+        return Ok((request, format!("{}.key", key_name(&subject.common_name))));
+    }
     let stem = file
         .file_stem()
         .map_or_else(|| "client".into(), |stem| stem.to_string_lossy());
     Ok((request, format!("{stem}.key")))
+}
+
+/// A user's name as that of a file.
+fn key_name(user: &str) -> String {
+    let plain = |next: char| next.is_ascii_alphanumeric() || "-_.@".contains(next);
+    user.chars()
+        .map(|next| if plain(next) { next } else { '-' })
+        .collect()
 }
 
 /// A kubeconfig with a user of any kind.

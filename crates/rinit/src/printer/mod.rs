@@ -214,6 +214,11 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     }
 }
 
+/// What helps against everything that was said before.
+pub(crate) fn hint(hint: &str) {
+    progress(&format!("hint: {hint}"));
+}
+
 /// A problem that stops the command.
 pub(crate) fn problem(problem: &Problem) {
     error(&problem.message, problem.hint.as_deref());

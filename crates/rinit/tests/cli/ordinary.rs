@@ -68,3 +68,25 @@ fn a_folder_of_somebody_else_is_told_and_left() {
     assert!(said.stderr.contains("hint: "), "{}", said.stderr);
     assert!(place.snapshot("theirs").is_empty());
 }
+
+#[test]
+fn who_may_not_read_a_key_is_told_so_once() {
+    if !crate::support::is_root() {
+        eprintln!("skipped: only root can make a key that this user may not read");
+        return;
+    }
+    let place = Place::new();
+    place.render("made").succeeded();
+    let nobody = place.nobody();
+    for words in [
+        "certs renew all --root made --config config.yaml --dry-run",
+        "certs check-expiration --root made",
+    ] {
+        let said = nobody.run(words);
+        let hint = "hint: Run the command as root, for example with `sudo`.\n";
+        assert_eq!(said.stderr.matches(hint).count(), 1, "{}", said.stderr);
+        assert!(!said.stderr.contains("made/etc"), "{}", said.stderr);
+        let reason = "cannot read it: Permission denied (os error 13)";
+        assert!(said.stderr.contains(reason), "{}", said.stderr);
+    }
+}

@@ -12,4 +12,5 @@ mod authorities;
 mod bundles;
 mod external;
 mod support;
+mod told;
 mod unfit;

@@ -12,6 +12,7 @@ use rinit_pki::KeyPool;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 
+use super::read::Reader;
 use super::renew::asked;
 use super::write::{replace, write_all};
 use super::{PHASES, Setting, actions, setting_of, writing_setting};
@@ -111,13 +112,14 @@ async fn begin(
 fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
     let host = &work.setting.host;
     let names = asked(names, &work.actions)?;
-    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let reader = Reader::new(host);
+    let mut read = |path: &LogicalPath| reader.read(path);
     let files = tokio::task::block_in_place(|| {
         let wanted = requests::wanted(&work.actions, &names, &mut read)?;
         let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
         requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
     })
-    .map_err(|problems| blocked(&work.given, &problems))?;
+    .map_err(|problems| blocked(&work.given, &reader, &problems))?;
     write_all(host, &files).map_err(|problem| failed(&problem))?;
     for file in files {
         printer::progress(&format!("wrote {}", host.resolve(&file.path).display()));
@@ -127,13 +129,14 @@ fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
 
 fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     let Setting { host, facts } = &work.setting;
-    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let reader = Reader::new(host);
+    let mut read = |path: &LogicalPath| reader.read(path);
     let mut signed = |name: &str| {
         rinit_host::read_typed(&from.join(name)).map_err(|error| rinit_diag::chain(&error))
     };
     let folder = &facts.paths.certificates;
     let installation = requests::install(&work.actions, folder, &mut read, &mut signed, facts.now)
-        .map_err(|problems| blocked(&work.given, &problems))?;
+        .map_err(|problems| blocked(&work.given, &reader, &problems))?;
     work.given
         .complete_problems(&installation.warnings)
         .iter()
@@ -171,11 +174,12 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     Ok(ExitCode::Success)
 }
 
-fn blocked(given: &Given, problems: &[Problem]) -> ExitCode {
+fn blocked(given: &Given, reader: &Reader<'_>, problems: &[Problem]) -> ExitCode {
     given
         .complete_problems(problems)
         .iter()
         .for_each(printer::problem);
+    reader.tell();
     ExitCode::Blocked
 }
 

@@ -10,6 +10,7 @@ use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
+use super::read::Reader;
 use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
@@ -177,13 +178,15 @@ fn plan(
     options: &Options,
     given: &Given,
 ) -> Result<Renewal, ExitCode> {
-    let mut read = |path: &LogicalPath| host.read(path).map_err(|error| rinit_diag::chain(&error));
+    let reader = Reader::new(host);
+    let mut read = |path: &LogicalPath| reader.read(path);
     let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
     Renewal::plan(actions, options, &mut read, &mut link).map_err(|problems| {
         given
             .complete_problems(&problems)
             .iter()
             .for_each(printer::problem);
+        reader.tell();
         ExitCode::Blocked
     })
 }
@@ -233,11 +236,10 @@ fn tell(renewal: &Renewal, dry_run: bool) {
     let mut short: Vec<&SignedBy> = Vec::new();
     for renewed in &renewal.renewed {
         let signer = &renewed.signed_by;
-        if signer.not_after < renewed.not_after && !short.contains(&signer) {
-            printer::warning(&Problem::new(format!(
-                "{} ({signer}) expires at {}, and with it all that it signs",
-                renewed.signer, signer.not_after
-            )));
+        if let Some(message) = signer.ends_before(renewed.signer, renewed.not_after)
+            && !short.contains(&signer)
+        {
+            printer::warning(&Problem::new(message));
             short.push(signer);
         }
     }

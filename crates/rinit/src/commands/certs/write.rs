@@ -6,6 +6,8 @@
 //! renames, and the plain name at the end. So the next run knows what a killed one was about, and
 //! puts the old files back if it was killed between two renames.
 
+use std::collections::BTreeSet;
+
 use rinit_diag::{Hint as _, Problem};
 use rinit_facts::Facts;
 use rinit_host::{Access, FileInfo, Host, HostError};
@@ -91,6 +93,7 @@ pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<B
 /// place. After a failure, those that did not exist before are gone again.
 pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
     let mut new = Vec::new();
+    let folders = missing_folders(host, files);
     let write = |new: &mut Vec<LogicalPath>| -> Result<(), HostError> {
         let staged = files
             .iter()
@@ -113,11 +116,36 @@ pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
                 message.push_str(&rinit_diag::chain(&second));
             }
         }
+        for folder in &folders {
+            // Somebody else may have put something there meanwhile.
+            if host
+                .is_empty_folder(folder)
+                .is_ok_and(|empty| empty == Some(true))
+            {
+                // An empty folder that stays is no harm.
+                let _ = host.remove_folder(folder);
+            }
+        }
         Problem {
             message,
             hint: error.hint(),
         }
     })
+}
+
+/// The folders that have to be made for files, the innermost first.
+fn missing_folders(host: &Host, files: &[NewFile]) -> Vec<LogicalPath> {
+    let mut missing = BTreeSet::new();
+    for file in files {
+        let mut folder = file.path.parent();
+        while folder.as_str() != "/" && host.exists(&folder).is_ok_and(|exists| !exists) {
+            let parent = folder.parent();
+            missing.insert(folder);
+            folder = parent;
+        }
+    }
+    // What is within a folder stands behind it.
+    missing.into_iter().rev().collect()
 }
 
 /// A name that no earlier run of the same second has taken.
