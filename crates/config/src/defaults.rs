@@ -3,6 +3,7 @@
 //! What depends on the host or on chance is handed in as [`Surroundings`]; everything else is
 //! kubeadm's constants. `rinit init` does not come by here: `rinit-facts` decides for it.
 
+use rinit_plan::{constants, defaults, groups};
 use serde_json::{Map, Value, json};
 
 use crate::documents::{API_VERSION, Documents};
@@ -13,13 +14,6 @@ use crate::v1beta4::{
     InitConfiguration, JoinConfiguration, NodeRegistrationOptions, ResetConfiguration, Taint,
     TaintEffect, Timeouts, TokenUsage, UpgradeConfiguration,
 };
-
-/// The group that a joining node's token authenticates as.
-const NODE_GROUP: &str = "system:bootstrappers:kubeadm:default-node-token";
-/// The taint of a control-plane node.
-const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
-/// The port of the API server.
-const BIND_PORT: i32 = 6443;
 
 /// What the defaults take from elsewhere.
 #[derive(Debug, Clone)]
@@ -71,12 +65,14 @@ fn init(document: &mut InitConfiguration, surroundings: &Surroundings) {
         token
             .token
             .get_or_insert_with(|| surroundings.bootstrap_token.clone());
-        token.ttl.get_or_insert(GoDuration::from_seconds(24 * 3600));
+        token
+            .ttl
+            .get_or_insert(GoDuration::from_seconds(defaults::TOKEN_SECONDS));
         if token.usages.is_empty() {
             token.usages = vec![TokenUsage::Signing, TokenUsage::Authentication];
         }
         if token.groups.is_empty() {
-            token.groups = vec![NODE_GROUP.to_owned()];
+            token.groups = vec![groups::BOOTSTRAPPERS.to_owned()];
         }
     }
     node(&mut document.node_registration, surroundings);
@@ -94,7 +90,7 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
             .local
             .get_or_insert_default()
             .data_dir
-            .get_or_insert_with(|| "/var/lib/etcd".to_owned());
+            .get_or_insert_with(|| defaults::ETCD_FOLDER.to_owned());
     }
     if let Some(external) = &mut document.etcd.external
         && external.http_endpoints.is_empty()
@@ -104,10 +100,10 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
     let networking = &mut document.networking;
     networking
         .service_subnet
-        .get_or_insert_with(|| "10.96.0.0/12".to_owned());
+        .get_or_insert_with(|| defaults::SERVICE_SUBNET.to_owned());
     networking
         .dns_domain
-        .get_or_insert_with(|| "cluster.local".to_owned());
+        .get_or_insert_with(|| defaults::DNS_DOMAIN.to_owned());
     // Labels are names for versions; the one that counts is written.
     let label = document
         .kubernetes_version
@@ -120,22 +116,22 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
     }
     document
         .certificates_dir
-        .get_or_insert_with(|| "/etc/kubernetes/pki".to_owned());
+        .get_or_insert_with(|| defaults::CERTIFICATES_FOLDER.to_owned());
     document
         .image_repository
-        .get_or_insert_with(|| "registry.k8s.io".to_owned());
+        .get_or_insert_with(|| defaults::IMAGE_REPOSITORY.to_owned());
     document
         .cluster_name
-        .get_or_insert_with(|| "kubernetes".to_owned());
+        .get_or_insert_with(|| defaults::CLUSTER_NAME.to_owned());
     document
         .encryption_algorithm
         .get_or_insert(EncryptionAlgorithm::Rsa2048);
     document
         .certificate_validity_period
-        .get_or_insert(GoDuration::from_seconds(8760 * 3600));
+        .get_or_insert(GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS));
     document
         .ca_certificate_validity_period
-        .get_or_insert(GoDuration::from_seconds(87_600 * 3600));
+        .get_or_insert(GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS));
     if let Some(version) = &mut document.kubernetes_version
         && !version.starts_with('v')
     {
@@ -180,7 +176,7 @@ fn endpoint_port(cluster: &mut ClusterConfiguration, port: Option<i32>) {
     let is_address = bare.parse::<std::net::IpAddr>().is_ok();
     let has_port = !is_address && endpoint.contains(':');
     if !has_port {
-        let port = port.unwrap_or(BIND_PORT);
+        let port = port.unwrap_or(i32::from(defaults::BIND_PORT));
         *endpoint = if bare.contains(':') {
             format!("[{bare}]:{port}")
         } else {
@@ -211,7 +207,7 @@ fn socket(socket: &mut Option<String>, surroundings: &Surroundings) {
 fn control_plane_taint(options: &mut NodeRegistrationOptions) {
     options.taints.get_or_insert_with(|| {
         vec![Taint {
-            key: CONTROL_PLANE.to_owned(),
+            key: constants::CONTROL_PLANE.to_owned(),
             effect: Some(TaintEffect::NoSchedule),
             ..Taint::default()
         }]
@@ -228,7 +224,7 @@ fn endpoint(endpoint: &mut ApiEndpoint, surroundings: &Surroundings) {
         endpoint.advertise_address = Some(surroundings.advertise_address.clone());
     }
     if endpoint.bind_port.is_none_or(|port| port == 0) {
-        endpoint.bind_port = Some(BIND_PORT);
+        endpoint.bind_port = Some(i32::from(defaults::BIND_PORT));
     }
 }
 
@@ -236,7 +232,7 @@ fn join(document: &mut JoinConfiguration, surroundings: &Surroundings) {
     node(&mut document.node_registration, surroundings);
     document
         .ca_cert_path
-        .get_or_insert_with(|| "/etc/kubernetes/pki/ca.crt".to_owned());
+        .get_or_insert_with(|| defaults::CA_CERTIFICATE.to_owned());
     let discovery = &mut document.discovery;
     if discovery.tls_bootstrap_token.is_none()
         && let Some(token) = discovery
@@ -258,7 +254,7 @@ fn join(document: &mut JoinConfiguration, surroundings: &Surroundings) {
 fn reset(document: &mut ResetConfiguration, surroundings: &Surroundings) {
     document
         .certificates_dir
-        .get_or_insert_with(|| "/etc/kubernetes/pki".to_owned());
+        .get_or_insert_with(|| defaults::CERTIFICATES_FOLDER.to_owned());
     socket(&mut document.cri_socket, surroundings);
     timeouts(&mut document.timeouts);
 }

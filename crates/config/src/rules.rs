@@ -12,6 +12,7 @@ use crate::format::{is_reachable, networks, parse_ip, url_scheme};
 use crate::rule::Rule;
 use crate::source::Span;
 use crate::tree::{Node, NodeKind};
+use rinit_plan::defaults;
 
 /// The mask of a node's pod network, unless a flag of the controller manager sets another.
 const NODE_MASK_IPV4: i32 = 24;
@@ -19,8 +20,8 @@ const NODE_MASK_IPV6: i32 = 64;
 /// The controller manager keeps track of at most 2^16 networks of nodes.
 const NODE_MASK_DIFFERENCE: i32 = 16;
 /// What kubeadm makes valid by default and warns of when it is exceeded.
-const LEAF_VALIDITY: GoDuration = GoDuration::from_seconds(8760 * 3600);
-const CA_VALIDITY: GoDuration = GoDuration::from_seconds(87_600 * 3600);
+const LEAF_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS);
+const CA_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS);
 
 /// Judges a document of kubeadm's group.
 pub(crate) fn document(root: &Node, kind: &str, findings: &mut Findings) {

@@ -39,7 +39,7 @@ pub use files::{FileInfo, FileKind, SIZE_LIMIT};
 pub use init_system::{InitSystem, UnitState};
 pub use interfaces::{Interface, default_address, interfaces, is_global_unicast, loopback_address};
 pub use lock::Lock;
-pub use machine::{CA_FOLDERS, CRI_SOCKETS, EnvironmentVariable, MachineFacts, is_root};
+pub use machine::{CA_FOLDERS, EnvironmentVariable, MachineFacts, is_root};
 pub use probe::{Identity, ProbeAnswer, Trust, probe};
 pub use process::{Invocation, Output, find_executable, run, run_to_success};
 pub use root::{Host, Root, change_root};

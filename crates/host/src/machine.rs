@@ -3,16 +3,9 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use rinit_plan::{LogicalPath, Secret};
+use rinit_plan::{LogicalPath, Secret, defaults::CRI_SOCKETS};
 
 use crate::{FileKind, Host, InitSystem, Interface, Result, default_address, interfaces};
-
-/// The CRI sockets that are looked for, in kubeadm's order; the first is the default.
-pub const CRI_SOCKETS: &[&str] = &[
-    "unix:///var/run/containerd/containerd.sock",
-    "unix:///var/run/crio/crio.sock",
-    "unix:///var/run/cri-dockerd.sock",
-];
 
 /// Folders of certificate authorities beside `/etc/ssl/certs`, which are mounted into the control
 /// plane where they exist.
@@ -96,7 +89,7 @@ impl Host {
             hostname: hostname(),
             default_address: chosen,
             interfaces,
-            cri_sockets: self.existing_sockets(CRI_SOCKETS)?,
+            cri_sockets: self.existing_sockets(&CRI_SOCKETS)?,
             proxy_variables: proxy_variables(std::env::vars_os().filter_map(|(name, value)| {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
             })),

@@ -11,6 +11,7 @@ mod action;
 mod artefact;
 mod certificate;
 mod check;
+pub mod defaults;
 mod identity;
 mod object;
 mod path;

@@ -7,7 +7,7 @@ use rinit_diag::Problem;
 use rinit_facts::{ExistingCluster, HostFacts, Missing, Overrides, PatchFile};
 use rinit_host::{Host, HostError, MachineFacts};
 use rinit_manifest::yaml;
-use rinit_plan::LogicalPath;
+use rinit_plan::{LogicalPath, defaults};
 
 /// How long a name may take to resolve.
 const RESOLUTION: std::time::Duration = std::time::Duration::from_secs(2);
@@ -147,7 +147,7 @@ fn authority_files(
         .cert_dir
         .as_deref()
         .or(configured)
-        .unwrap_or("/etc/kubernetes/pki");
+        .unwrap_or(defaults::CERTIFICATES_FOLDER);
     match LogicalPath::parse(folder) {
         Ok(folder) => (Some(folder.join("ca.crt")), Some(folder.join("ca.key"))),
         // A path that is none is told by resolve.
@@ -169,16 +169,15 @@ fn cluster_ca_signer(
         .singled_out()
 }
 
-/// The manifest that tells the version of an earlier init.
-const API_SERVER_MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
-
 /// The version in the API server's manifest of an earlier init.
 fn existing_cluster(host: &Host) -> ExistingCluster {
-    let version = match LogicalPath::parse(API_SERVER_MANIFEST) {
+    let manifest = format!("{}/kube-apiserver.yaml", defaults::MANIFESTS_FOLDER);
+    let version = match LogicalPath::parse(&manifest) {
         Ok(path) => match host.read_text(&path) {
             Ok(None) => return ExistingCluster::default(),
-            Ok(Some(text)) => image_tag(&text)
-                .ok_or_else(|| format!("{API_SERVER_MANIFEST} names no image with a tag")),
+            Ok(Some(text)) => {
+                image_tag(&text).ok_or_else(|| format!("{manifest} names no image with a tag"))
+            }
             Err(error) => Err(rinit_diag::chain(&error)),
         },
         Err(error) => Err(error.to_string()),

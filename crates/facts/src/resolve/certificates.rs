@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rinit_config::v1beta4::{self, ClusterConfiguration};
 use rinit_config::{GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{KeyAlgorithm, Validity};
+use rinit_plan::{KeyAlgorithm, Validity, defaults};
 
 use super::Resolver;
 use super::components::{arguments, environment};
@@ -45,7 +45,7 @@ impl Resolver<'_> {
         let local = cluster.etcd.local.get_or_insert_default();
         let data_dir = local
             .data_dir
-            .get_or_insert_with(|| "/var/lib/etcd".to_owned())
+            .get_or_insert_with(|| defaults::ETCD_FOLDER.to_owned())
             .clone();
         let local = local.clone();
         let names = |extra: &[String]| {
@@ -86,10 +86,10 @@ impl Resolver<'_> {
             gates::algorithm(|name| cluster.feature_gates.get(name).copied()).unwrap_or(configured);
         let leaf = *cluster
             .certificate_validity_period
-            .get_or_insert(GoDuration::from_seconds(8760 * 3600));
+            .get_or_insert(GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS));
         let ca = *cluster
             .ca_certificate_validity_period
-            .get_or_insert(GoDuration::from_seconds(87600 * 3600));
+            .get_or_insert(GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS));
         let mut validity = |field: &str, period: GoDuration| {
             let whole = SignedDuration::from_secs(period.nanoseconds() / 1_000_000_000);
             match (now.checked_sub(BACKDATE), now.checked_add(whole)) {

@@ -3,6 +3,7 @@
 use rinit_config::Rule;
 use rinit_config::v1beta4::{self, ClusterConfiguration};
 use rinit_diag::Problem;
+use rinit_plan::defaults;
 use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
@@ -10,8 +11,6 @@ use super::Resolver;
 use crate::facts::{
     Argument, Component, EnvironmentVariable, HostPathVolume, Images, Patch, PatchTarget, PatchType,
 };
-
-pub(super) const DEFAULT_IMAGE_REPOSITORY: &str = "registry.k8s.io";
 
 impl Resolver<'_> {
     pub(super) fn component(
@@ -102,7 +101,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
     let repository = cluster
         .image_repository
         .as_deref()
-        .unwrap_or(DEFAULT_IMAGE_REPOSITORY);
+        .unwrap_or(defaults::IMAGE_REPOSITORY);
     let table = version.table();
     let component = |name: &str| format!("{repository}/{name}:{}", version.image_tag());
     let dns_repository = cluster
@@ -111,7 +110,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
         .image_repository
         .as_deref()
         .unwrap_or(repository);
-    let dns_folder = if dns_repository == DEFAULT_IMAGE_REPOSITORY {
+    let dns_folder = if dns_repository == defaults::IMAGE_REPOSITORY {
         "coredns/coredns"
     } else {
         "coredns"

@@ -17,11 +17,11 @@ use jiff::Timestamp;
 use rinit_config::v1beta4::{self, ClusterConfiguration, EncryptionAlgorithm, InitConfiguration};
 use rinit_config::{Documents, Findings, Format, GoDuration, Rule, Severity};
 use rinit_diag::Problem;
-use rinit_plan::LogicalPath;
+use rinit_plan::{LogicalPath, defaults};
 use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
-use self::components::{DEFAULT_IMAGE_REPOSITORY, images};
+use self::components::images;
 use crate::advice::{Advice, advise_where};
 use crate::component_configs;
 use crate::facts::{Addon, Facts, JoinOptions, Timeouts};
@@ -30,12 +30,6 @@ use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
 use crate::paths::Paths;
 
-/// The CRI sockets that are looked for, in kubeadm's order; the first is the default.
-pub(crate) const CRI_SOCKETS: [&str; 3] = [
-    "/var/run/containerd/containerd.sock",
-    "/var/run/crio/crio.sock",
-    "/var/run/cri-dockerd.sock",
-];
 /// Everything that keeps the configuration from being resolved.
 #[derive(Debug, Clone)]
 pub struct ResolveError {
@@ -364,12 +358,12 @@ impl Resolver<'_> {
         rinit_config::field_references(&mut cluster);
         let cluster_name = cluster
             .cluster_name
-            .get_or_insert_with(|| "kubernetes".to_owned())
+            .get_or_insert_with(|| defaults::CLUSTER_NAME.to_owned())
             .clone();
         cluster.certificates_dir = Some(paths.certificates.to_string());
         cluster
             .image_repository
-            .get_or_insert_with(|| DEFAULT_IMAGE_REPOSITORY.to_owned());
+            .get_or_insert_with(|| defaults::IMAGE_REPOSITORY.to_owned());
         cluster.kubernetes_version = Some(version.to_string());
 
         let (kubelet, kubelet_doubts) =
@@ -610,21 +604,21 @@ impl Resolver<'_> {
         let certificates = cluster
             .certificates_dir
             .as_deref()
-            .unwrap_or("/etc/kubernetes/pki");
+            .unwrap_or(defaults::CERTIFICATES_FOLDER);
         let kubeconfigs = self
             .overrides
             .kubeconfig_dir
             .as_deref()
-            .unwrap_or("/etc/kubernetes");
+            .unwrap_or(defaults::KUBERNETES_FOLDER);
         Paths {
             certificates: self.path("certificatesDir", certificates),
             kubeconfigs: LogicalPath::parse(kubeconfigs).unwrap_or_else(|error| {
                 let problem = Problem::new(error.to_string()).with_hint("give an absolute path");
                 self.wrong_flag("kubeconfig-dir", problem);
-                self.path("", "/etc/kubernetes")
+                self.path("", defaults::KUBERNETES_FOLDER)
             }),
-            manifests: self.path("", "/etc/kubernetes/manifests"),
-            kubelet: self.path("", "/var/lib/kubelet"),
+            manifests: self.path("", defaults::MANIFESTS_FOLDER),
+            kubelet: self.path("", defaults::KUBELET_FOLDER),
         }
     }
 

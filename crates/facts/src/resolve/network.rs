@@ -10,17 +10,18 @@ use rinit_diag::Problem;
 
 use super::Resolver;
 use crate::facts::Network;
+use rinit_plan::defaults;
 
 impl Resolver<'_> {
     pub(super) fn network(&mut self, cluster: &mut ClusterConfiguration) -> Network {
         let networking = &mut cluster.networking;
         let service_subnet = networking
             .service_subnet
-            .get_or_insert_with(|| "10.96.0.0/12".to_owned())
+            .get_or_insert_with(|| defaults::SERVICE_SUBNET.to_owned())
             .clone();
         let dns_domain = networking
             .dns_domain
-            .get_or_insert_with(|| "cluster.local".to_owned())
+            .get_or_insert_with(|| defaults::DNS_DOMAIN.to_owned())
             .clone();
         let pod_subnet = networking.pod_subnet.clone().unwrap_or_default();
         let service_cidrs = self.networks("networking.serviceSubnet", &service_subnet);

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
 use rinit_config::{Format, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants};
+use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
 
+use super::Resolver;
 use super::components::arguments;
 use super::network::split_host_port;
-use super::{CRI_SOCKETS, Resolver};
 use crate::facts::{Api, Node};
 use crate::paths::Paths;
 
@@ -108,7 +108,7 @@ impl Resolver<'_> {
         }
         let found = &self.host.cri_sockets;
         let Some(first) = found.first() else {
-            return (with_scheme(CRI_SOCKETS[0]), Vec::new());
+            return (defaults::CRI_SOCKETS[0].to_owned(), Vec::new());
         };
         self.detected
             .push(format!("container runtime {first}, found on this host"));
@@ -129,7 +129,7 @@ impl Resolver<'_> {
             .apiserver_bind_port
             .or_else(|| endpoint.bind_port.and_then(|port| u16::try_from(port).ok()))
             .filter(|port| *port != 0)
-            .unwrap_or(6443);
+            .unwrap_or(defaults::BIND_PORT);
         let (control_plane_host, port) = match &cluster.control_plane_endpoint {
             Some(text) if !text.is_empty() => {
                 let (host, port) = split_host_port(text);

@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use rinit_config::v1beta4::{self, InitConfiguration};
 use rinit_config::{Format, GoDuration};
 use rinit_diag::Problem;
-use rinit_plan::{BootstrapTokenSpec, Secret, constants, groups};
+use rinit_plan::{BootstrapTokenSpec, Secret, constants, defaults, groups};
 
 use super::{Resolver, truncate};
 use crate::facts::{Certificates, UploadCerts};
 
 /// The life of a bootstrap token whose life is not configured.
-const DEFAULT_TOKEN_TTL: GoDuration = GoDuration::from_seconds(24 * 3600);
+const DEFAULT_TOKEN_TTL: GoDuration = GoDuration::from_seconds(defaults::TOKEN_SECONDS);
 /// The life of the uploaded certificates.
 const UPLOADED_CERTIFICATES_TTL: SignedDuration = SignedDuration::from_hours(2);
 

@@ -9,7 +9,7 @@ mod lines;
 use std::path::Path;
 
 use rinit_diag::Problem;
-use rinit_plan::LogicalPath;
+use rinit_plan::{LogicalPath, defaults::MANIFESTS_FOLDER};
 
 use crate::{ContainerState, Host, InitSystem, Runtime, UnitState};
 
@@ -144,7 +144,7 @@ impl Host {
     /// When the manifest of a static pod was last written, in nanoseconds since 1970; 0 if it
     /// cannot be told.
     fn manifest_written(&self, component: &str) -> i128 {
-        LogicalPath::parse(&format!("/etc/kubernetes/manifests/{component}.yaml"))
+        LogicalPath::parse(&format!("{MANIFESTS_FOLDER}/{component}.yaml"))
             .ok()
             .and_then(|path| self.info(&path).ok().flatten())
             .map_or(0, |info| info.modified.as_nanosecond())

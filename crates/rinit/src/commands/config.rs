@@ -13,7 +13,7 @@ use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_host::{Host, Root};
 use rinit_manifest::yaml;
-use rinit_plan::FileMode;
+use rinit_plan::{FileMode, defaults};
 use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
@@ -24,7 +24,6 @@ use crate::{collect, printer, settings};
 /// What kubeadm writes where the real value is a secret or depends on the host.
 const PLACEHOLDER_TOKEN: &str = "abcdef.0123456789abcdef";
 const PLACEHOLDER_ADDRESS: &str = "1.2.3.4";
-const CONTAINERD: &str = "unix:///var/run/containerd/containerd.sock";
 /// The components whose configuration can be printed.
 const COMPONENTS: [&str; 2] = ["KubeProxyConfiguration", "KubeletConfiguration"];
 
@@ -112,7 +111,7 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
     let mut surroundings = Surroundings {
         node_name: "node".to_owned(),
         advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
-        cri_socket: CONTAINERD.to_owned(),
+        cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
         bootstrap_token: placeholder_token()?,
         taints: false,
@@ -241,7 +240,7 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     let surroundings = Surroundings {
         node_name: machine.hostname,
         advertise_address: address,
-        cri_socket: CONTAINERD.to_owned(),
+        cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version: asked_version(&documents)?,
         bootstrap_token: token(drawn.expose().clone())?,
         taints: true,

@@ -7,17 +7,16 @@
 use rinit_config::{Documents, ReadOptions};
 use rinit_host::Host;
 use rinit_manifest::yaml;
-use rinit_plan::LogicalPath;
+use rinit_plan::{LogicalPath, defaults::MANIFESTS_FOLDER};
 use serde_json::{Value, json};
 
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
 /// How the documents are named in messages.
 const NAME: &str = "the manifest of the API server";
 
 /// The configuration that the manifests speak of; nothing where they tell nothing.
 pub(super) fn documents(host: &Host) -> Option<Documents> {
     let manifest = |name: &str| {
-        let path = LogicalPath::parse(&format!("{MANIFESTS}/{name}.yaml")).ok()?;
+        let path = LogicalPath::parse(&format!("{MANIFESTS_FOLDER}/{name}.yaml")).ok()?;
         let text = host.read_text(&path).ok().flatten()?;
         yaml::parse_documents(&text).ok()?.into_iter().next()
     };
