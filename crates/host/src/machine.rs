@@ -17,6 +17,9 @@ pub const CA_FOLDERS: &[&str] = &[
     "/usr/local/share/ca-certificates",
 ];
 
+/// What systemd-resolved keeps up to date while it runs.
+const RESOLVED_FILE: &str = "/run/systemd/resolve/resolv.conf";
+
 /// A variable of the environment. The value may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentVariable {
@@ -80,7 +83,9 @@ impl Host {
             &route("/proc/net/ipv6_route")?,
             &interfaces,
         );
+        // Where it runs, it keeps this file; asking means to start a program.
         let systemd_resolved = self.is_running_system()
+            && self.kind_of(RESOLVED_FILE)?.is_some()
             && InitSystem::detect()
                 .await
                 .is_active("systemd-resolved")
