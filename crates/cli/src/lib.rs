@@ -175,14 +175,21 @@ pub fn parse(
 /// Flags of init do not reach a phase that is named behind them; those of every command do.
 fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
     let mut own = InitArguments::augment_args(Command::new("init"));
-    let given = own
-        .get_arguments()
-        .find(|argument| {
-            init.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
-        })
-        .and_then(Arg::get_long)
-        .map(|flag| format!("--{flag} stands before `phase`: put it behind the phase's name"));
-    match given {
+    let of_a_phase = PhaseArguments::augment_args(Command::new("phase"));
+    let given = own.get_arguments().find(|argument| {
+        init.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+    });
+    let message = given.and_then(Arg::get_long).map(|flag| {
+        let of_both = of_a_phase
+            .get_arguments()
+            .any(|argument| argument.get_long() == Some(flag));
+        if of_both {
+            format!("--{flag} stands before `phase`: put it behind the phase's name")
+        } else {
+            format!("--{flag} is a flag of `init`, and a single phase has none")
+        }
+    });
+    match message {
         Some(message) => Err(own.error(ErrorKind::ArgumentConflict, message)),
         None => Ok(()),
     }
@@ -236,6 +243,8 @@ mod tests {
         let refused = phase("rinit init --config f phase certs ca").unwrap_err();
         assert!(refused.to_string().contains("--config stands before"));
         assert_eq!(refused.kind(), ErrorKind::ArgumentConflict);
+        let refused = phase("rinit init --skip-phases a phase certs ca").unwrap_err();
+        assert!(refused.to_string().contains("a single phase has none"));
     }
 
     #[test]

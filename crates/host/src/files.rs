@@ -158,7 +158,7 @@ impl FileInfo {
 
 /// Turns "there is no such file" into none. A file in place of a folder on the way to it is the
 /// same answer.
-fn absent_is_none<T>(
+pub(crate) fn absent_is_none<T>(
     operation: &'static str,
     path: &Path,
     result: io::Result<T>,

@@ -2,13 +2,14 @@
 //! without the folder of `--root` in front.
 
 use std::io::{Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rinit_plan::{FileMode, LogicalPath};
+use rinit_plan::FileMode;
 
-use crate::files::FileKind;
-use crate::write::Access;
-use crate::{Host, HostError, Result, Root, SIZE_LIMIT};
+use crate::files::absent_is_none;
+use crate::write::{Access, stage_at};
+use crate::{HostError, Result, SIZE_LIMIT};
 
 /// The content of a file; none if there is no such file.
 pub fn read_typed(path: &Path) -> Result<Option<Vec<u8>>> {
@@ -21,29 +22,34 @@ pub fn list_typed(path: &Path) -> Result<Option<Vec<String>>> {
 }
 
 /// Makes the file hold just these bytes, under `mode` or, if that of a file that is there is
-/// narrower, what both allow. The owner of one that is there stays. A symbolic link stays one: where it leads is written. Missing parent folders are made with
-/// mode 0755. What is no plain file, such as `/dev/stdout`, is written to as it is.
+/// narrower, what both allow. Of one that is there root keeps the owner. A symbolic link stays one:
+/// where it leads is written. Missing parent folders are made with mode 0755. What is no plain file,
+/// such as `/dev/stdout`, is written to as it is.
 pub fn write_typed(path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
     let failed = |error| HostError::file("write", path, error);
-    let absolute = std::path::absolute(path).map_err(failed)?;
-    let logical = LogicalPath::parse(&absolute.to_string_lossy())
-        .map_err(|error| failed(std::io::Error::other(error)))?;
-    let host = Host::new(Root::typed(None));
-    let access = match host.info(&logical)? {
-        Some(found) if found.kind == FileKind::File => Access {
-            mode: FileMode(found.mode.0 & mode.0),
-            owner: Some((found.owner, found.group)),
+    let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
+    let target = if is_link {
+        absent_is_none("write", path, std::fs::canonicalize(path))?
+    } else {
+        None
+    };
+    let target = target.unwrap_or_else(|| path.to_owned());
+    let access = match target.metadata() {
+        Ok(found) if found.is_file() => Access {
+            mode: FileMode(found.mode() & 0o777 & mode.0),
+            // Others may not give files away.
+            owner: crate::is_root().then(|| (found.uid(), found.gid())),
         },
-        Some(found) if found.kind == FileKind::Other => {
+        Ok(found) if !found.is_dir() => {
             return std::fs::File::options()
                 .write(true)
-                .open(&absolute)
+                .open(&target)
                 .and_then(|mut file| file.write_all(bytes))
                 .map_err(failed);
         }
         _ => Access { mode, owner: None },
     };
-    host.stage(&logical, access, bytes)?.commit()
+    stage_at(&target, access, bytes)?.commit()
 }
 
 /// Everything on the standard input, for `--config -`.

@@ -57,9 +57,7 @@ impl Host {
     /// Missing parent folders are made with mode 0755. A symbolic link to a file stays one: where it
     /// leads is the place.
     pub fn stage(&self, path: &LogicalPath, access: Access, bytes: &[u8]) -> Result<Staged> {
-        let target = self.place(path)?;
-        make_folders(&parent_of(&target), FileMode::PUBLIC_DIRECTORY)?;
-        stage_file(&target, access, bytes)
+        stage_at(&self.place(path)?, access, bytes)
     }
 
     /// Removes what a killed run left beside a file that it was about to stage.
@@ -97,6 +95,26 @@ impl Host {
                 flush_folder(&parent_of(&located)).map(|()| true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(HostError::file("remove", located, error)),
+        }
+    }
+
+    /// Removes a folder in which nothing is. Answers whether there was one.
+    pub fn remove_empty_folder(&self, path: &LogicalPath) -> Result<bool> {
+        let located = self.locate(path, LastLink::Kept)?;
+        match std::fs::remove_dir(&located) {
+            Ok(()) => {
+                tracing::debug!(path = %located.display(), "removed");
+                flush_folder(&parent_of(&located)).map(|()| true)
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                Ok(false)
+            }
             Err(error) => Err(HostError::file("remove", located, error)),
         }
     }
@@ -197,6 +215,12 @@ impl Host {
 pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
     let access = Access { mode, owner: None };
     stage_file(target, access, bytes)?.commit()
+}
+
+/// Stages a file, whose folder is made if it is missing.
+pub(crate) fn stage_at(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
+    make_folders(&parent_of(target), FileMode::PUBLIC_DIRECTORY)?;
+    stage_file(target, access, bytes)
 }
 
 fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {

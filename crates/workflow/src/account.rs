@@ -164,11 +164,16 @@ impl Told<'_> {
         let Stage { phase, tasks, .. } = &self.stages[stage];
         let action = &tasks[index].action;
         warn(phase, &dealt.warnings, self.reporter);
+        // The first failure ends the run, which tells why. Others have only their line for that.
+        let detail = match &dealt.failure {
+            Some(failure) if self.failure.is_some() => Some(reason(failure)),
+            _ => dealt.detail,
+        };
         self.reporter.report(Event::Action {
             phase: phase.clone(),
             action: action.to_string(),
             outcome: dealt.outcome,
-            detail: dealt.detail,
+            detail,
             milliseconds: millis(dealt.began, dealt.ended),
         });
         // Looking and showing change nothing.
@@ -196,5 +201,20 @@ impl Told<'_> {
         if self.failure.is_none() {
             self.start(self.stage + 1);
         }
+    }
+}
+
+/// Why a task failed, without its name.
+fn reason(failure: &WorkflowError) -> String {
+    match failure {
+        WorkflowError::Action { source, .. } => rinit_diag::chain(&**source),
+        WorkflowError::Blocked { problems, .. } => {
+            let told: Vec<&str> = problems
+                .iter()
+                .map(|problem| problem.problem.message.as_str())
+                .collect();
+            told.join("\n")
+        }
+        other => rinit_diag::chain(other),
     }
 }

@@ -66,8 +66,8 @@ fn windows<'work, 'run>(work: &'work [Work<'run>]) -> impl Iterator<Item = &'wor
 }
 
 /// Deals with each task of a window as soon as those that it follows are dealt with. After a failure
-/// none is begun, and those under way are waited for, since they are not to be cut off. Answers
-/// whether all went well.
+/// none is begun. Those that could begin together with it count as under way, and are waited for,
+/// since they are not to be cut off. Answers whether all went well.
 async fn side_by_side<E: Executor>(
     window: &[Work<'_>],
     touched: &mut BTreeSet<Artefact>,

@@ -1,6 +1,6 @@
 //! The phase tree, what of it is selected, whether it fits together, and the loop that runs it.
 //!
-//! [`run`] plans every phase, looks at everything once and reports all problems before the first
+//! [`run`] plans the selected phases, looks at everything once and reports all problems before the first
 //! write, then makes what does not hold yet hold, in order. Dry run, resume and progress are
 //! written here once; no phase knows of them.
 //!

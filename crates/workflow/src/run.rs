@@ -1,4 +1,4 @@
-//! A run: plan everything, look at everything, then act or only tell.
+//! A run: plan what is selected, look at everything, then act or only tell.
 
 use std::time::Instant;
 

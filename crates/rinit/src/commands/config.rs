@@ -56,14 +56,14 @@ async fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
     let documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
     let is_init = documents.init.is_some() || documents.cluster.is_some();
+    let host = loopback::stand_in(&documents).await?;
+    let join = loopback::unreachable_join(&documents, host.loopback_global_address);
     if documents.findings.has_errors() && !is_init {
-        return Err(refuse(settings::refused(documents)));
+        return Err(refuse(settings::refused(documents).and(join)));
     }
     some_document(&documents, "--config")?;
     let flags = Flags::default();
     let strict = arguments.strict;
-    let host = loopback::stand_in(&documents).await?;
-    let join = loopback::unreachable_join(&documents, host.loopback_global_address);
     let facts = if is_init {
         let resolved = settings::resolve(&documents, &flags, &host, strict);
         Some(resolved.map_err(|trouble| refuse(trouble.and(join.clone())))?)

@@ -51,6 +51,9 @@ fn a_migrated_file_goes_where_a_link_leads() {
     let mode = fs::metadata(place.at("made/here.yaml")).unwrap().mode();
     assert_eq!(mode & 0o7777, 0o600);
 
+    migrate("other/../beside.yaml").succeeded();
+    assert!(place.at("beside.yaml").exists());
+
     let said = migrate("/dev/stdout").succeeded();
     assert_eq!(without_token(&said.stdout), expected);
     migrate("/dev/null").succeeded();

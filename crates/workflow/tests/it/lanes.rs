@@ -4,8 +4,8 @@ use rinit_plan::{Action, Artefact};
 use rinit_workflow::{Event, Outcome, Phase, RunOutcome, Selection, State};
 
 use crate::support::{
-    Double, End, World, access, facts, file, go_all, image, init, key_pair, leaf, object, path,
-    unit,
+    Double, DoubleError, End, World, access, facts, file, go_all, image, init, key_pair, leaf,
+    object, path, unit,
 };
 
 /// A world in which objects can be written.
@@ -282,6 +282,20 @@ async fn of_several_failures_the_first_in_the_plan_is_told() {
     double.failing = ["key pair /a", "key pair /c"].map(str::to_owned).into();
     double.delays = [("key pair /a".to_owned(), 5)].into();
     let ran = go_all(&tree, &double).await;
+    let reasons: Vec<Option<&str>> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Action {
+                outcome: Outcome::Failed,
+                detail,
+                ..
+            } => Some(detail.as_deref()),
+            _ => None,
+        })
+        .collect();
+    let reason = DoubleError::Stopped.to_string();
+    assert_eq!(reasons, [None, Some(reason.as_str())]);
     assert_eq!(
         ran.told(),
         [

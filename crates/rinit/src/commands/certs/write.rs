@@ -117,14 +117,9 @@ pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
             }
         }
         for folder in &folders {
-            // Somebody else may have put something there meanwhile.
-            if host
-                .is_empty_folder(folder)
-                .is_ok_and(|empty| empty == Some(true))
-            {
-                // An empty folder that stays is no harm.
-                let _ = host.remove_folder(folder);
-            }
+            // Somebody else may have put something there meanwhile. An empty folder that stays is
+            // no harm.
+            let _ = host.remove_empty_folder(folder);
         }
         Problem {
             message,
