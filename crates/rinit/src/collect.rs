@@ -163,6 +163,10 @@ fn cluster_ca_signer(
     key: Option<&LogicalPath>,
 ) -> Option<String> {
     let certificate = host.read(certificate?).ok()??;
+    // Mostly there is one. Loading the key to see that it fits costs more than all else here.
+    if rinit_pki::Certificate::read_all(&certificate).ok()?.len() < 2 {
+        return None;
+    }
     let key = host.read(key?).ok()??;
     rinit_pki::Authority::load(&certificate, &key)
         .ok()?
