@@ -59,11 +59,16 @@ fn an_own_folder_and_an_external_etcd_are_found_by_the_static_pods() {
     assert_eq!(check().code, Some(6));
     let manifests = kubernetes.join("manifests");
     std::fs::create_dir_all(&manifests).unwrap();
-    let api_server = "spec: {containers: [{image: 'r/kube-apiserver:v1.37.1', command: [
-        kube-apiserver, --tls-cert-file=/srv/pki/apiserver.crt,
-        '--etcd-servers=https://192.0.2.1:2379', --etcd-cafile=/srv/pki/etcd/ca.crt,
-        --etcd-certfile=/srv/e.crt, --etcd-keyfile=/srv/e.key]}]}";
-    std::fs::write(manifests.join("kube-apiserver.yaml"), api_server).unwrap();
+    let api_server = |etcd: &str| {
+        let text = format!(
+            "spec: {{containers: [{{image: 'r/kube-apiserver:v1.37.1', command: [
+            kube-apiserver, --tls-cert-file=/srv/pki/apiserver.crt,
+            '--etcd-servers=https://{etcd}:2379', --etcd-cafile=/srv/pki/etcd/ca.crt,
+            --etcd-certfile=/srv/e.crt, --etcd-keyfile=/srv/e.key]}}]}}"
+        );
+        std::fs::write(manifests.join("kube-apiserver.yaml"), text).unwrap();
+    };
+    api_server("192.0.2.1");
     std::fs::write(manifests.join("etcd.yaml"), "spec: {}").unwrap();
     let found = check();
     assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
@@ -71,11 +76,21 @@ fn an_own_folder_and_an_external_etcd_are_found_by_the_static_pods() {
     let before = node.read("/srv/pki/apiserver.crt");
     node.renew(&["apiserver"]);
     assert_ne!(node.read("/srv/pki/apiserver.crt"), before);
-    // Without a pod of etcd, its certificates are none of this node's.
+    // Without a pod of etcd and with its servers elsewhere, its certificates are none of this
+    // node's.
     std::fs::remove_file(manifests.join("etcd.yaml")).unwrap();
     let found = check();
     assert_eq!(found.code, Some(0), "{}{}", found.stdout, found.stderr);
     assert!(!found.stdout.contains("etcd"), "{}", found.stdout);
+    // With its servers on this node, only the manifest is lost.
+    api_server("127.0.0.1");
+    let found = check();
+    for name in ["etcd-server", "etcd-peer", "etcd-ca"] {
+        assert!(found.stdout.contains(name), "{name}: {}", found.stdout);
+    }
+    let before = node.read("/srv/pki/etcd/server.crt");
+    node.renew(&["all"]);
+    assert_ne!(node.read("/srv/pki/etcd/server.crt"), before);
 }
 
 /// The document for machines has kubeadm's fields with kubeadm's values, and the kubelet's rows

@@ -4,6 +4,8 @@
 //! kubeadm asks the cluster for that, which does not answer once everything has expired. The
 //! manifests are on the disk in any case.
 
+use std::net::IpAddr;
+
 use rinit_config::{Documents, ReadOptions};
 use rinit_host::Host;
 use rinit_manifest::yaml;
@@ -50,7 +52,12 @@ fn configuration(api_server: &Value, has_etcd: bool) -> Option<Value> {
         "kind": "ClusterConfiguration",
         "certificatesDir": folder,
     });
-    if !has_etcd && let Some(servers) = argument("etcd-servers") {
+    // A manifest of etcd may be lost, or be away while somebody mends. Only elsewhere than on this
+    // node is an etcd another's.
+    if !has_etcd
+        && let Some(servers) = argument("etcd-servers")
+        && !servers.split(',').all(is_on_this_node)
+    {
         let mut external = json!({ "endpoints": servers.split(',').collect::<Vec<_>>() });
         for (field, name) in [
             ("caFile", "etcd-cafile"),
@@ -64,6 +71,21 @@ fn configuration(api_server: &Value, has_etcd: bool) -> Option<Value> {
         document["etcd"] = json!({ "external": external });
     }
     Some(document)
+}
+
+/// Whether the URL of an etcd leads to the loopback interface, as that of a static pod does.
+fn is_on_this_node(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    // An address of IPv6 has colons of its own, and brackets around it.
+    let name = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -105,5 +127,31 @@ mod tests {
         assert_eq!(external["endpoints"][1], "https://192.0.2.2:2379");
         assert_eq!(external["caFile"], "/etc/etcd/ca.crt");
         assert_eq!(configuration(&pod, true).unwrap()["etcd"], Value::Null);
+    }
+
+    #[test]
+    fn an_etcd_on_the_loopback_interface_is_this_node_s_own_without_its_pod_too() {
+        let external = |servers: &str| {
+            let servers = format!("--etcd-servers={servers}");
+            let ca = "--etcd-cafile=/etc/kubernetes/pki/etcd/ca.crt";
+            let pod = pod(&["--client-ca-file=/etc/kubernetes/pki/ca.crt", ca, &servers]);
+            configuration(&pod, false).unwrap()["etcd"].is_object()
+        };
+        for own in [
+            "https://127.0.0.1:2379",
+            "https://[::1]:2379",
+            "https://localhost:2379/",
+            "127.0.0.1",
+        ] {
+            assert!(!external(own), "{own}");
+        }
+        for other in [
+            "https://192.0.2.1:2379",
+            "https://[2001:db8::1]:2379",
+            "https://127.0.0.1:2379,https://192.0.2.2:2379",
+            "https://127.etcd.example.com:2379",
+        ] {
+            assert!(external(other), "{other}");
+        }
     }
 }
