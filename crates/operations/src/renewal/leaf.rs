@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use rinit_pki::{AlternativeName, Authority, Certificate, Leaf, PublicKey, Usage};
 use rinit_plan::{
     CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KubeconfigSpec, Subject, Validity,
@@ -21,6 +21,8 @@ pub(super) struct Asked {
     validity: Validity,
     /// Whether it is complete without a configuration: a client is its name and its groups.
     pub(super) stands_alone: bool,
+    /// Whether it is in a kubeconfig.
+    in_kubeconfig: bool,
 }
 
 impl From<&CertificateSpec> for Asked {
@@ -33,6 +35,7 @@ impl From<&CertificateSpec> for Asked {
             algorithm: spec.algorithm,
             validity: spec.validity,
             stands_alone: spec.dns_names.is_empty() && spec.ip_addresses.is_empty(),
+            in_kubeconfig: false,
         }
     }
 }
@@ -47,6 +50,7 @@ impl From<&KubeconfigSpec> for Asked {
             algorithm: spec.algorithm,
             validity: spec.validity,
             stands_alone: true,
+            in_kubeconfig: true,
         }
     }
 }
@@ -74,20 +78,28 @@ impl NewLeaf {
     }
 }
 
-/// How its names differ from those of the old one and of the configuration.
+/// How it differs from the old one and from the configuration.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct Differences {
+    /// Names for servers.
     pub(super) kept: Vec<String>,
     pub(super) dropped: Vec<String>,
     pub(super) added: Vec<String>,
+    /// Groups of its user.
+    pub(super) dropped_groups: Vec<String>,
+    pub(super) added_groups: Vec<String>,
+    /// What else, a sentence without its subject each.
+    pub(super) others: Vec<String>,
 }
 
+/// `usual` is how long certificates live on this node, where its pairs tell.
 pub(super) fn decide(
     asked: &Asked,
     old: Option<&Certificate>,
     options: &Options,
     authority: &Authority,
-) -> (NewLeaf, Names) {
+    usual: Option<SignedDuration>,
+) -> (NewLeaf, Differences) {
     let signer = authority.certificate().validity;
     let begin = asked.validity.not_before.max(signer.not_before);
     let Some(old) = old else {
@@ -102,7 +114,7 @@ pub(super) fn decide(
             },
             algorithm: asked.algorithm,
         };
-        return (leaf, Names::default());
+        return (leaf, Differences::default());
     };
     if !options.configured {
         let leaf = NewLeaf {
@@ -112,7 +124,11 @@ pub(super) fn decide(
             ip_addresses: old.ip_addresses().collect(),
             validity: Validity {
                 not_before: begin,
-                not_after: end_after(begin, old.validity, asked.validity),
+                not_after: asked
+                    .validity
+                    .not_before
+                    .checked_add(period(asked, old, authority, usual))
+                    .unwrap_or(asked.validity.not_after),
             },
             algorithm: algorithm_of(&old.public_key).unwrap_or(asked.algorithm),
         };
@@ -120,13 +136,13 @@ pub(super) fn decide(
         let dropped = others(old);
         return (
             leaf,
-            Names {
+            Differences {
                 dropped,
-                ..Names::default()
+                ..Differences::default()
             },
         );
     }
-    let mut names = Names::default();
+    let mut names = differences(asked, old);
     let mut dns_names = asked.dns_names.clone();
     let mut ip_addresses = asked.ip_addresses.clone();
     for name in old.dns_names() {
@@ -208,11 +224,68 @@ fn others(old: &Certificate) -> Vec<String> {
         .collect()
 }
 
+/// How the user and the key change.
+fn differences(asked: &Asked, old: &Certificate) -> Differences {
+    let groups = &asked.subject.organizations;
+    let mut differences = Differences {
+        dropped_groups: old
+            .subject
+            .organizations()
+            .filter(|group| !groups.iter().any(|asked| asked == group))
+            .map(str::to_owned)
+            .collect(),
+        added_groups: groups
+            .iter()
+            .filter(|group| !old.subject.organizations().any(|found| found == **group))
+            .cloned()
+            .collect(),
+        ..Differences::default()
+    };
+    let before = old.subject.common_name().unwrap_or_default();
+    let user = &asked.subject.common_name;
+    if before != user {
+        differences
+            .others
+            .push(format!("names {user} and no longer {before}"));
+    }
+    let algorithm = asked.algorithm.to_string();
+    if old.public_key.to_string() != algorithm {
+        differences.others.push(format!(
+            "gets a key of {algorithm} and no longer of {}",
+            old.public_key
+        ));
+    }
+    differences
+}
+
 /// The new one lives as long as the old one was to live.
-fn end_after(begin: Timestamp, old: Validity, asked: Validity) -> Timestamp {
-    begin
-        .checked_add(old.not_after.duration_since(old.not_before))
-        .unwrap_or(asked.not_after)
+///
+/// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority, so that
+/// its two dates do not tell when it was made (seen with 1.32, 1.36 and 1.37; its pairs begin five
+/// minutes before they are made). It lives no longer than those, and where there are none, no
+/// longer than what is asked for by default.
+fn period(
+    asked: &Asked,
+    old: &Certificate,
+    authority: &Authority,
+    usual: Option<SignedDuration>,
+) -> SignedDuration {
+    let told = length(old.validity);
+    let is_backdated = asked.in_kubeconfig
+        && authority
+            .certificates
+            .iter()
+            .any(|signer| signer.validity.not_before == old.validity.not_before);
+    if is_backdated {
+        told.min(usual.unwrap_or_else(|| length(asked.validity)))
+    } else {
+        told
+    }
+}
+
+/// From the first moment to the last.
+pub(super) fn length(validity: Validity) -> SignedDuration {
+    validity.not_after.duration_since(validity.not_before)
 }
 
 /// The algorithm of new keys that is no weaker than that of the old one.

@@ -11,7 +11,7 @@ mod leaf;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
 use rinit_plan::{
@@ -71,7 +71,11 @@ pub struct Renewed {
     pub dropped: Vec<String>,
     /// Names that the old one did not have.
     pub added: Vec<String>,
-    /// What else changes in a kubeconfig, a sentence without its subject each.
+    /// Groups that the user of the new one is not in.
+    pub dropped_groups: Vec<String>,
+    /// Groups that the user of the old one was not in.
+    pub added_groups: Vec<String>,
+    /// What else changes, in a kubeconfig or of the key, a sentence without its subject each.
     pub changes: Vec<String>,
     leaf: NewLeaf,
     place: Place,
@@ -143,8 +147,15 @@ impl Renewal {
         read: &mut ReadFile<'_>,
         link: &mut LinkTarget<'_>,
     ) -> Result<Self, Vec<Problem>> {
+        let actions: Vec<&Action> = actions.into_iter().collect();
+        let usual = if options.configured {
+            None
+        } else {
+            usual_period(&actions, read)
+        };
         let mut planner = Planner {
             options,
+            usual,
             read,
             link,
             problems: Vec::new(),
@@ -221,6 +232,8 @@ struct Candidate<'a> {
 /// What is gathered while looking.
 struct Planner<'a, 'b> {
     options: &'a Options,
+    /// How long certificates live on this node, as its pairs tell.
+    usual: Option<SignedDuration>,
     read: &'a mut ReadFile<'b>,
     link: &'a mut LinkTarget<'b>,
     problems: Vec<Problem>,
@@ -373,7 +386,7 @@ impl Planner<'_, '_> {
             asked,
             pem,
             place,
-            changes,
+            mut changes,
         } = candidate;
         let old = match Certificate::read_all(&pem) {
             Ok(mut certificates) => Some(certificates.swap_remove(0)),
@@ -394,7 +407,8 @@ impl Planner<'_, '_> {
         let Some(authority) = self.renewal.authorities.get(&signer.id) else {
             return;
         };
-        let (leaf, names) = leaf::decide(&asked, old.as_ref(), self.options, authority);
+        let (leaf, names) = leaf::decide(&asked, old.as_ref(), self.options, authority, self.usual);
+        changes.extend(names.others);
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),
             path: path.clone(),
@@ -405,6 +419,8 @@ impl Planner<'_, '_> {
             kept: names.kept,
             dropped: names.dropped,
             added: names.added,
+            dropped_groups: names.dropped_groups,
+            added_groups: names.added_groups,
             changes,
             leaf,
             place,
@@ -467,6 +483,21 @@ impl Planner<'_, '_> {
         self.problems
             .push(Problem::new(format!("{path}: {reason}")));
     }
+}
+
+/// The longest period of the pairs that are there.
+fn usual_period(actions: &[&Action], read: &mut ReadFile<'_>) -> Option<SignedDuration> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Certificate(spec) => {
+                let pem = read(&spec.certificate).ok().flatten()?;
+                let certificates = Certificate::read_all(&pem).ok()?;
+                Some(leaf::length(certificates.first()?.validity))
+            }
+            _ => None,
+        })
+        .max()
 }
 
 fn say_what_it_holds(name: &str) -> String {

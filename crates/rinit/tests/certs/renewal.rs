@@ -1,7 +1,8 @@
 //! `rinit certs renew`: what it makes, keeps and refuses.
 
+use jiff::SignedDuration;
 use rinit_pki::{Certificate, PrivateKey};
-use rinit_plan::KeyAlgorithm;
+use rinit_plan::{CaId, CertificateAuthoritySpec, KeyAlgorithm, LogicalPath, Subject, Validity};
 
 use crate::support::{KUBECONFIGS, Node, PAIRS, embedded};
 
@@ -117,6 +118,86 @@ fn names_are_added_and_those_no_longer_asked_for_are_kept_unless_pruned() {
         "{}",
         output.stderr
     );
+}
+
+/// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority.
+#[test]
+fn a_certificate_that_begins_with_its_authority_gets_the_period_of_the_pairs() {
+    let day = SignedDuration::from_hours(24);
+    let minutes = SignedDuration::from_mins(5);
+    for (years, age) in [(1, 1800), (3, 0), (3, 400)] {
+        let node = Node::new();
+        let period = day * 365 * years;
+        let config = std::fs::read_to_string(node.config()).unwrap()
+            + &format!("certificateValidityPeriod: {}h\n", period.as_hours());
+        std::fs::write(node.config(), config).unwrap();
+        let begin = node.certificate("ca").validity.not_before - day * age;
+        let spec = CertificateAuthoritySpec {
+            id: CaId::Cluster,
+            common_name: "kubernetes".to_owned(),
+            certificate: LogicalPath::parse("/etc/kubernetes/pki/ca.crt").unwrap(),
+            key: LogicalPath::parse("/etc/kubernetes/pki/ca.key").unwrap(),
+            algorithm: KeyAlgorithm::EcdsaP256,
+            validity: Validity {
+                not_before: begin,
+                not_after: begin + day * 3650,
+            },
+        };
+        let key = PrivateKey::load(&node.pki("ca.key")).unwrap();
+        let authority = rinit_pki::issue_authority(&spec, &key).unwrap();
+        std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), authority).unwrap();
+        node.renew(&["apiserver", "--config", &node.config()]);
+        let admin = Subject {
+            common_name: "kubernetes-admin".to_owned(),
+            organizations: vec!["kubeadm:cluster-admins".to_owned()],
+        };
+        let validity = Validity {
+            not_before: begin,
+            not_after: begin + day * age + minutes + period,
+        };
+        node.embed("admin.conf", &admin, validity);
+        node.renew(&["admin.conf"]);
+        let (new, _) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+        let length = new
+            .validity
+            .not_after
+            .duration_since(new.validity.not_before);
+        assert_eq!(length, period + minutes, "{years} years, {age} days");
+    }
+}
+
+#[test]
+fn groups_and_the_algorithm_of_the_key_that_change_are_told() {
+    let node = Node::new();
+    let config = std::fs::read_to_string(node.config()).unwrap();
+    std::fs::write(node.config(), config.replace("ECDSA-P256", "ECDSA-P384")).unwrap();
+    let (old, _) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    let admin = Subject {
+        common_name: "kubernetes-admin".to_owned(),
+        organizations: vec!["system:masters".to_owned()],
+    };
+    node.embed("admin.conf", &admin, old.validity);
+    // Without a configuration it stays what it is.
+    let output = node.renew(&["admin.conf"]);
+    for part in ["groups", "gets a key"] {
+        assert!(!output.stderr.contains(part), "{}", output.stderr);
+    }
+    let (kept, _) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    assert!(kept.subject.organizations().eq(["system:masters"]));
+
+    let config = node.config();
+    let output = node.renew(&["admin.conf", "--config", &config, "-o", "json"]);
+    for part in [
+        "admin.conf: the groups system:masters are left out",
+        "in the new groups kubeadm:cluster-admins",
+        "/etc/kubernetes/admin.conf gets a key of ECDSA-P384 and no longer of ECDSA-P256",
+    ] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let renewed = &report["renewed"][0];
+    assert_eq!(renewed["droppedGroups"][0], "system:masters");
+    assert_eq!(renewed["addedGroups"][0], "kubeadm:cluster-admins");
 }
 
 #[test]

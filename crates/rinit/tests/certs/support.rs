@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_pki::{Authority, Certificate, Leaf, PrivateKey};
@@ -125,6 +127,33 @@ impl Node {
         let pki = self.path("/etc/kubernetes/pki");
         std::fs::write(pki.join(format!("{name}.crt")), certificate).unwrap();
         std::fs::write(pki.join(format!("{name}.key")), key.pem().expose()).unwrap();
+    }
+
+    /// Puts another client certificate, with its key, into a kubeconfig.
+    pub(crate) fn embed(&self, name: &str, subject: &Subject, validity: Validity) {
+        let authority = Authority::load(&self.pki("ca.crt"), &self.pki("ca.key")).unwrap();
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let leaf = Leaf {
+            subject,
+            usages: &[ExtendedKeyUsage::ClientAuth],
+            dns_names: &[],
+            ip_addresses: &[],
+            validity,
+        };
+        let certificate = authority.issue(leaf, &key).unwrap();
+        let path = self.path(&format!("/etc/kubernetes/{name}"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().map(|line| {
+            let (field, value) = line.split_once(": ").unwrap_or((line, ""));
+            match field.trim() {
+                "client-certificate-data" => format!("{field}: {}", STANDARD.encode(&certificate)),
+                "client-key-data" => format!("{field}: {}", STANDARD.encode(key.pem().expose())),
+                _ if value.is_empty() => line.to_owned(),
+                _ => format!("{field}: {value}"),
+            }
+        });
+        let text: Vec<String> = lines.collect();
+        std::fs::write(&path, text.join("\n")).unwrap();
     }
 
     pub(crate) fn issue_aged(

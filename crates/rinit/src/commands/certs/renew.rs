@@ -212,6 +212,12 @@ fn tell(renewal: &Renewal, dry_run: bool) {
                 renewed.added.join(", ")
             ));
         }
+        if !renewed.added_groups.is_empty() {
+            printer::progress(&format!(
+                "  in the new groups {}",
+                renewed.added_groups.join(", ")
+            ));
+        }
         for change in &renewed.changes {
             printer::progress(&format!("  {} {change}", renewed.path));
         }
@@ -230,6 +236,13 @@ fn tell(renewal: &Renewal, dry_run: bool) {
                 "{}: the names {} are left out",
                 renewed.name,
                 renewed.dropped.join(", ")
+            )));
+        }
+        if !renewed.dropped_groups.is_empty() {
+            printer::warning(&Problem::new(format!(
+                "{}: the groups {} are left out",
+                renewed.name,
+                renewed.dropped_groups.join(", ")
             )));
         }
     }
@@ -271,6 +284,8 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
                 "addedNames": renewed.added,
                 "keptNames": renewed.kept,
                 "droppedNames": renewed.dropped,
+                "addedGroups": renewed.added_groups,
+                "droppedGroups": renewed.dropped_groups,
                 "changes": renewed.changes,
             })
         })
