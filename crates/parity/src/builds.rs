@@ -6,15 +6,6 @@
 const OLDER_BUILDS: &[(&[&str], &str)] = &[
     // A way to compute an identifier; nothing depends on it. Go changed it in 1.25.
     (&["v1.32.", "v1.33.", "v1.34."], "subject_key_id"),
-    // 1.33.13, 1.36.3 and 1.37.1 have the binding instead of the group.
-    (
-        &["v1.34.4", "v1.35.4"],
-        "apiserver-kubelet-client.crt: subject[O]",
-    ),
-    (
-        &["v1.34.4", "v1.35.4"],
-        "object ClusterRoleBinding /kubeadm:apiserver-kubelet-client: rinit alone",
-    ),
 ];
 
 /// Whether a difference from a kubeadm of this version is only there because of its build.

@@ -1,7 +1,8 @@
 //! What differs by Kubernetes minor, as data: images, flags, probes, behaviour.
 //!
-//! For each minor rinit behaves as the newest kubeadm patch that this table names. This
-//! crate never computes a version at run time and never looks one up on a network.
+//! For each minor rinit behaves as the newest kubeadm patch that this table names, but where a row
+//! says from which patch on. This crate never computes a version at run time and never looks one
+//! up on a network.
 
 mod flags;
 
@@ -61,6 +62,13 @@ impl KubernetesVersion {
             .iter()
             .find(|row| u64::from(row.minor) == self.0.minor)
             .unwrap_or(&MINORS[MINORS.len() - 1])
+    }
+
+    /// Whether the client certificate with which the API server connects to kubelets names the
+    /// group of administrators, instead of a binding to its user.
+    pub fn kubelet_client_is_administrator(&self) -> bool {
+        let first = self.table().kubelet_client_has_binding_from;
+        first.is_none_or(|patch| self.0.patch < patch)
     }
 
     /// The version as an image tag: `+` is no character of a tag and becomes `_`.
@@ -125,9 +133,11 @@ pub struct MinorTable {
     pub etcd_tag_decides_flags: bool,
     /// The oldest external etcd that preflight accepts, by kubeadm's own constant.
     pub oldest_external_etcd: &'static str,
-    /// Whether the client certificate with which the API server connects to kubelets names the
-    /// group of administrators (1.32), instead of a binding to its user.
-    pub kubelet_client_is_administrator: bool,
+    /// The first patch in which the client certificate with which the API server connects to
+    /// kubelets does not name the group of administrators any more, and its user has a binding of
+    /// its own; none if it always does. It is decided by the patch, since a certificate without the
+    /// group is of no use in a cluster that an older kubeadm made.
+    pub kubelet_client_has_binding_from: Option<u64>,
     /// Whether `kubelet.conf` leads to this node's own API server (1.33) instead of the endpoint in
     /// front of all: a kubelet must not be newer than the API server that it asks.
     pub kubelet_asks_own_api_server: bool,
@@ -179,7 +189,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: false,
         etcd_tag_decides_flags: false,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: true,
+        kubelet_client_has_binding_from: None,
         kubelet_asks_own_api_server: false,
         instance_config: false,
         pod_infra_container_image: true,
@@ -203,7 +213,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: false,
         etcd_tag_decides_flags: false,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: false,
+        kubelet_client_has_binding_from: Some(12),
         kubelet_asks_own_api_server: true,
         instance_config: false,
         pod_infra_container_image: true,
@@ -227,7 +237,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: true,
         etcd_tag_decides_flags: true,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: false,
+        kubelet_client_has_binding_from: Some(8),
         kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: true,
@@ -251,7 +261,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: true,
         etcd_tag_decides_flags: true,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: false,
+        kubelet_client_has_binding_from: Some(5),
         kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
@@ -275,7 +285,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: true,
         etcd_tag_decides_flags: false,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: false,
+        kubelet_client_has_binding_from: Some(1),
         kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
@@ -299,7 +309,7 @@ pub static MINORS: &[MinorTable] = &[
         etcd_3_6_flags: true,
         etcd_tag_decides_flags: false,
         oldest_external_etcd: "3.5.24",
-        kubelet_client_is_administrator: false,
+        kubelet_client_has_binding_from: Some(0),
         kubelet_asks_own_api_server: true,
         instance_config: true,
         pod_infra_container_image: false,
@@ -323,6 +333,26 @@ mod tests {
     fn minors_stand_in_order_without_gaps() {
         for pair in MINORS.windows(2) {
             assert_eq!(pair[0].minor + 1, pair[1].minor);
+        }
+    }
+
+    #[test]
+    fn the_patch_decides_about_the_kubelet_client() {
+        for (version, expected) in [
+            ("v1.32.13", true),
+            ("v1.33.11", true),
+            ("v1.33.12", false),
+            ("v1.34.4", true),
+            ("v1.34.8", false),
+            ("v1.35.4", true),
+            ("v1.35.5", false),
+            ("v1.36.0", true),
+            ("v1.36.1", false),
+            ("v1.37.0", false),
+        ] {
+            let version: KubernetesVersion = version.parse().unwrap();
+            let is_administrator = version.kubelet_client_is_administrator();
+            assert_eq!(is_administrator, expected, "{version}");
         }
     }
 

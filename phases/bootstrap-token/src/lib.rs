@@ -89,7 +89,7 @@ fn plan(facts: &Facts) -> Plan {
     );
     let mut objects = vec![GET_NODES.object()];
     objects.extend(BINDINGS.iter().map(ClusterBinding::object));
-    if !facts.version.table().kubelet_client_is_administrator {
+    if !facts.version.kubelet_client_is_administrator() {
         objects.push(KUBELET_CLIENT.object());
     }
     objects.push(cluster_info(

@@ -205,7 +205,7 @@ fn node_name(facts: &Facts) -> &str {
 }
 
 fn kubelet_client_groups(facts: &Facts) -> &'static [&'static str] {
-    if facts.version.table().kubelet_client_is_administrator {
+    if facts.version.kubelet_client_is_administrator() {
         &[groups::CLUSTER_ADMINS]
     } else {
         &[]

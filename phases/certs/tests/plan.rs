@@ -58,11 +58,12 @@ fn an_external_etcd_brings_its_own() {
 }
 
 #[test]
-fn the_client_of_kubelets_is_an_administrator_up_to_1_32_only() {
+fn the_client_of_kubelets_is_an_administrator_where_kubeadm_makes_it_one() {
     for (version, groups) in [
         ("v1.37.0", vec![]),
-        ("v1.33.0", vec![]),
-        ("v1.32.0", vec!["kubeadm:cluster-admins".to_owned()]),
+        ("v1.35.5", vec![]),
+        ("v1.35.4", vec!["kubeadm:cluster-admins".to_owned()]),
+        ("v1.32.13", vec!["kubeadm:cluster-admins".to_owned()]),
     ] {
         let overrides = Overrides {
             kubernetes_version: Some(version.to_owned()),
