@@ -86,8 +86,14 @@ impl Walk<'_> {
             };
             self.value(&entry.value, field.shape, field.format, &path);
         }
-        for field in fields
-            .iter()
+        self.required(node, schema, path);
+    }
+
+    /// The fields without which an object means nothing. `null` is an object with none at all.
+    fn required(&mut self, node: &Node, schema: &ObjectSchema, path: &str) {
+        for field in schema
+            .all_fields()
+            .into_iter()
             .filter(|field| field.format == Format::Required && node.get(field.name).is_none())
         {
             self.error(
@@ -154,6 +160,15 @@ impl Walk<'_> {
             return;
         }
         match (shape, &node.kind) {
+            (Shape::Any, kind) if format == Format::Quantity => match kind {
+                NodeKind::Text(text) => self.format(node, format, text, path),
+                NodeKind::Integer(_) => {}
+                NodeKind::Float(number) if number.is_finite() => {}
+                _ => {
+                    let message = format!("wants a quantity such as `1Mi`, found {}", node.found());
+                    self.error(Rule::Quantity, node, path, message);
+                }
+            },
             (Shape::Any, _) | (Shape::Bool, NodeKind::Bool(_)) => {}
             (Shape::Text, NodeKind::Text(text)) => self.format(node, format, text, path),
             (Shape::Secret(format), NodeKind::Text(text)) => {
@@ -205,6 +220,9 @@ impl Walk<'_> {
                             &path,
                             "an item of this list must not be empty",
                         );
+                    } else if let (Shape::Object(schema), NodeKind::Null) = (item_shape, &item.kind)
+                    {
+                        self.required(item, schema, &path);
                     } else {
                         self.value(item, item_shape, format, &path);
                     }
@@ -263,7 +281,7 @@ impl Walk<'_> {
 
     fn format(&mut self, node: &Node, format: Format, text: &str, path: &str) {
         // An empty text stands for no value, as in Go.
-        if text.is_empty() && format != Format::Required {
+        if text.is_empty() && !matches!(format, Format::Required | Format::Quantity) {
             return;
         }
         if let Err(breach) = format.check(text) {

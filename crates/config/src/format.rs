@@ -56,6 +56,8 @@ pub enum Format {
     CriSocket,
     /// A URL with its scheme.
     Url,
+    /// A quantity of Kubernetes, such as `1Mi` or `100m`.
+    Quantity,
     /// A group that a bootstrap token may authenticate as.
     TokenGroup,
     /// `sha256:` and 64 hexadecimal digits.
@@ -131,6 +133,7 @@ impl Format {
             Self::KubernetesVersion => kubernetes_version(text),
             Self::CriSocket => cri_socket(text),
             Self::Url => url(text),
+            Self::Quantity => quantity(text),
             Self::TokenGroup => token_group(text),
             Self::CaCertHash => ca_cert_hash(text),
             Self::BootstrapToken => bootstrap_token(text),
@@ -271,7 +274,8 @@ fn at_least(network: &IpNet, minimum: u128) -> Result<(), Breach> {
 }
 
 fn port(text: &str) -> Result<u16, Breach> {
-    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+    let number = is_number(text).then(|| text.parse().ok()).flatten();
+    number.filter(|port| *port > 0).ok_or_else(|| {
         Breach::new(Rule::Port, format!("`{text}` is not a port"))
             .hint("a port is a number from 1 to 65535")
     })
@@ -498,6 +502,11 @@ fn is_version_label(text: &str) -> bool {
 
 fn cri_socket(text: &str) -> Result<(), Breach> {
     match text.split_once("://") {
+        _ if text.chars().any(|next| next.is_ascii_control()) => Err(Breach::new(
+            Rule::CriSocket,
+            "the path of the socket has a control character in it",
+        )
+        .hint("write it as `unix:///run/containerd/containerd.sock`")),
         None if text.starts_with('/') => Ok(()),
         Some(("unix", _)) => Ok(()),
         Some((scheme, _)) => Err(Breach::new(
@@ -532,8 +541,64 @@ pub(crate) fn url_scheme(text: &str) -> Option<&str> {
     let blank = text
         .chars()
         .any(|next| next.is_whitespace() || next.is_control());
-    (scheme_holds && !blank && port.is_none_or(|port| port.is_empty() || is_number(port)))
-        .then_some(scheme)
+    (scheme_holds
+        && !blank
+        && port.is_none_or(|port| port.is_empty() || is_number(port))
+        && has_good_escapes(after))
+    .then_some(scheme)
+}
+
+/// Whether every `%` of a URL after its scheme begins an escape that Go takes there. In a query
+/// anything goes; a host has escapes for letters beyond ASCII and for `%` itself only.
+fn has_good_escapes(after: &str) -> bool {
+    let (before, fragment) = after.split_once('#').unwrap_or((after, ""));
+    let before = before.split_once('?').map_or(before, |(before, _)| before);
+    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let escapes = |text: &str, in_host: bool| {
+        text.split('%').skip(1).all(|escape| {
+            escape.as_bytes().get(..2).is_some_and(|digits| {
+                digits.iter().all(u8::is_ascii_hexdigit)
+                    && (!in_host
+                        || !digits[0].is_ascii_digit()
+                        || digits[0] >= b'8'
+                        || digits == b"25")
+            })
+        })
+    };
+    escapes(host, true)
+        && [user, path, fragment]
+            .iter()
+            .all(|part| escapes(part, false))
+}
+
+/// A number with a suffix, as the API of Kubernetes reads it: spaces around it are left out, and
+/// the digits may be missing.
+fn quantity(text: &str) -> Result<(), Breach> {
+    const SUFFIXES: [&str; 16] = [
+        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    let trimmed = text.trim();
+    let unsigned = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let after = &unsigned[digits(unsigned)..];
+    let suffix = match after.strip_prefix('.') {
+        Some(fraction) => &fraction[digits(fraction)..],
+        None => after,
+    };
+    let is_exponent = || {
+        suffix.strip_prefix(['e', 'E']).is_some_and(|exponent| {
+            is_number(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
+                && exponent.parse::<i64>().is_ok()
+        })
+    };
+    if !trimmed.is_empty() && (SUFFIXES.contains(&suffix) || is_exponent()) {
+        return Ok(());
+    }
+    Err(
+        Breach::new(Rule::Quantity, format!("`{text}` is not a quantity"))
+            .hint("write a number with or without a suffix, such as `1`, `100m` or `1Mi`"),
+    )
 }
 
 fn url(text: &str) -> Result<(), Breach> {

@@ -156,6 +156,8 @@ rules! {
     CriSocket => "cri-socket", File;
     /// A URL has its scheme.
     Url => "url", File;
+    /// A quantity is one of Kubernetes.
+    Quantity => "quantity", File;
     /// A group of a bootstrap token is one that it may have.
     TokenGroup => "token-group", File;
     /// A hash of a CA is `sha256:` and 64 digits.

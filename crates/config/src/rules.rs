@@ -100,6 +100,15 @@ impl Judge<'_> {
     }
 
     fn bootstrap_token(&mut self, token: &Node, path: &str) {
+        if token.get("token").and_then(Node::text) == Some("") {
+            self.error(
+                Rule::BootstrapToken,
+                span(token, "token"),
+                &join(path, "token"),
+                "must not be empty",
+                "leave it out to get one",
+            );
+        }
         if token.get("ttl").is_some() && token.get("expires").is_some() {
             let message = "`ttl` and `expires` exclude each other";
             self.error(
@@ -329,9 +338,9 @@ impl Judge<'_> {
         }
         if ca || certificate || key {
             for (index, endpoint) in endpoints.iter().enumerate() {
-                let insecure = endpoint
-                    .text()
-                    .is_some_and(|url| url_scheme(url).is_some_and(|scheme| scheme != "https"));
+                let insecure = endpoint.text().is_some_and(|url| {
+                    url_scheme(url).is_some_and(|scheme| !scheme.eq_ignore_ascii_case("https"))
+                });
                 if insecure {
                     let path = format!("etcd.external.endpoints[{index}]");
                     let message = "must be an `https://` URL, because a certificate is set";

@@ -320,7 +320,7 @@ objects! {
         /// The resource.
         resource: String = "resource", Always;
         /// The unit of the value, a Kubernetes quantity.
-        divisor: Option<Value> = "divisor", IfSet;
+        divisor: Option<Value> = "divisor", IfSet, Format::Quantity;
     }
 
     /// A key of a ConfigMap or Secret.

@@ -260,11 +260,14 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
         return Ok(KubernetesVersion::newest().to_string());
     }
     let mut quiet = Documents::none("no file");
+    quiet.source = documents.source.clone();
     quiet.cluster = documents
         .cluster
         .as_ref()
         .map(|cluster| rinit_config::ClusterConfiguration {
             kubernetes_version: cluster.kubernetes_version.clone(),
+            // kubeadm does not migrate a gate that it does not know either.
+            feature_gates: cluster.feature_gates.clone(),
             ..rinit_config::ClusterConfiguration::default()
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
