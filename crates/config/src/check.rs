@@ -58,6 +58,24 @@ pub(crate) fn timeout(entry: &crate::tree::Entry, findings: &mut Findings) {
     );
 }
 
+/// Checks a value by itself.
+pub(crate) fn value(
+    node: &Node,
+    shape: &'static Shape,
+    format: Format,
+    path: &str,
+    findings: &mut Findings,
+) {
+    let options = ReadOptions::default();
+    Walk { options, findings }.value(node, shape, format, path);
+}
+
+/// Tells that a value has another shape than is wanted.
+pub(crate) fn wrong_shape(node: &Node, shape: &'static Shape, path: &str, findings: &mut Findings) {
+    let options = ReadOptions::default();
+    Walk { options, findings }.wrong_shape(node, shape, path);
+}
+
 struct Walk<'findings> {
     options: ReadOptions,
     findings: &'findings mut Findings,

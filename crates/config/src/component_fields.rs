@@ -1,21 +1,26 @@
-//! The fields of the kubelet's and kube-proxy's configurations, to warn of those that neither has.
+//! The fields of the kubelet's and kube-proxy's configurations, to warn of those that neither has,
+//! and to refuse values of another type, which no kubeadm reads.
 //!
 //! Those documents are kept whole; what is done with them is the components' affair. The lists
-//! hold each field by its path, `[]` standing for the items of a list, and are the union of the
-//! newest two minors. A path below which nothing is listed may hold anything.
+//! hold each field by its path, `[]` standing for the items of a list, with its type, and are the
+//! union of the newest two minors. The types are those of the values that `kubeadm config validate`
+//! takes there. Names of the fields of an `object` are listed if any is; those of a `map-of-…` are
+//! free.
 
 use rinit_diag::probable;
 
-use crate::check::{METADATA, join};
+use crate::check::{self, METADATA, join};
 use crate::finding::{Finding, Findings, Severity};
+use crate::format::Format;
 use crate::rule::Rule;
+use crate::schema::Shape;
 use crate::tree::{Node, NodeKind};
 
 /// The fields of one kind.
 pub(crate) struct Table {
     pub(crate) kind: &'static str,
     pub(crate) api_version: &'static str,
-    /// One path a line, sorted.
+    /// One path a line with its type, sorted.
     paths: &'static str,
 }
 
@@ -36,10 +41,9 @@ pub(crate) const TABLES: &[Table] = &[
 impl Table {
     /// The names of the fields right below a path.
     pub(crate) fn fields(&self, path: &str) -> Vec<&'static str> {
-        self.paths
-            .lines()
-            .filter_map(|line| {
-                let rest = line.strip_prefix(path)?;
+        self.lines()
+            .filter_map(|(listed, _)| {
+                let rest = listed.strip_prefix(path)?;
                 let name = if path.is_empty() {
                     rest
                 } else {
@@ -49,9 +53,86 @@ impl Table {
             })
             .collect()
     }
+
+    fn lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.paths.lines().filter_map(|line| line.split_once(' '))
+    }
+
+    /// The type of a field.
+    fn type_of(&self, path: &str) -> Option<&'static str> {
+        self.lines()
+            .find_map(|(listed, of)| (listed == path).then_some(of))
+    }
 }
 
-/// Warns of every field that the kind does not have.
+/// Refuses a value that is not of the type. `null` stands for no value, as in Go.
+fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
+    if matches!(node.kind, NodeKind::Null | NodeKind::Refused) {
+        return;
+    }
+    if findings.is_full_of(Severity::Error) {
+        findings.leave_out();
+        return;
+    }
+    match (wanted, &node.kind) {
+        ("object", NodeKind::Map(_)) | ("float", NodeKind::Integer(_) | NodeKind::Float(_)) => {}
+        ("object", _) => check::wrong_shape(node, &Shape::Map(&Shape::Any), path, findings),
+        ("string", _) => check::value(node, &Shape::Text, Format::Free, path, findings),
+        ("bool", _) => check::value(node, &Shape::Bool, Format::Free, path, findings),
+        ("int32", _) => check::value(node, &Shape::Integer, Format::Free, path, findings),
+        ("uint32", _) => whole(node, 0, u32::MAX.into(), path, findings),
+        ("float", _) => wrong(node, "a number", path, findings),
+        ("duration", _) | ("duration-or-int", NodeKind::Text(_)) => {
+            check::value(node, &Shape::Duration, Format::Free, path, findings);
+        }
+        ("int64" | "duration-or-int", _) => {
+            whole(node, i64::MIN.into(), i64::MAX.into(), path, findings);
+        }
+        ("time", _) => check::value(node, &Shape::Timestamp, Format::Free, path, findings),
+        ("quantity", _) => check::value(node, &Shape::Any, Format::Quantity, path, findings),
+        _ => collection(node, wanted, path, findings),
+    }
+}
+
+fn collection(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
+    if let Some(of) = wanted.strip_prefix("list-of-") {
+        let NodeKind::List(items) = &node.kind else {
+            return check::wrong_shape(node, &Shape::List(&Shape::Any), path, findings);
+        };
+        for (index, item) in items.iter().enumerate() {
+            judge(item, of, &format!("{path}[{index}]"), findings);
+        }
+    } else if let Some(of) = wanted.strip_prefix("map-of-") {
+        let NodeKind::Map(entries) = &node.kind else {
+            return check::wrong_shape(node, &Shape::Map(&Shape::Any), path, findings);
+        };
+        for entry in entries {
+            judge(&entry.value, of, &join(path, &entry.key), findings);
+        }
+    }
+}
+
+/// Refuses what is no whole number within these bounds.
+fn whole(node: &Node, minimum: i128, maximum: i128, path: &str, findings: &mut Findings) {
+    match (&node.kind, node.whole_number()) {
+        (NodeKind::Integer(_) | NodeKind::Float(_), Some(number)) => {
+            if !(minimum..=maximum).contains(&number) {
+                let message = format!("{number} is not within {minimum} and {maximum}");
+                let finding = Finding::error(Rule::NumberRange, node.span, message);
+                findings.push(finding.with_path(path));
+            }
+        }
+        // Its message tells the bounds of 32 bits only where the number is whole.
+        _ => check::value(node, &Shape::Integer, Format::Free, path, findings),
+    }
+}
+
+fn wrong(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
+    let message = format!("wants {wanted}, found {}", node.found());
+    findings.push(Finding::error(Rule::ValueType, node.span, message).with_path(path));
+}
+
+/// Warns of every field that the kind does not have, and refuses values of another type.
 pub(crate) fn document(root: &Node, kind: &str, findings: &mut Findings) {
     if let Some(table) = TABLES.iter().find(|table| table.kind == kind) {
         walk(root, table, "", "", findings);
@@ -85,13 +166,11 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     continue;
                 }
                 if known.contains(&entry.key.as_str()) {
-                    walk(
-                        &entry.value,
-                        table,
-                        &join(listed, &entry.key),
-                        &path,
-                        findings,
-                    );
+                    let listed = join(listed, &entry.key);
+                    if let Some(wanted) = table.type_of(&listed) {
+                        judge(&entry.value, wanted, &path, findings);
+                    }
+                    walk(&entry.value, table, &listed, &path, findings);
                     continue;
                 }
                 if findings.is_full_of(Severity::Warning) {

@@ -40,6 +40,8 @@ pub enum Ground {
     File,
     /// The host: what lies on it, or what it is connected to.
     Host,
+    /// The tree of phases, which is no part of the documents.
+    Phases,
     /// A fault of this program, which no file is known to bring about.
     Program,
 }
@@ -102,6 +104,8 @@ rules! {
     ArgumentsOfOlderVersion => "arguments-of-older-version", File;
     /// The configuration of a component has only the fields that the component knows.
     UnknownComponentField => "unknown-component-field", File;
+    /// A field of a component's configuration has the value that kubeadm recommends.
+    RecommendedComponentValue => "recommended-component-value", File;
     /// A field without which an object means nothing is set.
     RequiredField => "required-field", File;
     /// A field that must be set is not empty.
@@ -242,6 +246,8 @@ rules! {
     NodeInNetwork => "node-in-network", File;
     /// A flag is one that the component shows in its help.
     UnknownFlag => "unknown-flag", File;
+    /// A phase to be skipped is one that there is.
+    UnknownPhase => "unknown-phase", Phases;
     /// A patch of a manifest can be applied.
     Patch => "patch", Host;
     /// There is an address to announce.

@@ -140,7 +140,10 @@ pub(crate) fn advise_where(
         advice: Advice::none(documents),
     };
     let missing = &host.missing;
-    adviser.networks(facts);
+    for finding in &facts.doubtful {
+        adviser.advice.findings.push(finding.clone());
+    }
+    adviser.networks(facts, host);
     if is_settled("kubernetesVersion") {
         adviser.arguments(facts);
     }
@@ -197,7 +200,19 @@ impl Adviser<'_> {
         }
     }
 
-    fn networks(&mut self, facts: &Facts) {
+    /// Whether the address of the node is that of a node: one that only stands in for it is in a
+    /// network by chance.
+    fn is_known_address(&self, host: &HostFacts, address: IpAddr) -> bool {
+        let init = self.documents.init.as_ref();
+        let written = self
+            .overrides
+            .apiserver_advertise_address
+            .as_deref()
+            .or_else(|| init?.local_api_endpoint.advertise_address.as_deref());
+        !host.stand_in_addresses || written.and_then(rinit_config::parse_ip) == Some(address)
+    }
+
+    fn networks(&mut self, facts: &Facts, host_facts: &HostFacts) {
         const PODS: &str = "networking.podSubnet";
         const SERVICES: &str = "networking.serviceSubnet";
         let settled = |path: &str, networks: &[IpNet]| {
@@ -227,7 +242,8 @@ impl Adviser<'_> {
             .filter(|address| *address != facts.api.advertise_address)
             .filter(|_| (self.is_settled)("controlPlaneEndpoint"));
         let node = Some(facts.api.advertise_address)
-            .filter(|_| (self.is_settled)("localAPIEndpoint.advertiseAddress"));
+            .filter(|_| (self.is_settled)("localAPIEndpoint.advertiseAddress"))
+            .filter(|address| self.is_known_address(host_facts, *address));
         for (path, name, networks) in [
             (PODS, "pod", &pod_cidrs),
             (SERVICES, "service", &service_cidrs),

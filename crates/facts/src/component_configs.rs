@@ -21,6 +21,8 @@ const KUBE_PROXY_KUBECONFIG: &str = "/var/lib/kube-proxy/kubeconfig.conf";
 
 /// A value of the user that is hardly meant.
 pub(crate) struct Doubt {
+    /// The field of the component's configuration.
+    pub(crate) field: String,
     pub(crate) problem: Problem,
     /// The field of kubeadm's documents that decides what would be better.
     pub(crate) hangs_on: Option<&'static str>,
@@ -134,6 +136,7 @@ pub(crate) fn kube_proxy(
                     "use `mode: nftables` or `mode: iptables` in the KubeProxyConfiguration",
                 );
         doubts.push(Doubt {
+            field: "mode".to_owned(),
             problem,
             hangs_on: None,
         });
@@ -141,10 +144,26 @@ pub(crate) fn kube_proxy(
     (config, doubts)
 }
 
+/// The durations that the skeletons do not have, because Go writes none where none is set.
+const OPTIONAL_DURATIONS: [&str; 5] = [
+    "/conntrack/tcpCloseWaitTimeout",
+    "/conntrack/tcpEstablishedTimeout",
+    "/containerLogMonitorInterval",
+    "/cpuCFSQuotaPeriod",
+    "/crashLoopBackOff/maxContainerRestartPeriod",
+];
+
 /// Puts the written fields over the skeleton.
 fn overlay(config: &mut Value, written: Option<&Value>) {
     if let Some(written) = written {
         merge(config, written);
+    }
+    for pointer in OPTIONAL_DURATIONS {
+        if let Some(value) = config.pointer_mut(pointer)
+            && let Some(Ok(duration)) = value.as_str().map(str::parse::<GoDuration>)
+        {
+            *value = json!(duration.to_string());
+        }
     }
 }
 
@@ -193,9 +212,8 @@ fn recommend(
             Some(own) if own != value => {
                 let field = pointer[1..].replace('/', ".");
                 doubts.push(Doubt {
-                    problem: Problem::new(format!(
-                        "{kind}: {field} is {own}; kubeadm recommends {value}"
-                    )),
+                    problem: Problem::new(format!("{kind} has {own}; kubeadm recommends {value}")),
+                    field,
                     hangs_on: *hangs_on,
                 });
             }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use rinit_config::Findings;
 use rinit_diag::Problem;
 use rinit_plan::{
     Action, ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret,
@@ -77,7 +78,11 @@ pub struct Facts {
     pub now: Timestamp,
     /// What was decided without being told, and from what: said to the user at the start.
     pub detected: Vec<String>,
-    /// What was taken as it is but may not be meant.
+    /// What the file says that was taken as it is but may not be meant: part of what
+    /// [`advise`](crate::advise) tells.
+    #[serde(skip)]
+    pub doubtful: Findings,
+    /// The same of what the file does not say.
     pub warnings: Vec<Problem>,
 }
 

@@ -12,6 +12,10 @@ use crate::advice::Missing;
 
 /// What the host is, as far as decisions hang on it. Plain data; the binary collects it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may hold with any other"
+)]
 pub struct HostFacts {
     /// The name of the operating system's host.
     pub hostname: String,
@@ -19,6 +23,9 @@ pub struct HostFacts {
     pub default_address: Option<IpAddr>,
     /// The name of that interface, for messages.
     pub default_interface: Option<String>,
+    /// Whether the addresses above and below only stand in for those of a host that nobody asked.
+    /// What hangs on them alone is not judged then.
+    pub stand_in_addresses: bool,
     /// A global address of the loopback interface, used where the advertise address is loopback.
     pub loopback_global_address: Option<IpAddr>,
     /// Known CRI sockets that exist, without `unix://`.
@@ -77,6 +84,7 @@ impl HostFacts {
             hostname: "node".to_owned(),
             default_address: Some(IpAddr::from([192, 0, 2, 1])),
             default_interface: None,
+            stand_in_addresses: true,
             loopback_global_address: None,
             cri_sockets: Vec::new(),
             ca_folders: Vec::new(),

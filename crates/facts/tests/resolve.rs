@@ -308,6 +308,38 @@ fn many_mistakes_are_cheap() {
     assert!(taken.as_secs() < 10, "{taken:?}");
 }
 
+/// An address that only stands in for that of a node is in a network by chance.
+#[test]
+fn an_address_that_stands_in_is_not_judged() {
+    const KIND: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    const NETWORK: &str = "networking: {podSubnet: 192.0.2.0/24}\n";
+    const WRITTEN: &str = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n\
+                           localAPIEndpoint: {advertiseAddress: 192.0.2.1}\n";
+    let flag = Overrides {
+        apiserver_advertise_address: Some("192.0.2.1".to_owned()),
+        ..Overrides::default()
+    };
+    for (written, overrides, told) in [
+        ("", Overrides::default(), 0),
+        (WRITTEN, Overrides::default(), 1),
+        ("", flag, 1),
+    ] {
+        let text = format!("{KIND}{NETWORK}{written}");
+        let documents =
+            rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap();
+        let host = HostFacts::of_no_host(&documents, host_facts().now);
+        let facts = resolve(&documents, &overrides, &host).unwrap();
+        let advice = rinit_facts::advise(&documents, &overrides, &host, &facts);
+        let said = advice.findings.to_string();
+        assert_eq!(advice.findings.len(), told, "{written}: {said}");
+        assert_eq!(
+            said.contains("the address of this node"),
+            told > 0,
+            "{said}"
+        );
+    }
+}
+
 /// Nobody reaches a link-local address from another node, whether the file or a flag has it.
 #[test]
 fn an_address_that_no_node_reaches_is_refused_from_a_flag_too() {

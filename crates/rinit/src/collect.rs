@@ -38,6 +38,7 @@ pub(crate) fn of_any_machine(
     let mut facts = of_machine(machine, host, documents, overrides)?;
     // A file may leave the choice to the interface of its own host.
     facts.loopback_global_address = Some(address);
+    facts.stand_in_addresses = true;
     Ok(facts)
 }
 
@@ -72,6 +73,7 @@ fn of_machine(
         hostname: machine.hostname,
         default_address: machine.default_address,
         default_interface,
+        stand_in_addresses: false,
         loopback_global_address: rinit_host::loopback_address(&machine.interfaces),
         cri_sockets: machine
             .cri_sockets

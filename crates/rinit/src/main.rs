@@ -102,7 +102,7 @@ fn main() -> ExitCode {
             Invocation::Kubeconfig(command) => {
                 commands::kubeconfig::kubeconfig(&line.global, command).await
             }
-            Invocation::Config(command) => commands::config::config(command).await,
+            Invocation::Config(command) => commands::config::config(&tree, command).await,
             Invocation::Version(arguments) => commands::version::version(&arguments),
         }
     });

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, InitArguments, PhaseArguments, SpecificationArguments};
-use rinit_config::{Documents, ReadOptions, Severity, UnknownFields};
-use rinit_diag::{ExitCode, Problem};
+use rinit_config::{Documents, Finding, ReadOptions, Rule, Severity, UnknownFields};
+use rinit_diag::{ExitCode, Hint, Problem};
 use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_plan::{LogicalPath, Secret};
+use rinit_workflow::{Phase, Selection};
 
 use crate::trouble::{Remarks, Trouble};
 
@@ -59,6 +60,31 @@ pub(crate) fn readable(config: Option<&Path>, options: ReadOptions) -> Result<Do
                 .with_hint("check the path after `--config`"),
         )),
         Err(error) => Err(Trouble::of(ExitCode::Configuration, &error)),
+    }
+}
+
+/// Notes the phases to be skipped that no tree has, at their place in the file.
+pub(crate) fn judge_skipped_phases(tree: &[Phase], documents: &mut Documents) {
+    let names = documents.init.iter().flat_map(|init| &init.skip_phases);
+    let unknown: Vec<Finding> = names
+        .enumerate()
+        .filter_map(|(index, name)| {
+            let selection = Selection {
+                only: Vec::new(),
+                skip: vec![name.clone()],
+            };
+            let error = rinit_workflow::leaves(tree, &selection).err()?;
+            let path = format!("skipPhases[{index}]");
+            let (source, severity) = (&documents.source, Severity::Error);
+            let finding = source.finding(Rule::UnknownPhase, severity, &path, error.to_string());
+            Some(match error.hint() {
+                Some(hint) => finding.with_hint(hint),
+                None => finding,
+            })
+        })
+        .collect();
+    for finding in unknown {
+        documents.findings.push(finding);
     }
 }
 
@@ -186,7 +212,7 @@ pub(crate) fn of_specification(
     Overrides {
         apiserver_advertise_address: given(specification.apiserver_advertise_address.as_ref()),
         apiserver_bind_port: specification.apiserver_bind_port,
-        apiserver_cert_extra_sans: list(&specification.apiserver_cert_extra_sans),
+        apiserver_cert_extra_sans: names(&specification.apiserver_cert_extra_sans),
         cert_dir: given(cert_dir.map(str::to_owned).as_ref()),
         control_plane_endpoint: given(specification.control_plane_endpoint.as_ref()),
         kubeconfig_dir: given(kubeconfig_dir.map(str::to_owned).as_ref()),
@@ -204,7 +230,7 @@ fn of_common(common: &CommonArguments) -> Flags {
     let overrides = Overrides {
         apiserver_advertise_address: given(common.apiserver_advertise_address.as_ref()),
         apiserver_bind_port: common.apiserver_bind_port,
-        apiserver_cert_extra_sans: list(&common.apiserver_cert_extra_sans),
+        apiserver_cert_extra_sans: names(&common.apiserver_cert_extra_sans),
         cert_dir: given(common.cert_dir.as_ref()),
         certificate_key: given(common.certificate_key.as_ref()).map(Secret::new),
         control_plane_endpoint: given(common.control_plane_endpoint.as_ref()),
@@ -243,6 +269,14 @@ pub(crate) fn list(typed: &[String]) -> Vec<String> {
         .filter(|text| !text.is_empty())
         .cloned()
         .collect()
+}
+
+/// A list whose items are judged, the empty ones among them. One that is empty as a whole is none.
+fn names(typed: &[String]) -> Vec<String> {
+    if typed.iter().all(String::is_empty) {
+        return Vec::new();
+    }
+    typed.to_vec()
 }
 
 fn pairs(typed: &[(String, String)]) -> Vec<(String, String)> {

@@ -35,6 +35,7 @@ pub fn host_facts() -> HostFacts {
         hostname: "node-1".to_owned(),
         default_address: Some([10, 123, 0, 2].into()),
         default_interface: Some("eth0".to_owned()),
+        stand_in_addresses: false,
         loopback_global_address: None,
         cri_sockets: vec!["/var/run/containerd/containerd.sock".to_owned()],
         ca_folders: Vec::new(),

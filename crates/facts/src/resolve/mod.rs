@@ -74,6 +74,7 @@ pub fn resolve(
         misformed: BTreeSet::new(),
         refused: BTreeSet::new(),
         detected: Vec::new(),
+        doubtful: Findings::new(documents.source.clone()),
         warnings: Vec::new(),
     };
     if documents.is_beyond_judgement() {
@@ -115,6 +116,9 @@ struct Resolver<'a> {
     /// Fields and flags that were refused here.
     refused: BTreeSet<String>,
     detected: Vec<String>,
+    /// What is doubtful in the file.
+    doubtful: Findings,
+    /// What is doubtful beside it.
     warnings: Vec<Problem>,
 }
 
@@ -165,6 +169,20 @@ impl Resolver<'_> {
                 ),
             );
         }
+    }
+
+    /// Something doubtful about a field of a document, or about the flag that replaced it.
+    fn doubt(&mut self, rule: Rule, kind: &str, path: &str, problem: Problem) {
+        let source = &self.documents.source;
+        if self.overrides.flag(path).is_some() || source.place_in(kind, path).is_none() {
+            self.warnings.push(problem);
+            return;
+        }
+        let finding = source.finding(rule, Severity::Warning, path, problem.message);
+        self.doubtful.push(match problem.hint {
+            Some(hint) => finding.with_hint(hint),
+            None => finding,
+        });
     }
 
     /// Something wrong with a field of the file, or with the flag that replaced it.
@@ -270,12 +288,16 @@ impl Resolver<'_> {
             }
         }
         if !flags.apiserver_cert_extra_sans.is_empty() {
+            const FLAG: &str = "apiserver-cert-extra-sans";
             for name in &flags.apiserver_cert_extra_sans {
-                self.check_flag(
-                    "apiserver-cert-extra-sans",
-                    Format::SubjectAlternativeName,
-                    name,
-                );
+                if name.is_empty() {
+                    let problem = Problem::new("an item of this list must not be empty")
+                        .with_hint("take the comma beside it out");
+                    self.wrong_flag(FLAG, problem);
+                    self.misformed.insert(FLAG);
+                } else {
+                    self.check_flag(FLAG, Format::SubjectAlternativeName, name);
+                }
             }
             cluster
                 .api_server
@@ -383,7 +405,8 @@ impl Resolver<'_> {
             }
             for doubt in doubts {
                 if doubt.hangs_on.is_none_or(|field| self.is_settled(field)) {
-                    self.warnings.push(doubt.problem);
+                    let rule = Rule::RecommendedComponentValue;
+                    self.doubt(rule, kind, &doubt.field, doubt.problem);
                 }
             }
         }
@@ -425,6 +448,10 @@ impl Resolver<'_> {
             version,
             paths,
             detected: std::mem::take(&mut self.detected),
+            doubtful: std::mem::replace(
+                &mut self.doubtful,
+                Findings::new(self.documents.source.clone()),
+            ),
             warnings: std::mem::take(&mut self.warnings),
         }
     }
@@ -490,12 +517,12 @@ impl Resolver<'_> {
                 Some(_) if !self.is_settled("kubernetesVersion") => continue,
                 Some(gate) if minor <= gate.last_minor => {
                     if let Some(missing) = gate.missing.filter(|_| *is_on) {
-                        self.warnings.push(
-                            Problem::new(format!(
-                                "rinit does not do what the feature gate {name} is for: {missing}"
-                            ))
-                            .with_hint("take it out of the configuration"),
-                        );
+                        let problem = Problem::new(format!(
+                            "rinit does not do what the feature gate {name} is for: {missing}"
+                        ))
+                        .with_hint("take it out of the configuration");
+                        let path = format!("featureGates.{name}");
+                        self.doubt(Rule::FeatureGate, "ClusterConfiguration", &path, problem);
                     }
                     continue;
                 }
@@ -594,7 +621,8 @@ impl Resolver<'_> {
             self.wrong(
                 Rule::AbsolutePath,
                 field,
-                Problem::new(error.to_string()).with_hint("give an absolute path"),
+                Problem::new(error.to_string())
+                    .with_hint("give the path from `/` on, without `..`"),
             );
             LogicalPath::parse("/").unwrap_or_else(|_| unreachable!("/ is absolute"))
         })
@@ -613,7 +641,8 @@ impl Resolver<'_> {
         Paths {
             certificates: self.path("certificatesDir", certificates),
             kubeconfigs: LogicalPath::parse(kubeconfigs).unwrap_or_else(|error| {
-                let problem = Problem::new(error.to_string()).with_hint("give an absolute path");
+                let problem = Problem::new(error.to_string())
+                    .with_hint("give the path from `/` on, without `..`");
                 self.wrong_flag("kubeconfig-dir", problem);
                 self.path("", defaults::KUBERNETES_FOLDER)
             }),

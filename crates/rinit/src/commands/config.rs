@@ -15,6 +15,7 @@ use rinit_host::{Host, Root};
 use rinit_manifest::yaml;
 use rinit_plan::{FileMode, defaults};
 use rinit_versions::KubernetesVersion;
+use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
@@ -28,9 +29,9 @@ const PLACEHOLDER_ADDRESS: &str = "1.2.3.4";
 const COMPONENTS: [&str; 2] = ["KubeProxyConfiguration", "KubeletConfiguration"];
 
 /// Runs one of the commands.
-pub(crate) async fn config(command: ConfigCommand) -> ExitCode {
+pub(crate) async fn config(tree: &[Phase], command: ConfigCommand) -> ExitCode {
     let outcome = match command {
-        ConfigCommand::Validate(arguments) => validate(&arguments).await,
+        ConfigCommand::Validate(arguments) => validate(tree, &arguments).await,
         ConfigCommand::Print(command) => print(&command).await,
         ConfigCommand::Migrate(arguments) => migrate(&arguments).await,
         ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments).await,
@@ -52,9 +53,10 @@ fn pretty(value: &Value) -> String {
     format!("{text}\n")
 }
 
-async fn validate(arguments: &ValidateArguments) -> Result<(), ExitCode> {
+async fn validate(tree: &[Phase], arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
-    let documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
+    let mut documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
+    settings::judge_skipped_phases(tree, &mut documents);
     let is_init = documents.init.is_some() || documents.cluster.is_some();
     let host = loopback::stand_in(&documents).await?;
     let join = loopback::unreachable_join(&documents, host.loopback_global_address);

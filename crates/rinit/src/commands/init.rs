@@ -144,19 +144,20 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         phase: _,
     } = asked;
     // An unknown name is told before all else, and all else with it.
-    let mut unknown = known(tree, &selection);
+    let unknown = known(tree, &selection);
     let reading = settings::reading(common.allow_unknown_fields);
-    let documents = match settings::readable(common.config.as_deref(), reading) {
+    let mut documents = match settings::readable(common.config.as_deref(), reading) {
         Ok(documents) => documents,
         Err(trouble) => return Err(worse(unknown, trouble.beside(&flags.problems))),
     };
-    let init = documents.init.as_ref();
     if skips_by_file {
+        settings::judge_skipped_phases(tree, &mut documents);
+        let init = documents.init.as_ref();
         selection.skip = init
             .map(|init| init.skip_phases.clone())
             .unwrap_or_default();
-        unknown = unknown.and(known(tree, &selection));
     }
+    let init = documents.init.as_ref();
     flags.overrides.skipped_phases.clone_from(&selection.skip);
     let host = Host::new(Root::typed(global.root.as_deref()));
     let dry_run = common.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);

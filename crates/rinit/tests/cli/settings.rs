@@ -158,6 +158,7 @@ fn warnings_of_the_file_are_in_the_events() {
         warned,
         [
             "networking.podSubnet",
+            "featureGates.RootlessControlPlane",
             "apiServer.extraArgs[0].name",
             "apiServer.extraVolumes[0].hostPath"
         ]
