@@ -94,6 +94,8 @@ pub enum State {
     Unreadable(String),
     /// It is there.
     Present {
+        /// Its first second.
+        not_before: Timestamp,
         /// Its last second.
         not_after: Timestamp,
         /// The whole seconds until then; negative once it has expired.
@@ -102,6 +104,14 @@ pub enum State {
 }
 
 impl ExpirationReport {
+    /// Leaves out the kubelet's files that do not lie beside these kubeconfigs: who looks at a copy
+    /// does not ask for the kubelet of this host.
+    pub fn keep_kubelet_of(&mut self, kubeconfigs: &LogicalPath) {
+        self.kubelet.retain(|row| {
+            row.path.parent() == *kubeconfigs && matches!(row.state, State::Present { .. })
+        });
+    }
+
     /// Looks at every certificate of a plan. Other actions are passed over.
     pub fn collect<'a>(
         actions: impl IntoIterator<Item = &'a Action>,
@@ -152,6 +162,12 @@ impl ExpirationReport {
             if let State::Unreadable(reason) = &row.state {
                 problems.push(Problem::new(format!("{}: {reason}", row.path)));
             }
+            if let Some(begin) = row.state.begins_later() {
+                problems.push(
+                    Problem::new(format!("{}: it is not valid before {begin}", row.path))
+                        .with_hint("Look whether the clock of this host is right."),
+                );
+            }
             if let Some(reason) = &row.unsigned {
                 problems.push(
                     Problem::new(format!("{}: {reason}", row.path)).with_hint(format!(
@@ -171,17 +187,19 @@ impl ExpirationReport {
             .any(|row| row.signed_by.as_ref().is_some_and(|signed| signed.of > 1))
     }
 
-    /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, has expired, or expires
-    /// within this time, by itself or with the one that has signed it. kubeadm itself never fails
+    /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, is not valid yet, has
+    /// expired, or expires within this time, by itself or with the one that has signed it. kubeadm itself never fails
     /// for any of them but the second.
     pub fn worst(&self, within: Duration) -> ExitCode {
         let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let is_bad = |row: &Row| match row.state {
             State::Missing => !row.optional,
             State::Unreadable(_) => true,
+            State::Present { .. } if row.state.begins_later().is_some() => true,
             State::Present {
                 not_after,
                 residual_seconds,
+                ..
             } => {
                 // In a file with several authorities the signer has no row of its own.
                 let signer_ends_earlier = row.signed_by.as_ref().map_or(0, |signed_by| {
@@ -194,6 +212,23 @@ impl ExpirationReport {
             ExitCode::Expiring
         } else {
             ExitCode::Success
+        }
+    }
+}
+
+impl State {
+    /// The first second of a certificate that is not valid yet.
+    fn begins_later(&self) -> Option<Timestamp> {
+        match self {
+            Self::Present {
+                not_before,
+                not_after,
+                residual_seconds,
+            } => {
+                let until_then = residual_seconds - not_after.duration_since(*not_before).as_secs();
+                (until_then > 0).then_some(*not_before)
+            }
+            Self::Missing | Self::Unreadable(_) => None,
         }
     }
 }
@@ -380,6 +415,7 @@ fn state(pem: Result<Option<Vec<u8>>, String>, now: Timestamp) -> (State, Vec<Ce
             let state = certificates.first().map_or(State::Missing, |certificate| {
                 let not_after = certificate.validity.not_after;
                 State::Present {
+                    not_before: certificate.validity.not_before,
                     not_after,
                     residual_seconds: not_after.duration_since(now).as_secs(),
                 }

@@ -110,6 +110,7 @@ fn line(row: &Row) -> String {
         State::Present {
             not_after,
             residual_seconds,
+            ..
         } => {
             return format!(
                 "{}\t{}\t{}\t{}{:<8}",
@@ -195,6 +196,7 @@ impl<'a> Item<'a> {
             State::Present {
                 not_after,
                 residual_seconds,
+                ..
             } => (Some(not_after.to_string()), *residual_seconds),
             State::Missing | State::Unreadable(_) => (None, 0),
         };

@@ -20,6 +20,7 @@ use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
 use rinit_host::{Host, HostError, Lock, Root};
 use rinit_operations::expiration::ExpirationReport;
+use rinit_plan::defaults::KUBERNETES_FOLDER;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
 
@@ -243,7 +244,10 @@ async fn check_expiration(
             .or_insert_with(|| reader.read(path))
             .clone()
     };
-    let report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
+    let mut report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
+    if facts.paths.kubeconfigs.as_str() != KUBERNETES_FOLDER {
+        report.keep_kubelet_of(&facts.paths.kubeconfigs);
+    }
     given
         .complete_problems(&report.problems())
         .iter()
