@@ -73,6 +73,8 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
     show((report.to_text(), report.to_json(), report.to_yaml()));
     show((report.to_prometheus(), report.problems().len()));
 
+    let folder =
+        LogicalPath::parse("/etc/kubernetes/pki").unwrap_or_else(|error| panic!("{error}"));
     let mut renewed = false;
     for (configured, prune) in [(false, false), (true, false), (true, true)] {
         let options = Options {
@@ -80,6 +82,7 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
             configured,
             prune,
             now: now(),
+            cluster_signer: folder.join("ca-signer.crt"),
         };
         let mut link = |_: &LogicalPath| None;
         match Renewal::plan(&fixture.actions, &options, &mut read, &mut link) {
@@ -93,8 +96,6 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
     }
 
     let mut signed = |_: &str| Ok(Some(fixture.leaf.clone().into_bytes()));
-    let folder =
-        LogicalPath::parse("/etc/kubernetes/pki").unwrap_or_else(|error| panic!("{error}"));
     show(requests::install(&fixture.actions, &folder, &mut read, &mut signed, now()).is_ok());
     renewed
 }

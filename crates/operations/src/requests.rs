@@ -252,10 +252,17 @@ pub fn install<'a>(
                 let (errors, odd): (Vec<_>, Vec<_>) =
                     findings.into_iter().partition(stands_in_the_way);
                 let told = |finding: Finding| {
-                    Problem::new(format!("{file}: {}", finding.fault)).with_hint(format!(
-                        "Have the request of {name} signed again, with the names in it and the usages \
-                         that are told."
-                    ))
+                    let hint = match finding.fault {
+                        Fault::NotYetValid { .. } => format!(
+                            "Install it then, look whether the clock of this host is right, or have \
+                             the request of {name} signed again with an earlier start."
+                        ),
+                        _ => format!(
+                            "Have the request of {name} signed again, with the names in it and the \
+                             usages that are told."
+                        ),
+                    };
+                    Problem::new(format!("{file}: {}", finding.fault)).with_hint(hint)
                 };
                 problems.extend(errors.into_iter().map(told));
                 installation.warnings.extend(odd.into_iter().map(told));
@@ -274,7 +281,11 @@ pub fn install<'a>(
 
 /// What a renewal tolerates in old certificates, nobody wants in a new one.
 fn stands_in_the_way(finding: &Finding) -> bool {
-    finding.severity() == Severity::Error || matches!(finding.fault, Fault::Expired { .. })
+    finding.severity() == Severity::Error
+        || matches!(
+            finding.fault,
+            Fault::Expired { .. } | Fault::NotYetValid { .. }
+        )
 }
 
 fn needed(path: &LogicalPath, read: &mut ReadFile<'_>) -> Result<Secret<Vec<u8>>, Problem> {

@@ -211,6 +211,11 @@ impl Certificate {
         Ok(())
     }
 
+    /// The certificate as PEM.
+    pub fn pem(&self) -> String {
+        crate::pem_text("CERTIFICATE", &self.der)
+    }
+
     /// The DNS names among the alternative names.
     pub fn dns_names(&self) -> impl Iterator<Item = &str> {
         self.alternative_names.iter().filter_map(|name| match name {

@@ -131,7 +131,7 @@ impl Authority {
     /// there.
     pub fn singled_out(&self) -> Option<String> {
         let several = self.certificates.len() > 1;
-        several.then(|| crate::pem_text("CERTIFICATE", &self.certificate().der))
+        several.then(|| self.certificate().pem())
     }
 
     /// Issues a leaf certificate for a key, as PEM.

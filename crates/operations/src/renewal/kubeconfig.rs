@@ -198,6 +198,11 @@ impl Found {
         }
     }
 
+    /// The kubeconfig with what was changed in it, and its client certificate as it was.
+    pub(super) fn file(&self) -> NewFile {
+        self.document.file(&self.path)
+    }
+
     pub(super) fn into_place(self) -> Place {
         match self.files {
             Some((certificate, key)) => Place::Pair {

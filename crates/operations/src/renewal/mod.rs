@@ -38,6 +38,9 @@ pub struct Options {
     pub prune: bool,
     /// The moment of the renewal.
     pub now: Timestamp,
+    /// The file that has the one certificate that signs for the cluster, for the controller
+    /// manager. It follows the authority where it is there and everything is renewed.
+    pub cluster_signer: LogicalPath,
 }
 
 /// Everything that will be made anew, and what will not.
@@ -47,6 +50,8 @@ pub struct Renewal {
     pub renewed: Vec<Renewed>,
     /// What is left as it is, and why.
     pub left: Vec<Left>,
+    /// Files that change without a new certificate in them.
+    pub rewritten: Vec<Rewritten>,
     authorities: BTreeMap<CaId, Authority>,
 }
 
@@ -79,6 +84,17 @@ pub struct Renewed {
     pub changes: Vec<String>,
     leaf: NewLeaf,
     place: Place,
+}
+
+/// A file that changes though no certificate is made anew for it.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// The file.
+    pub path: LogicalPath,
+    /// What changes in it, a sentence without its subject.
+    pub change: String,
+    mode: FileMode,
+    content: Secret<Vec<u8>>,
 }
 
 /// A certificate that is not made anew.
@@ -162,6 +178,7 @@ impl Renewal {
             renewal: Self {
                 renewed: Vec::new(),
                 left: Vec::new(),
+                rewritten: Vec::new(),
                 authorities: BTreeMap::new(),
             },
         };
@@ -173,6 +190,9 @@ impl Renewal {
                 }
                 _ => {}
             }
+        }
+        if options.names.is_empty() {
+            planner.follow_the_signer();
         }
         if planner.problems.is_empty() {
             Ok(planner.renewal)
@@ -206,6 +226,11 @@ impl Renewal {
                 .map_err(failed)?;
             files.extend(renewed.place.files(&certificate, &key));
         }
+        files.extend(self.rewritten.iter().map(|rewritten| NewFile {
+            path: rewritten.path.clone(),
+            mode: rewritten.mode,
+            content: rewritten.content.clone(),
+        }));
         Ok(files)
     }
 }
@@ -295,6 +320,11 @@ impl Planner<'_, '_> {
         let mut asked = Asked::from(spec);
         if spec.rotated.is_some() {
             if self.options.names.is_empty() && self.kubelet_goes_on(spec, &found) {
+                // It renews its certificate, and never whom it trusts.
+                if let Some(change) = self.trust(spec, &mut found) {
+                    let file = found.file();
+                    self.rewrite(file, change);
+                }
                 return self.leave(&spec.name, &spec.path, LeftReason::KeptByKubelet);
             }
             // The name of the node is in the file; without a configuration nothing else knows it.
@@ -349,17 +379,57 @@ impl Planner<'_, '_> {
             ));
             found.lead_to(&spec.server);
         }
-        if let Ok(Some(authority)) = (self.read)(&spec.signer.certificate) {
-            let other = match Trust::between(&found.trusted, &authority) {
-                Ok(trust) => !trust.is_same() && (configured || !trust.is_other()),
-                Err(_) => configured,
-            };
-            if other {
-                changes.push(format!("trusts what is in {}", spec.signer.certificate));
-                found.trust(&authority);
-            }
-        }
+        changes.extend(self.trust(spec, found));
         changes
+    }
+
+    /// The part of that which is about trust.
+    fn trust(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Option<String> {
+        let configured = self.options.configured;
+        let authority = (self.read)(&spec.signer.certificate).ok().flatten()?;
+        let other = match Trust::between(&found.trusted, &authority) {
+            Ok(trust) => !trust.is_same() && (configured || !trust.is_other()),
+            Err(_) => configured,
+        };
+        other.then(|| {
+            found.trust(&authority);
+            format!("trusts what is in {}", spec.signer.certificate)
+        })
+    }
+
+    /// Has the controller manager's own copy of the signing certificate follow the authority.
+    fn follow_the_signer(&mut self) {
+        let path = &self.options.cluster_signer;
+        let Some(authority) = self.renewal.authorities.get(&CaId::Cluster) else {
+            return;
+        };
+        let Ok(Some(old)) = (self.read)(path) else {
+            return;
+        };
+        let signer = authority.certificate();
+        let is_current = Certificate::read_all(&old)
+            .is_ok_and(|found| matches!(&found[..], [only] if only.der == signer.der));
+        if is_current {
+            return;
+        }
+        let file = NewFile {
+            path: path.clone(),
+            mode: FileMode::PUBLIC,
+            content: Secret::new(signer.pem().into_bytes()),
+        };
+        self.rewrite(
+            file,
+            "gets the certificate of the key that signs for the cluster".to_owned(),
+        );
+    }
+
+    fn rewrite(&mut self, file: NewFile, change: String) {
+        self.renewal.rewritten.push(Rewritten {
+            path: file.path,
+            change,
+            mode: file.mode,
+            content: file.content,
+        });
     }
 
     /// Whether the kubelet can still ask for its next certificate with the one that it has.

@@ -21,6 +21,9 @@ use crate::settings;
 /// What stands for every name.
 const ALL: &str = "all";
 
+/// What the kubelet reads when it starts.
+const KUBELET: &str = "kubelet.conf";
+
 /// Makes certificates anew.
 pub(super) async fn renew(
     tree: &[Phase],
@@ -77,6 +80,7 @@ async fn run(
         configured,
         prune: arguments.prune_sans,
         now: facts.now,
+        cluster_signer: facts.paths.cluster_signer_certificate(),
     };
     let renewal = plan(&host, &actions, &options, &given)?;
     tell(&renewal, arguments.dry_run);
@@ -89,7 +93,7 @@ async fn run(
         );
         return Err(ExitCode::Blocked);
     }
-    let is_empty = renewal.renewed.is_empty();
+    let is_empty = renewal.renewed.is_empty() && renewal.rewritten.is_empty();
     if is_empty
         && renewal
             .left
@@ -127,7 +131,11 @@ async fn run(
     let kubelet = renewal
         .renewed
         .iter()
-        .any(|renewed| renewed.name == "kubelet.conf");
+        .any(|renewed| renewed.name == KUBELET)
+        || renewal
+            .rewritten
+            .iter()
+            .any(|rewritten| rewritten.path.file_name() == KUBELET);
     drop(files);
     if let Some(before) = before {
         let restart = Restart {
@@ -246,6 +254,9 @@ fn tell(renewal: &Renewal, dry_run: bool) {
             )));
         }
     }
+    for rewritten in &renewal.rewritten {
+        printer::progress(&format!("{} {}", rewritten.path, rewritten.change));
+    }
     let mut short: Vec<&SignedBy> = Vec::new();
     for renewed in &renewal.renewed {
         let signer = &renewed.signed_by;
@@ -295,7 +306,13 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
         .iter()
         .map(|left| json!({ "name": left.name, "path": left.path, "reason": left.reason.text() }))
         .collect();
-    let document = json!({ "renewed": renewed, "left": left, "backup": backup });
+    let rewritten: Vec<Value> = renewal
+        .rewritten
+        .iter()
+        .map(|rewritten| json!({ "path": rewritten.path, "changes": [rewritten.change] }))
+        .collect();
+    let document =
+        json!({ "renewed": renewed, "left": left, "rewritten": rewritten, "backup": backup });
     printer::data(&format!("{document:#}\n"));
 }
 

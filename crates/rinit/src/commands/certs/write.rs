@@ -176,7 +176,7 @@ fn access(file: &NewFile, old: Option<FileInfo>) -> Access {
         0o664
     };
     Access {
-        mode: FileMode(old.mode.0 & widest | 0o600),
+        mode: FileMode(old.mode.0 & widest),
         owner: Some((old.owner, old.group)),
     }
 }
