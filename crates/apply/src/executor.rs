@@ -46,6 +46,8 @@ pub struct Apply {
     /// The kubelet's configuration once a finished init has left it: it points at a certificate
     /// that the kubelet renews.
     pub(crate) kubelet_kubeconfig: LogicalPath,
+    /// The controller manager's own copy of the certificate that signs for the cluster.
+    pub(crate) cluster_signer: LogicalPath,
     /// When what is signed in this run ends.
     pub(crate) leaf_not_after: Timestamp,
     /// Authorities of which it was told that they end before that.
@@ -68,6 +70,7 @@ impl Apply {
             looking: AtomicBool::new(true),
             uploaded: AtomicBool::new(false),
             kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
+            cluster_signer: facts.paths.cluster_signer_certificate(),
             leaf_not_after: facts.certificates.leaf_validity.not_after,
             told_short: Mutex::default(),
         }

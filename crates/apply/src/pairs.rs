@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Finding, PkiError, PrivateKey, SignedBy};
+use rinit_pki::{Authority, Certificate, Finding, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
     LogicalPath, Secret, Severity, Signer,
@@ -30,23 +30,67 @@ impl Apply {
         let Some(certificate) = self.host.read(&spec.certificate)? else {
             return Ok(self.lone_key(&spec.key)?.unwrap_or(State::Absent));
         };
-        // The key may be readable by root alone; the certificate tells enough.
-        let key = match self.host.read(&spec.key) {
-            Ok(key) => key,
-            Err(error) if error.is_permission_denied() => None,
-            Err(error) => return Err(error.into()),
-        };
+        let key = self.authority_key(&spec.key)?;
+        let key = key.as_ref().map(|key| key.expose().as_slice());
         let mut state = verdict(
-            rinit_pki::judge_authority(spec, &certificate, key.as_deref(), self.now),
+            rinit_pki::judge_authority(spec, &certificate, key, self.now),
             None,
         );
         if let (State::Holds { warnings, .. }, Some(key)) = (&mut state, key)
-            && let Ok(authority) = Authority::load(&certificate, &key)
+            && let Ok(authority) = Authority::load(&certificate, key)
             && authority.signs_as().not_after > self.now
         {
             warnings.extend(self.ends_first(&authority, spec.id, &spec.certificate));
+            if spec.id == CaId::Cluster {
+                warnings.extend(self.stale_signer(&authority)?);
+            }
         }
         Ok(state)
+    }
+
+    /// The key of an authority, if it is here. It may be readable by root alone; then the certificate
+    /// tells enough.
+    fn authority_key(&self, path: &LogicalPath) -> Result<Option<Secret<Vec<u8>>>, ApplyError> {
+        match self.host.read(path) {
+            Ok(key) => Ok(key.map(Secret::new)),
+            Err(error) if error.is_permission_denied() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What there is to say of the controller manager's own copy of the signing certificate, which
+    /// a file with several makes necessary, if another key signs now.
+    fn stale_signer(&self, authority: &Authority) -> Result<Option<Problem>, ApplyError> {
+        let path = &self.cluster_signer;
+        let Some(copy) = self.host.read(path)? else {
+            return Ok(None);
+        };
+        let signer = authority.certificate();
+        let is_current = Certificate::read_all(&copy)
+            .is_ok_and(|found| matches!(&found[..], [only] if only.der == signer.der));
+        Ok((!is_current).then(|| {
+            Problem::new(format!(
+                "{path} is not the certificate of the key that signs for the cluster: the \
+                 controller manager cannot sign with it"
+            ))
+            .with_hint(
+                "Write it anew, and what names it: `rinit init phase control-plane \
+                 controller-manager`.",
+            )
+        }))
+    }
+
+    /// What stands in the way of signing with an authority that is there. It is asked by who wants
+    /// to be signed, since the authority's own action may be no part of the run.
+    pub(crate) fn unfit_signer(&self, signer: &Signer) -> Result<Option<State>, ApplyError> {
+        let Some(certificate) = self.host.read(&signer.certificate)? else {
+            return Ok(None);
+        };
+        let key = self.authority_key(&signer.key)?;
+        let key = key.as_ref().map(|key| key.expose().as_slice());
+        let findings = rinit_pki::judge_signer(signer, &certificate, key, self.now);
+        let state = verdict(findings, None);
+        Ok((!state.holds()).then_some(state))
     }
 
     /// What there is to say of an authority that ends before what it signs would.
@@ -129,7 +173,7 @@ impl Apply {
                     problems: vec![problem],
                     remedy: remedy(),
                 },
-                None => State::Absent,
+                None => self.unfit_signer(&spec.signer)?.unwrap_or(State::Absent),
             });
         };
         let Some(authority) = authority else {
@@ -208,6 +252,8 @@ impl Apply {
     pub(crate) async fn ensure_key_pair(&self, spec: &KeyPairSpec) -> Result<Ensured, ApplyError> {
         let key = self.key_for(&spec.private_key, spec.algorithm).await?;
         let text = key.key.public_key_pem();
+        let detail =
+            (!key.is_new).then(|| format!("wrote {} for the key that was there", spec.public_key));
         self.write_beside(
             key,
             &spec.private_key,
@@ -216,7 +262,10 @@ impl Apply {
             text,
         )
         .await?;
-        Ok(Ensured::default())
+        Ok(Ensured {
+            detail,
+            ..Ensured::default()
+        })
     }
 
     /// The key in that file; a new one if there is none.

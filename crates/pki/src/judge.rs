@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rinit_diag::Problem;
 use rinit_plan::{
     CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyPairSpec, KubeconfigSpec,
-    LogicalPath, Severity, Subject,
+    LogicalPath, Severity, Signer, Subject,
 };
 
 use crate::chain::{ChainFault, chain};
@@ -260,6 +260,21 @@ pub fn judge_client(
 /// and that is no fault. Any subject, algorithm and period will do.
 pub fn judge_authority(
     spec: &CertificateAuthoritySpec,
+    certificate: &[u8],
+    key: Option<&[u8]>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let signer = Signer {
+        id: spec.id,
+        certificate: spec.certificate.clone(),
+        key: spec.key.clone(),
+    };
+    judge_signer(&signer, certificate, key, now)
+}
+
+/// The same for who is to sign with it.
+pub fn judge_signer(
+    spec: &Signer,
     certificate: &[u8],
     key: Option<&[u8]>,
     now: Timestamp,

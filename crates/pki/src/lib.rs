@@ -24,7 +24,9 @@ pub use certificate::{
 pub use chain::{ChainFault, SignedBy, chain};
 pub use error::PkiError;
 pub use issue::{Authority, Leaf, issue_authority};
-pub use judge::{Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf};
+pub use judge::{
+    Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf, judge_signer,
+};
 pub use key::PrivateKey;
 pub use name::Name;
 pub use pool::KeyPool;

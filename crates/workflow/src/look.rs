@@ -110,9 +110,10 @@ pub(crate) async fn look<E: Executor>(
         remedy::report(&remedies, reporter);
         return (stages, None);
     }
-    let mut once = Vec::new();
+    // Several actions of several phases may find the same authority bad.
+    let mut once: Vec<PhaseProblem> = Vec::new();
     for problem in problems {
-        if !once.contains(&problem) {
+        if !once.iter().any(|told| told.problem == problem.problem) {
             once.push(problem);
         }
     }

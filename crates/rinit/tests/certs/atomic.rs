@@ -294,6 +294,8 @@ fn old_files_are_kept_with_their_modes_and_owners_and_new_ones_take_them() {
     };
     set("pki/apiserver.key", 0o640);
     set("pki/apiserver.crt", 0o600);
+    // A careful administrator's idea of a key.
+    set("pki/front-proxy-client.key", 0o400);
     // What was readable by anyone is no more.
     set("pki/etcd/peer.key", 0o644);
     if is_root() {

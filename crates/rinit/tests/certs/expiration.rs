@@ -32,6 +32,43 @@ fn an_expired_certificate_ends_with_its_exit_code_and_a_metric() {
 }
 
 #[test]
+fn what_is_not_valid_yet_counts_as_bad() {
+    let node = Node::new();
+    node.age("etcd/server", "etcd/ca", -5);
+    let check = node.rinit(&["certs", "check-expiration", "--warn-within", "1d"]);
+    assert_eq!(check.code, Some(6), "{}", check.stdout);
+    let told = "etcd/server.crt: it is not valid before 20";
+    assert!(check.stderr.contains(told), "{}", check.stderr);
+}
+
+#[test]
+fn the_kubelet_s_files_of_the_host_are_no_part_of_a_copy() {
+    let node = Node::new();
+    let pki = node.path("/var/lib/kubelet/pki");
+    std::fs::create_dir_all(&pki).unwrap();
+    std::fs::write(pki.join("kubelet.crt"), "broken").unwrap();
+    let check = |words: &[&str]| {
+        let within = ["certs", "check-expiration", "--warn-within", "30d"];
+        node.rinit(&[&within, words].concat())
+    };
+    let own = check(&[]);
+    assert_eq!(own.code, Some(6), "{}", own.stdout);
+    assert!(own.stdout.contains("kubelet-server"), "{}", own.stdout);
+    std::fs::create_dir_all(node.path("/srv")).unwrap();
+    std::fs::rename(node.path("/etc/kubernetes"), node.path("/srv/copy")).unwrap();
+    let folders = [
+        "--cert-dir",
+        "/srv/copy/pki",
+        "--kubeconfig-dir",
+        "/srv/copy",
+    ];
+    let copy = check(&folders);
+    assert_eq!(copy.code, Some(0), "{}{}", copy.stdout, copy.stderr);
+    assert!(!copy.stdout.contains("kubelet-server"), "{}", copy.stdout);
+    assert!(copy.stdout.contains("\nkubelet.conf "), "{}", copy.stdout);
+}
+
+#[test]
 fn a_bundle_is_kept_and_it_is_said_which_authority_signed() {
     let node = Node::new();
     let other = Node::new();

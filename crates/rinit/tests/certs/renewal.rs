@@ -1,6 +1,7 @@
 //! `rinit certs renew`: what it makes, keeps and refuses.
 
 use jiff::SignedDuration;
+use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_pki::{Certificate, PrivateKey};
 use rinit_plan::{CaId, CertificateAuthoritySpec, KeyAlgorithm, LogicalPath, Subject, Validity};
 
@@ -325,6 +326,130 @@ users: [{name: default-auth, user: {
         "{}",
         output.stderr
     );
+}
+
+/// The kubelet renews its certificate by itself, and never whom it trusts.
+#[test]
+fn a_kubelet_that_goes_on_gets_a_new_trust_and_keeps_its_certificate() {
+    let node = Node::new();
+    let other = Node::new();
+    let (old, key) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+    let bundle = [node.pki("ca.crt"), other.pki("ca.crt")].concat();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), &bundle).unwrap();
+    let output = node.renew(&["all", "-o", "json"]);
+    for part in [
+        "leaving kubelet.conf",
+        "/etc/kubernetes/kubelet.conf trusts what is in /etc/kubernetes/pki/ca.crt",
+    ] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(
+        report["rewritten"][0]["path"],
+        "/etc/kubernetes/kubelet.conf"
+    );
+    let text = node.read("/etc/kubernetes/kubelet.conf");
+    let context = CurrentContext::parse(std::str::from_utf8(&text).unwrap()).unwrap();
+    let Some(Source::Data(trusted)) = context.ca else {
+        panic!("no authority is embedded");
+    };
+    assert_eq!(trusted.expose(), &bundle);
+    let (kept, kept_key) = embedded(&text);
+    assert_eq!(kept.serial, old.serial);
+    assert_eq!(kept_key.pem().expose(), key.pem().expose());
+    // Then there is nothing left to change.
+    let output = node.renew(&["all", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["rewritten"], serde_json::json!([]));
+    assert_eq!(node.read("/etc/kubernetes/kubelet.conf"), text);
+}
+
+/// The controller manager signs by a file of its own where `ca.crt` has several certificates.
+#[test]
+fn the_controller_manager_s_copy_of_the_signing_certificate_follows_the_key() {
+    let node = Node::new();
+    let other = Node::new();
+    let pki = node.path("/etc/kubernetes/pki");
+    let (first, second) = (node.pki("ca.crt"), other.pki("ca.crt"));
+    std::fs::write(pki.join("ca.crt"), [&first[..], &second[..]].concat()).unwrap();
+    let config = node.config();
+    let phase = |words: &[&str]| {
+        let output = node.rinit(&[&["init", "phase"], words, &["--config", &config]].concat());
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output.stderr
+    };
+    phase(&["control-plane", "controller-manager"]);
+    let signer = || Certificate::read_all(&node.pki("ca-signer.crt")).unwrap();
+    let is = |pem: &[u8]| signer()[0].der == Certificate::read_all(pem).unwrap()[0].der;
+    assert!(is(&first));
+    let stale = "ca-signer.crt is not the certificate of the key that signs";
+    assert!(!phase(&["certs", "all"]).contains(stale));
+    // Another key signs from now on.
+    std::fs::write(pki.join("ca.key"), other.pki("ca.key")).unwrap();
+    let told = phase(&["certs", "all"]);
+    assert!(told.contains(stale), "{told}");
+    assert!(told.contains("phase control-plane controller-manager"));
+    let output = node.renew(&["all"]);
+    assert!(
+        output.stderr.contains("ca-signer.crt gets the certificate"),
+        "{}",
+        output.stderr
+    );
+    assert!(is(&second) && signer().len() == 1);
+    assert!(!phase(&["certs", "all"]).contains(stale));
+}
+
+/// The action of the authority itself is no part of these runs.
+#[test]
+fn a_bad_authority_is_told_once_before_the_first_write_by_those_it_would_sign() {
+    let other = Node::new();
+    for (file, bad, told) in [
+        ("ca.key", b"junk".to_vec(), "ca.key: "),
+        (
+            "ca.key",
+            other.pki("ca.key"),
+            "ca.key: the key does not belong",
+        ),
+        ("ca.crt", b"junk".to_vec(), "ca.crt: "),
+        (
+            "ca.crt",
+            other.pki("apiserver.crt"),
+            "is not that of a certificate authority",
+        ),
+    ] {
+        let node = Node::new();
+        let config = node.config();
+        for name in KUBECONFIGS.iter().chain(&["kubelet.conf"]) {
+            std::fs::remove_file(node.path(&format!("/etc/kubernetes/{name}"))).unwrap();
+        }
+        std::fs::remove_file(node.path("/etc/kubernetes/pki/apiserver.crt")).unwrap();
+        std::fs::write(node.path(&format!("/etc/kubernetes/pki/{file}")), bad).unwrap();
+        let before = node.files();
+        for phase in [["kubeconfig", "all"], ["certs", "apiserver"]] {
+            let words = [&["init", "phase"], &phase[..], &["--config", &config]].concat();
+            let output = node.rinit(&words);
+            assert_eq!(output.code, Some(4), "{}", output.stderr);
+            assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+            assert!(
+                output.stderr.contains("hint: Put the "),
+                "{}",
+                output.stderr
+            );
+            assert_eq!(node.files(), before);
+        }
+    }
+}
+
+#[test]
+fn a_missing_public_key_is_told_as_the_one_that_was_written() {
+    let node = Node::new();
+    let key = node.pki("sa.key");
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/sa.pub")).unwrap();
+    let output = node.rinit(&["init", "phase", "certs", "sa", "--config", &node.config()]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let told = "wrote /etc/kubernetes/pki/sa.pub for the key that was there";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.pki("sa.key"), key);
 }
 
 #[test]

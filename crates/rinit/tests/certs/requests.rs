@@ -137,6 +137,26 @@ fn what_another_authority_signed_is_checked_and_installed() {
     assert!(key.belongs_to(&certificate));
 }
 
+#[test]
+fn what_is_not_valid_yet_is_not_installed() {
+    let node = Node::new();
+    let signed = node.folder.path().join("signed");
+    std::fs::create_dir_all(signed.join("etcd")).unwrap();
+    let old = node.certificate("etcd/server");
+    let (certificate, key) = node.issue_aged(&old, "etcd/ca", -5);
+    std::fs::write(signed.join("etcd/server.crt"), certificate).unwrap();
+    let path = node.path("/etc/kubernetes/pki/etcd/server.key");
+    std::fs::write(path, key.pem().expose()).unwrap();
+    let before = node.files();
+    let from = signed.display().to_string();
+    let refused = node.rinit(&["certs", "install-signed", &from, "--config", &node.config()]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    for part in ["is not valid before", "the clock of this host"] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    assert_eq!(node.files(), before);
+}
+
 /// A request as OpenSSL tells it, without the numbers of its key and signature.
 fn told(request: &Path) -> String {
     let output = Command::new("openssl")
