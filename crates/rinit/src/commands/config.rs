@@ -261,7 +261,7 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
     if documents.cluster.is_none() {
         return Ok(KubernetesVersion::newest().to_string());
     }
-    let mut quiet = Documents::none("no file");
+    let mut quiet = Documents::none(documents.source.file_name());
     quiet.source = documents.source.clone();
     quiet.cluster = documents
         .cluster
