@@ -45,7 +45,12 @@ async fn against_a_real_runtime() {
     let (image, archive) = pause_image(&components);
     assert!(!runtime.has_image(&image).await.unwrap());
     containerd.import(&components, &archive);
-    assert!(runtime.has_image(&image).await.unwrap());
+    // The CRI plugin hears of it by an event.
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !runtime.has_image(&image).await.unwrap() {
+        assert!(Instant::now() < limit, "{image} does not appear");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     // Its network namespace leads nowhere.
     let mut tries = Vec::new();
     let absent = "registry.invalid/absent:1";
