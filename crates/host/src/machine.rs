@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use rinit_plan::{LogicalPath, Secret, defaults::CRI_SOCKETS};
+use rinit_plan::defaults::{self, CRI_SOCKETS};
+use rinit_plan::{LogicalPath, Secret};
 
 use crate::{FileKind, Host, InitSystem, Interface, Result, default_address, interfaces};
 
@@ -16,9 +17,6 @@ pub const CA_FOLDERS: &[&str] = &[
     "/usr/share/ca-certificates",
     "/usr/local/share/ca-certificates",
 ];
-
-/// What systemd-resolved keeps up to date while it runs.
-const RESOLVED_FILE: &str = "/run/systemd/resolve/resolv.conf";
 
 /// A variable of the environment. The value may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +83,7 @@ impl Host {
         );
         // Where it runs, it keeps this file; asking means to start a program.
         let systemd_resolved = self.is_running_system()
-            && self.kind_of(RESOLVED_FILE)?.is_some()
+            && self.kind_of(defaults::RESOLVED_FILE)?.is_some()
             && InitSystem::detect()
                 .await
                 .is_active("systemd-resolved")

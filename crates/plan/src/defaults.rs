@@ -15,6 +15,8 @@ pub const MANIFESTS_FOLDER: &str = "/etc/kubernetes/manifests";
 pub const KUBELET_FOLDER: &str = "/var/lib/kubelet";
 /// The folder of a local etcd.
 pub const ETCD_FOLDER: &str = "/var/lib/etcd";
+/// What systemd-resolved keeps up to date while it runs, and the kubelet then reads for its pods.
+pub const RESOLVED_FILE: &str = "/run/systemd/resolve/resolv.conf";
 /// The CRI sockets that are looked for, in kubeadm's order; the first is the default.
 pub const CRI_SOCKETS: [&str; 3] = [
     "unix:///var/run/containerd/containerd.sock",

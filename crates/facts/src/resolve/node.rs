@@ -86,7 +86,7 @@ impl Resolver<'_> {
             resolv_conf: self
                 .host
                 .systemd_resolved
-                .then(|| LogicalPath::parse("/run/systemd/resolve/resolv.conf").ok())
+                .then(|| LogicalPath::parse(defaults::RESOLVED_FILE).ok())
                 .flatten(),
         }
     }

@@ -188,8 +188,8 @@ impl ExpirationReport {
     }
 
     /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, is not valid yet, has
-    /// expired, or expires within this time, by itself or with the one that has signed it. kubeadm itself never fails
-    /// for any of them but the second.
+    /// expired, or expires within this time, by itself or with the one that has signed it. kubeadm
+    /// itself never fails for any of them but the second.
     pub fn worst(&self, within: Duration) -> ExitCode {
         let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let is_bad = |row: &Row| match row.state {
