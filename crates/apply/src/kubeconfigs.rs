@@ -20,7 +20,9 @@ impl Apply {
             if authority.is_some() && !self.host.exists(&spec.signer.key)? {
                 return Ok(unsigned(&spec.signer, &spec.path, remedy()));
             }
-            return Ok(self.unfit_signer(&spec.signer)?.unwrap_or(State::Absent));
+            return Ok(self
+                .unfit_signer(&spec.signer, &spec.name, spec.into())?
+                .unwrap_or(State::Absent));
         };
         let unfit = |message: String| State::Unfit {
             problems: vec![Problem::new(message)],

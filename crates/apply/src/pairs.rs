@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Certificate, Finding, PkiError, PrivateKey, SignedBy};
+use rinit_pki::{Authority, Certificate, Finding, Leaf, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
     LogicalPath, Secret, Severity, Signer,
@@ -80,15 +80,29 @@ impl Apply {
         }))
     }
 
-    /// What stands in the way of signing with an authority that is there. It is asked by who wants
-    /// to be signed, since the authority's own action may be no part of the run.
-    pub(crate) fn unfit_signer(&self, signer: &Signer) -> Result<Option<State>, ApplyError> {
+    /// What stands in the way of signing a leaf of that name with an authority that is there. It is
+    /// asked by who wants to be signed, since the authority's own action may be no part of the run.
+    pub(crate) fn unfit_signer(
+        &self,
+        signer: &Signer,
+        name: &str,
+        leaf: Leaf<'_>,
+    ) -> Result<Option<State>, ApplyError> {
         let Some(certificate) = self.host.read(&signer.certificate)? else {
             return Ok(None);
         };
         let key = self.authority_key(&signer.key)?;
         let key = key.as_ref().map(|key| key.expose().as_slice());
-        let findings = rinit_pki::judge_signer(signer, &certificate, key, self.now);
+        let mut findings = rinit_pki::judge_signer(signer, &certificate, key, self.now);
+        if let Some(key) = key
+            && let Ok(authority) = Authority::load(&certificate, key)
+        {
+            let finding = rinit_pki::judge_signing(signer, &authority, name, leaf);
+            findings.extend(finding.map_err(|source| ApplyError::Issue {
+                path: signer.certificate.clone(),
+                source,
+            })?);
+        }
         let state = verdict(findings, None);
         Ok((!state.holds()).then_some(state))
     }
@@ -173,7 +187,9 @@ impl Apply {
                     problems: vec![problem],
                     remedy: remedy(),
                 },
-                None => self.unfit_signer(&spec.signer)?.unwrap_or(State::Absent),
+                None => self
+                    .unfit_signer(&spec.signer, &spec.name, spec.into())?
+                    .unwrap_or(State::Absent),
             });
         };
         let Some(authority) = authority else {

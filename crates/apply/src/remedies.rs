@@ -1,6 +1,6 @@
 //! The ways out that many files share: a command makes all of them anew.
 
-use rinit_pki::{Fault, Finding};
+use rinit_pki::{ChainFault, Fault, Finding, Limit};
 use rinit_plan::Signer;
 use rinit_workflow::Remedy;
 
@@ -18,7 +18,16 @@ const REQUEST: &str = "The authority's key is elsewhere: make requests with `rin
 impl Apply {
     /// How what was found of a certificate or kubeconfig is mended.
     pub(crate) fn remedy_of(&self, findings: &[Finding], signer: &Signer, name: &str) -> Remedy {
-        let remedy = self.remedy(signer, name);
+        let mut remedy = self.remedy(signer, name);
+        let limited = |finding: &Finding| {
+            matches!(&finding.fault, Fault::Unchained { reason, .. }
+                if matches!(reason, ChainFault::Limited(_)))
+        };
+        // Its authority would make another one that is no better.
+        if findings.iter().any(limited) {
+            remedy.text = Limit::hint(&signer.certificate);
+            return remedy;
+        }
         let unchained = |finding: &Finding| matches!(finding.fault, Fault::Unchained { .. });
         if findings.iter().any(unchained) {
             or_the_authority(remedy, signer)

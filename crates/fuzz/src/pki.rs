@@ -146,7 +146,10 @@ pub(crate) fn certificate_pem(data: &[u8]) -> bool {
                 ));
                 show((certificate.public_key_pin(), certificate.is_self_issued()));
             }
-            show(rinit_pki::chain(&certificates, &certificates).map_err(|fault| fault.to_string()));
+            show(
+                rinit_pki::chain(&certificates, &certificates, &[])
+                    .map_err(|fault| fault.to_string()),
+            );
             true
         }
         Err(error) => {

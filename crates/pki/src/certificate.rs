@@ -37,6 +37,14 @@ pub struct Certificate {
     /// Whether it is the certificate of an authority (RFC 5280, section 4.2.1.9), allowed to sign
     /// certificates where it limits its usages.
     pub is_authority: bool,
+    /// How many authorities may stand between it and a leaf (RFC 5280, section 4.2.1.9); none if it
+    /// does not say.
+    pub path_length: Option<u32>,
+    /// Whether it limits the names that it signs for (RFC 5280, section 4.2.1.10).
+    pub has_name_constraints: bool,
+    /// The dotted OID of a critical extension that Go's `crypto/x509` does not know, so that it
+    /// refuses the certificate.
+    pub unknown_extension: Option<String>,
     /// What the key may do (RFC 5280, section 4.2.1.3); none if it does not say.
     pub key_usage: Option<KeyUsage>,
     /// What the certificate is for, in its order.
@@ -49,6 +57,22 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     public_key_bits: Vec<u8>,
 }
+
+/// The extensions that Go's `crypto/x509` understands (`processExtensions` of Go 1.26).
+const KNOWN_EXTENSIONS: [&str; 12] = [
+    "2.5.29.14", // subject key identifier
+    "2.5.29.15", // key usage
+    "2.5.29.17", // subject alternative names
+    "2.5.29.19", // basic constraints
+    "2.5.29.30", // name constraints
+    "2.5.29.31", // CRL distribution points
+    "2.5.29.32", // certificate policies
+    "2.5.29.33", // policy mappings
+    "2.5.29.35", // authority key identifier
+    "2.5.29.36", // policy constraints
+    "2.5.29.37", // extended key usage
+    "2.5.29.54", // inhibit any policy
+];
 
 /// The kind of a public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +179,9 @@ impl Certificate {
             subject_public_key_info: parsed.public_key().raw.to_vec(),
             signature: signature_of(&parsed.signature_algorithm.algorithm),
             is_authority: false,
+            path_length: None,
+            has_name_constraints: false,
+            unknown_extension: None,
             key_usage: None,
             extended_key_usages: Vec::new(),
             alternative_names: Vec::new(),
@@ -164,6 +191,10 @@ impl Certificate {
         };
         for extension in parsed.extensions() {
             certificate.read_extension(extension.value, extension.parsed_extension())?;
+            let oid = extension.oid.to_id_string();
+            if extension.critical && !KNOWN_EXTENSIONS.contains(&oid.as_str()) {
+                certificate.unknown_extension = Some(oid);
+            }
         }
         if certificate
             .key_usage
@@ -180,7 +211,11 @@ impl Certificate {
         extension: &ParsedExtension<'_>,
     ) -> Result<(), String> {
         match extension {
-            ParsedExtension::BasicConstraints(constraints) => self.is_authority = constraints.ca,
+            ParsedExtension::BasicConstraints(constraints) => {
+                self.is_authority = constraints.ca;
+                self.path_length = constraints.path_len_constraint;
+            }
+            ParsedExtension::NameConstraints(_) => self.has_name_constraints = true,
             ParsedExtension::KeyUsage(usage) => {
                 self.key_usage = Some(KeyUsage {
                     digital_signature: usage.digital_signature(),

@@ -1,13 +1,16 @@
 //! Whether a certificate leads to an authority, apart from whether it is still valid.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rinit_plan::ExtendedKeyUsage;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, KeyPurposeIdIter};
+use webpki::{EndEntityCert, KeyPurposeIdIter, VerifiedPath};
 
 use crate::Certificate;
+use crate::limits::{Limit, limit};
 
 /// Why a certificate does not lead to an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +19,10 @@ pub enum ChainFault {
     UnknownIssuer,
     /// The issuer's name is right, but another key has signed.
     OtherKey,
-    /// The certificate, or one on the way, forbids it.
+    /// It is a certificate of the wrong kind, or one on the way is.
     Forbidden(&'static str),
+    /// It is signed, and the authority is not allowed to sign such a one.
+    Limited(Limit),
     /// A certificate on the way is signed in a manner that is not checked.
     UnsupportedSignature,
     /// The certificates on the way are at no moment valid together.
@@ -34,6 +39,7 @@ impl fmt::Display for ChainFault {
                 f.write_str("another key than that of the authority of the same name signed it")
             }
             Self::Forbidden(what) => f.write_str(what),
+            Self::Limited(limit) => limit.fmt(f),
             Self::UnsupportedSignature => {
                 f.write_str("its signature algorithm is too weak or unknown")
             }
@@ -83,12 +89,16 @@ impl SignedBy {
     /// The same for two PEM files; none where the one did not sign the other.
     pub fn find(leaf: &[u8], authority: &[u8]) -> Option<Self> {
         let leaf = Certificate::read_all(leaf).ok()?;
-        Self::among(&leaf, &Certificate::read_all(authority).ok()?).ok()
+        Self::among(&leaf, &Certificate::read_all(authority).ok()?, &[]).ok()
     }
 
     /// The same for certificates that are read already; see [`chain`].
-    pub fn among(leaf: &[Certificate], authority: &[Certificate]) -> Result<Self, ChainFault> {
-        chain(leaf, authority).map(|index| Self::new(authority, index))
+    pub fn among(
+        leaf: &[Certificate],
+        authority: &[Certificate],
+        usages: &[ExtendedKeyUsage],
+    ) -> Result<Self, ChainFault> {
+        chain(leaf, authority, usages).map(|index| Self::new(authority, index))
     }
 }
 
@@ -107,8 +117,14 @@ impl fmt::Display for SignedBy {
 /// of the certificates of an authority, and says by which (its index).
 ///
 /// Any of the authority's certificates is trusted, also an intermediate one, as Kubernetes trusts
-/// them. Expiry is left aside: there must be a moment at which the path is valid.
-pub fn chain(leaf: &[Certificate], authority: &[Certificate]) -> Result<usize, ChainFault> {
+/// them. Expiry is left aside: there must be a moment at which the path is valid. All authorities
+/// on the way, the trusted one too, must allow the usages; whether the leaf has them is judged
+/// apart, so that a wrong one is not told as a broken chain.
+pub fn chain(
+    leaf: &[Certificate],
+    authority: &[Certificate],
+    usages: &[ExtendedKeyUsage],
+) -> Result<usize, ChainFault> {
     let Some((first, others)) = leaf.split_first() else {
         return Err(ChainFault::UnknownIssuer);
     };
@@ -135,6 +151,32 @@ pub fn chain(leaf: &[Certificate], authority: &[Certificate]) -> Result<usize, C
         .map(|certificate| CertificateDer::from(certificate.der.as_slice()))
         .collect();
 
+    let trusted = |path: &VerifiedPath<'_>| {
+        // Two certificates of one authority may differ in nothing that an anchor has.
+        let position = anchors
+            .iter()
+            .position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        position.map(|position| indices[position])
+    };
+    let refused = RefCell::new(None);
+    let allowed = |path: &VerifiedPath<'_>| {
+        let between: Vec<&Certificate> = path
+            .intermediate_certificates()
+            .filter_map(|one| others.iter().find(|other| other.der == one.der().as_ref()))
+            .collect();
+        let Some(index) = trusted(path) else {
+            return Ok(());
+        };
+        match limit(&between, &authority[index], usages) {
+            None => Ok(()),
+            Some(limit) => {
+                refused.replace(Some(limit));
+                // Another path may do; this error gives way to any other.
+                Err(webpki::Error::UnknownIssuer)
+            }
+        }
+    };
+
     // If the validities overlap at all, they overlap where the last of them begins.
     let mut moments: Vec<i64> = std::iter::once(first)
         .chain(others)
@@ -154,23 +196,22 @@ pub fn chain(leaf: &[Certificate], authority: &[Certificate]) -> Result<usize, C
             time,
             AnyUsage,
             None,
-            None,
+            Some(&allowed),
         );
         match path {
-            Ok(path) => {
-                let position = anchors.iter().position(|anchor| anchor == path.anchor());
-                return position
-                    .map(|position| indices[position])
-                    .ok_or(ChainFault::UnknownIssuer);
-            }
+            Ok(path) => return trusted(&path).ok_or(ChainFault::UnknownIssuer),
             Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {}
             Err(error) => outcome = Err(fault(&error)),
         }
     }
+    // A path that is whole and not allowed says more than why others are not whole.
+    if let Some(limit) = refused.into_inner() {
+        return Err(ChainFault::Limited(limit));
+    }
     outcome
 }
 
-/// Usages are judged apart, so that a wrong one is not told as a broken chain.
+/// Usages are asked of whole paths: webpki asks no trusted certificate for them.
 struct AnyUsage;
 
 impl webpki::ExtendedKeyUsageValidator for AnyUsage {
@@ -190,12 +231,8 @@ fn fault(error: &webpki::Error) -> ChainFault {
         Error::EndEntityUsedAsCa => {
             ChainFault::Forbidden("a certificate on the way is not that of an authority")
         }
-        Error::NameConstraintViolation => {
-            ChainFault::Forbidden("the authority is not allowed to sign for such names")
-        }
-        Error::PathLenConstraintViolated => {
-            ChainFault::Forbidden("the authority does not allow so many authorities below it")
-        }
+        Error::NameConstraintViolation => ChainFault::Limited(Limit::Names(Vec::new())),
+        Error::PathLenConstraintViolated => ChainFault::Limited(Limit::Depth),
         Error::UnsupportedSignatureAlgorithmContext(_)
         | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             ChainFault::UnsupportedSignature

@@ -16,7 +16,7 @@ use rinit_plan::{
 
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
-use crate::{Certificate, Leaf, PkiError, PrivateKey, PublicKey, Usage};
+use crate::{Certificate, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage};
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,13 @@ pub enum Fault {
         /// Why not.
         reason: ChainFault,
     },
+    /// The authority is not allowed to sign what it is asked for.
+    Unsignable {
+        /// The name of the certificate or kubeconfig.
+        name: String,
+        /// What it is not allowed.
+        limit: Limit,
+    },
     /// The certificate names somebody else, or lacks a group.
     WrongSubject {
         /// Whom it should name.
@@ -146,6 +153,7 @@ impl Fault {
             | Self::PublicKeyMismatch { .. }
             | Self::NotAuthority { .. }
             | Self::Unchained { .. }
+            | Self::Unsignable { .. }
             | Self::WrongSubject { .. }
             | Self::WrongUsages { .. }
             | Self::MissingNames { .. }
@@ -171,6 +179,17 @@ impl fmt::Display for Fault {
                 f,
                 "the certificate of {subject} is not that of a certificate authority"
             ),
+            Self::Unchained {
+                authority,
+                reason: ChainFault::Limited(limit),
+                ..
+            } => write!(
+                f,
+                "the certificate is signed by {authority}, which must not sign it: {limit}"
+            ),
+            Self::Unsignable { name, limit } => {
+                write!(f, "the authority must not sign {name}: {limit}")
+            }
             Self::Unchained {
                 issuer,
                 authority,
@@ -409,7 +428,7 @@ impl Judge<'_> {
             // A weak signature is not checked at all, so it would be told twice.
             if weak.is_none() {
                 findings.extend(
-                    self.chain_fault(&certificates, authority)
+                    self.chain_fault(&certificates, authority, expected.usages)
                         .map(|fault| self.finding(fault)),
                 );
             }
@@ -451,9 +470,14 @@ impl Judge<'_> {
     }
 
     /// An authority that cannot be read is told once, by [`judge_authority`].
-    fn chain_fault(&self, leaf: &[Certificate], authority: &[u8]) -> Option<Fault> {
+    fn chain_fault(
+        &self,
+        leaf: &[Certificate],
+        authority: &[u8],
+        usages: &[ExtendedKeyUsage],
+    ) -> Option<Fault> {
         let authority = Certificate::read_all(authority).ok()?;
-        let reason = chain(leaf, &authority).err()?;
+        let reason = chain(leaf, &authority, usages).err()?;
         Some(Fault::Unchained {
             issuer: leaf.first()?.issuer.to_string(),
             authority: self.authority.clone(),
@@ -488,15 +512,20 @@ fn usage_fault(expected: &[ExtendedKeyUsage], leaf: &Certificate) -> Option<Faul
     let mut missing: Vec<&'static str> = expected
         .iter()
         .filter(|usage| !leaf.extended_key_usages.contains(&Usage::Known(**usage)))
-        .map(|usage| match usage {
-            ExtendedKeyUsage::ServerAuth => "serverAuth",
-            ExtendedKeyUsage::ClientAuth => "clientAuth",
-        })
+        .map(|usage| usage_name(*usage))
         .collect();
     if leaf.key_usage.is_some_and(|usage| !usage.digital_signature) {
         missing.push("digitalSignature");
     }
     (!missing.is_empty()).then_some(Fault::WrongUsages { missing })
+}
+
+/// The name of OpenSSL.
+pub(crate) fn usage_name(usage: ExtendedKeyUsage) -> &'static str {
+    match usage {
+        ExtendedKeyUsage::ServerAuth => "serverAuth",
+        ExtendedKeyUsage::ClientAuth => "clientAuth",
+    }
 }
 
 fn name_fault(expected: Leaf<'_>, leaf: &Certificate) -> Option<Fault> {

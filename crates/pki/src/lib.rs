@@ -11,6 +11,7 @@ mod error;
 mod issue;
 mod judge;
 mod key;
+mod limits;
 mod name;
 mod pool;
 mod random;
@@ -28,6 +29,7 @@ pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf, judge_signer,
 };
 pub use key::PrivateKey;
+pub use limits::{Limit, judge_signing};
 pub use name::Name;
 pub use pool::KeyPool;
 pub use random::{bootstrap_token, certificate_key};

@@ -13,9 +13,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rinit_diag::{ExitCode, Problem};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
-use rinit_pki::{Certificate, SignedBy};
+use rinit_pki::{Certificate, ChainFault, Limit, SignedBy};
 use rinit_plan::{
-    Action, CaId, CertificateAuthoritySpec, CertificateSpec, KubeconfigSpec, LogicalPath, Signer,
+    Action, CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec,
+    LogicalPath, Signer,
 };
 
 /// Gives the bytes of a file, nothing where there is none, or says why it cannot be read.
@@ -77,8 +78,8 @@ pub struct Row {
     pub state: State,
     /// Which certificate in the file of its authority has signed it.
     pub signed_by: Option<SignedBy>,
-    /// Why none of them has, where it can be told.
-    pub unsigned: Option<String>,
+    /// What is to be told where none of them has, or not so that it is of use.
+    pub unsigned: Option<Problem>,
     /// Whether its authority, or it as one, has no key here, so that it cannot be renewed here.
     pub externally_managed: bool,
     /// Whether nothing is amiss where it is missing.
@@ -168,13 +169,16 @@ impl ExpirationReport {
                         .with_hint("Look whether the clock of this host is right."),
                 );
             }
-            if let Some(reason) = &row.unsigned {
-                problems.push(
-                    Problem::new(format!("{}: {reason}", row.path)).with_hint(format!(
-                        "Make it anew with `rinit certs renew {}`.",
-                        row.name
-                    )),
-                );
+            if let Some(problem) = &row.unsigned {
+                problems.push(Problem {
+                    message: format!("{}: {}", row.path, problem.message),
+                    hint: problem.hint.clone().or_else(|| {
+                        Some(format!(
+                            "Make it anew with `rinit certs renew {}`.",
+                            row.name
+                        ))
+                    }),
+                });
             }
         }
         problems
@@ -251,7 +255,7 @@ fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Time
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
     let (state, chain) = state(read(&spec.certificate), now);
-    let (signed_by, unsigned) = signature(&chain, &spec.signer, read);
+    let (signed_by, unsigned) = signature(&chain, &spec.signer, &spec.usages, read);
     Row {
         name: spec.name.clone(),
         kind: Kind::Leaf,
@@ -280,7 +284,8 @@ fn kubeconfig(spec: &KubeconfigSpec, kind: Kind, read: &mut ReadFile<'_>, now: T
         Ok(None) => (State::Missing, Vec::new()),
         Err(reason) => (State::Unreadable(reason), Vec::new()),
     };
-    let (signed_by, unsigned) = signature(&chain, &spec.signer, read);
+    let (signed_by, unsigned) =
+        signature(&chain, &spec.signer, &[ExtendedKeyUsage::ClientAuth], read);
     Row {
         name: spec.name.clone(),
         kind,
@@ -315,7 +320,7 @@ fn kubelet(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Ve
             continue;
         }
         let (signed_by, unsigned) = if signed {
-            signature(&chain, &spec.signer, read)
+            signature(&chain, &spec.signer, &[ExtendedKeyUsage::ServerAuth], read)
         } else {
             (None, None)
         };
@@ -339,8 +344,9 @@ fn kubelet(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Ve
 fn signature(
     leaf: &[Certificate],
     signer: &Signer,
+    usages: &[ExtendedKeyUsage],
     read: &mut ReadFile<'_>,
-) -> (Option<SignedBy>, Option<String>) {
+) -> (Option<SignedBy>, Option<Problem>) {
     if leaf.is_empty() {
         return (None, None);
     }
@@ -351,15 +357,17 @@ fn signature(
     let Ok(authority) = Certificate::read_all(&pem) else {
         return (None, None);
     };
-    match SignedBy::among(leaf, &authority) {
+    let file = &signer.certificate;
+    match SignedBy::among(leaf, &authority, usages) {
         Ok(signed_by) => (Some(signed_by), None),
-        Err(fault) => (
-            None,
-            Some(format!(
-                "it is not signed by {}: {fault}",
-                signer.certificate
-            )),
-        ),
+        Err(ChainFault::Limited(limit)) => {
+            let problem = Problem::new(format!("{file} must not sign it: {limit}"));
+            (None, Some(problem.with_hint(Limit::hint(file))))
+        }
+        Err(fault) => {
+            let problem = Problem::new(format!("it is not signed by {file}: {fault}"));
+            (None, Some(problem))
+        }
     }
 }
 

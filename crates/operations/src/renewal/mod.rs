@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
 use rinit_plan::{
-    Action, CaId, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret,
-    Signer,
+    Action, CaId, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm, KubeconfigSpec,
+    LogicalPath, Secret, Signer,
 };
 
 use crate::expiration::ReadFile;
@@ -443,9 +443,10 @@ impl Planner<'_, '_> {
         let valid = certificates
             .first()
             .is_some_and(|leaf| leaf.validity.not_after > self.options.now);
+        let usages = [ExtendedKeyUsage::ClientAuth];
         valid
             && Certificate::read_all(&authority)
-                .is_ok_and(|authority| rinit_pki::chain(&certificates, &authority).is_ok())
+                .is_ok_and(|authority| rinit_pki::chain(&certificates, &authority, &usages).is_ok())
     }
 
     fn renew(&mut self, candidate: Candidate<'_>) {
@@ -478,6 +479,11 @@ impl Planner<'_, '_> {
             return;
         };
         let (leaf, names) = leaf::decide(&asked, old.as_ref(), self.options, authority, self.usual);
+        match rinit_pki::judge_signing(signer, authority, name, leaf.as_leaf()) {
+            Ok(None) => {}
+            Ok(Some(finding)) => return self.problems.push(finding.into()),
+            Err(error) => return self.refuse(path, &rinit_diag::chain(&error)),
+        }
         changes.extend(names.others);
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),

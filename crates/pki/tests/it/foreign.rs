@@ -1,8 +1,10 @@
 //! Keys and authorities that others have made: every form of key, unusual names, chains, bundles.
 
 use proptest::prelude::*;
-use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, chain, public_key_pins};
-use rinit_plan::KeyAlgorithm;
+use rinit_pki::{
+    Authority, Certificate, ChainFault, Limit, PkiError, PrivateKey, chain, public_key_pins,
+};
+use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm};
 
 use crate::support::{Folder, authority, client_spec, load, now, read_one, server_spec};
 
@@ -120,7 +122,7 @@ fn an_authority_of_any_name_is_named_as_it_names_itself() {
         ));
         let (leaf, root) = (read_one(&leaf), read_one(&root));
         assert_eq!(leaf.issuer.raw, root.subject.raw);
-        assert_eq!(chain(&[leaf], &[root]), Ok(0));
+        assert_eq!(chain(&[leaf], &[root], &[]), Ok(0));
     }
 }
 
@@ -139,7 +141,7 @@ fn an_authority_without_a_key_identifier_gives_none() {
         .issue(&client_spec(), &key)
         .unwrap();
     assert_eq!(read_one(&leaf).authority_key_id, None);
-    assert_eq!(chain(&[read_one(&leaf)], &[read_one(&root)]), Ok(0));
+    assert_eq!(chain(&[read_one(&leaf)], &[read_one(&root)], &[]), Ok(0));
 }
 
 #[test]
@@ -172,11 +174,145 @@ fn an_intermediate_authority_signs_with_its_chain_beside_it() {
 
     let all = |pem: &str| Certificate::read_all(pem.as_bytes()).unwrap();
     // The chain beside the authority, the intermediate alone, and the chain beside the leaf.
-    assert_eq!(chain(&all(&leaf), &all(&bundle)), Ok(0));
-    assert_eq!(chain(&all(&leaf), &all(&intermediate)), Ok(0));
+    assert_eq!(chain(&all(&leaf), &all(&bundle), &[]), Ok(0));
+    assert_eq!(chain(&all(&leaf), &all(&intermediate), &[]), Ok(0));
     let with_chain = format!("{leaf}{intermediate}");
-    assert_eq!(chain(&all(&with_chain), &all(&root)), Ok(0));
-    assert!(chain(&all(&leaf), &all(&root)).is_err());
+    assert_eq!(chain(&all(&with_chain), &all(&root), &[]), Ok(0));
+    assert!(chain(&all(&leaf), &all(&root), &[]).is_err());
+}
+
+/// Go asks the trusted certificate for its usages and the authorities below it, too; so does OpenSSL.
+#[test]
+fn what_the_authorities_on_the_way_do_not_allow_is_told() {
+    let folder = Folder::new();
+    let authority = |name: &str, extensions: &str| {
+        folder.openssl(&format!(
+            "ecparam -name prime256v1 -genkey -noout -out {name}.key"
+        ));
+        folder.openssl(&format!(
+            "req -x509 -new -key {name}.key -subj /CN={name} -out {name}.crt -days 3650 {extensions}"
+        ));
+    };
+    let usage = "-addext keyUsage=critical,keyCertSign";
+    authority(
+        "shallow",
+        &format!("{usage} -addext basicConstraints=critical,CA:TRUE,pathlen:0"),
+    );
+    authority(
+        "clients",
+        &format!("{usage} -addext extendedKeyUsage=clientAuth"),
+    );
+    authority("plain", usage);
+    folder.openssl("ecparam -name prime256v1 -genkey -noout -out ca.key");
+    folder.openssl("req -new -key ca.key -subj /CN=intermediate -out ca.csr");
+    let extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+                      subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+    folder.write("extensions", extensions);
+    folder.write(
+        "clients-only",
+        &format!("{extensions}extendedKeyUsage=clientAuth\n"),
+    );
+    let below = |above: &str, extensions: &str| {
+        folder.openssl(&format!(
+            "x509 -req -in ca.csr -CA {above}.crt -CAkey {above}.key -days 3650 -extfile {extensions} \
+             -out below.crt"
+        ));
+        folder.read("below.crt")
+    };
+    let all = |pem: &str| Certificate::read_all(pem.as_bytes()).unwrap();
+    let usages = [ExtendedKeyUsage::ServerAuth];
+    let clients = |authority: &str| {
+        Err(ChainFault::Limited(Limit::Usages {
+            authority: format!("CN={authority}"),
+            usages: vec!["serverAuth"],
+        }))
+    };
+    for (above, extensions, expected, openssl) in [
+        ("plain", "extensions", Ok(0), "OK"),
+        (
+            "plain",
+            "clients-only",
+            clients("intermediate"),
+            "unsuitable certificate purpose",
+        ),
+        (
+            "clients",
+            "extensions",
+            clients("clients"),
+            "unsuitable certificate purpose",
+        ),
+        (
+            "shallow",
+            "extensions",
+            Err(ChainFault::Limited(Limit::Depth)),
+            "path length constraint",
+        ),
+    ] {
+        let intermediate = below(above, extensions);
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let mut spec = server_spec();
+        spec.validity = read_one(&intermediate).validity;
+        let leaf = load(&intermediate, &folder.read("ca.key"))
+            .issue(&spec, &key)
+            .unwrap();
+        let with_chain = all(&format!("{leaf}{intermediate}"));
+        let root = all(&folder.read(&format!("{above}.crt")));
+        assert_eq!(
+            chain(&with_chain, &root, &usages),
+            expected,
+            "{above} {extensions}"
+        );
+        folder.write("leaf.crt", &leaf);
+        let (_, said) = folder.try_openssl(&format!(
+            "verify -x509_strict -purpose sslserver -attime {} -CAfile {above}.crt -untrusted below.crt \
+             leaf.crt",
+            root[0].validity.not_before.as_second() + 60
+        ));
+        assert!(said.contains(openssl), "{above} {extensions}: {said}");
+        // Beside it as a trusted one, the intermediate needs nobody above it.
+        let trusted = all(&format!(
+            "{}{intermediate}",
+            folder.read(&format!("{above}.crt"))
+        ));
+        let alone = chain(&all(&leaf), &trusted, &usages);
+        assert_eq!(
+            alone.is_ok(),
+            extensions == "extensions",
+            "{above}: {alone:?}"
+        );
+    }
+}
+
+/// Two certificates for one key that differ in what they allow: one of them is enough.
+#[test]
+fn a_certificate_without_the_limit_beside_the_limited_one_is_enough() {
+    let folder = Folder::new();
+    folder.openssl("ecparam -name prime256v1 -genkey -noout -out ca.key");
+    let made = |limit: &str| {
+        folder.openssl(&format!(
+            "req -x509 -new -key ca.key -subj /CN=ca -out ca.crt -days 3650 \
+             -addext keyUsage=critical,keyCertSign{limit}"
+        ));
+        folder.read("ca.crt")
+    };
+    let limited = made(" -addext extendedKeyUsage=clientAuth");
+    let both = format!("{limited}{}", made(""));
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let authority = load(&both, &folder.read("ca.key"));
+    let leaf = read_one(&authority.issue(&server_spec(), &key).unwrap());
+    let usages = [ExtendedKeyUsage::ServerAuth];
+    assert_eq!(chain(&[leaf], &authority.certificates, &usages), Ok(1));
+    let spec = server_spec();
+    let judged = |authority: &Authority| {
+        rinit_pki::judge_signing(&spec.signer, authority, &spec.name, &spec).unwrap()
+    };
+    assert_eq!(judged(&authority), None);
+    let alone = load(&limited, &folder.read("ca.key"));
+    assert_eq!(
+        judged(&alone).unwrap().to_string(),
+        "/etc/kubernetes/pki/ca.crt: the authority must not sign apiserver: the Extended Key Usage \
+         of CN=ca does not allow serverAuth"
+    );
 }
 
 #[test]
@@ -190,7 +326,7 @@ fn in_a_bundle_the_certificate_of_the_key_signs() {
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     let leaf = loaded.issue(&server_spec(), &key).unwrap();
     // Both bear the same name, so only the signature tells which of them signed.
-    assert_eq!(chain(&[read_one(&leaf)], &loaded.certificates), Ok(1));
+    assert_eq!(chain(&[read_one(&leaf)], &loaded.certificates, &[]), Ok(1));
     assert_eq!(
         public_key_pins(bundle.as_bytes()).unwrap(),
         [
@@ -265,7 +401,7 @@ fn read_everything(bytes: &[u8]) {
                 certificate.public_key_pin(),
             );
         }
-        let _ = chain(&certificates, &certificates);
+        let _ = chain(&certificates, &certificates, &[]);
     }
     if let Ok(key) = PrivateKey::load(bytes) {
         let _ = key.is_in_public_keys(bytes);

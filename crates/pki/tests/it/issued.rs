@@ -70,7 +70,7 @@ fn profile(algorithm: KeyAlgorithm, root: &str, server: &str, client: &str) {
         assert!(usage.digital_signature && usage.key_encipherment && !usage.certificate_signing);
         assert!(leaf.serial.len() <= 8 && leaf.serial != root.serial);
         assert_eq!(
-            chain(std::slice::from_ref(leaf), std::slice::from_ref(&root)),
+            chain(std::slice::from_ref(leaf), std::slice::from_ref(&root), &[]),
             Ok(0)
         );
     }

@@ -104,6 +104,10 @@ async fn user(
         ip_addresses: &[],
         validity: validity(facts.now, period, &authority)?,
     };
+    if let Some(limit) = authority.limit_of(leaf).map_err(|error| unusable(&error))? {
+        let message = format!("{place}: the authority must not sign this: {limit}");
+        return Err(refuse(&Problem::new(message)));
+    }
     let text = if let Some((request, key_file)) = request {
         let issued = authority
             .issue_requested(leaf, &request)

@@ -57,7 +57,7 @@ fn is_consistent(root: &Path) {
         let key = PrivateKey::load(&read(&format!("pki/{name}.key"))).unwrap();
         assert!(key.belongs_to(&certificate), "{name}");
         let authority = Certificate::read_all(&read(&format!("pki/{authority}.crt"))).unwrap();
-        rinit_pki::chain(&[certificate], &authority).unwrap();
+        rinit_pki::chain(&[certificate], &authority, &[]).unwrap();
     }
     for name in KUBECONFIGS {
         let (certificate, key) = embedded(&read(name));

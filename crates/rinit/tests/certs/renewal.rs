@@ -38,7 +38,7 @@ fn everything_is_renewed_as_it_was_and_the_old_is_kept() {
         let key = PrivateKey::load(&node.pki(&format!("{name}.key"))).unwrap();
         assert!(key.belongs_to(&new), "{name}");
         let authority = Certificate::read_all(&node.pki(&format!("{authority}.crt"))).unwrap();
-        rinit_pki::chain(&[new], &authority).unwrap();
+        rinit_pki::chain(&[new], &authority, &[]).unwrap();
     }
     for name in KUBECONFIGS {
         let path = format!("/etc/kubernetes/{name}");

@@ -235,7 +235,7 @@ fn a_request_is_granted_as_far_as_the_command_line_says() {
         assert_eq!(groups, wanted);
         assert_eq!(certificate.extended_key_usages.len(), 1);
         let authority = Certificate::read_all(&node.pki("ca.crt")).unwrap();
-        rinit_pki::chain(&[certificate], &authority).unwrap();
+        rinit_pki::chain(&[certificate], &authority, &[]).unwrap();
     }
     // A request that was changed after it was signed is not that of whoever has the key.
     openssl(
@@ -274,7 +274,7 @@ fn another_authority_may_sign() {
     let (issued, _) = embedded(output.stdout.as_bytes());
     let chains = |authority: &[u8]| {
         let authority = Certificate::read_all(authority).unwrap();
-        rinit_pki::chain(std::slice::from_ref(&issued), &authority).is_ok()
+        rinit_pki::chain(std::slice::from_ref(&issued), &authority, &[]).is_ok()
     };
     assert!(chains(&other.pki("ca.crt")) && !chains(&node.pki("ca.crt")));
     let context = CurrentContext::parse(&output.stdout).unwrap();

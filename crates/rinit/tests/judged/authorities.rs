@@ -165,3 +165,132 @@ fn an_intermediate_authority_alone_signs() {
         assert_eq!(said.matches("Using existing").count(), 10, "{said}");
     }
 }
+
+/// What limits an authority, what is told of it, and what OpenSSL says of kubeadm's certificates, which
+/// signs with it all the same.
+const LIMITS: [(&str, &str, [&str; 2]); 6] = [
+    (
+        "extendedKeyUsage=clientAuth",
+        "the authority must not sign apiserver: the Extended Key Usage of CN=Own does not allow \
+         serverAuth",
+        ["-purpose sslserver", "unsuitable certificate purpose"],
+    ),
+    (
+        "extendedKeyUsage=serverAuth",
+        "the authority must not sign apiserver-kubelet-client: the Extended Key Usage of CN=Own does \
+         not allow clientAuth",
+        ["-purpose sslserver", "OK"],
+    ),
+    (
+        "nameConstraints=critical,permitted;DNS:example.com",
+        "the authority must not sign apiserver: its Name Constraints do not allow kubernetes, \
+         kubernetes.default, kubernetes.default.svc, kubernetes.default.svc.cluster.local, node-1",
+        ["", "permitted subtree violation"],
+    ),
+    (
+        "nameConstraints=critical,excluded;IP:10.96.0.0/255.240.0.0,excluded;DNS:api.example.com",
+        "the authority must not sign apiserver: its Name Constraints do not allow api.example.com, \
+         10.96.0.1",
+        ["", "excluded subtree violation"],
+    ),
+    (
+        "nameConstraints=critical,permitted;IP:2001:db8::/ffff:ffff::",
+        "the authority must not sign apiserver: its Name Constraints do not allow 10.96.0.1, \
+         192.0.2.10",
+        ["", "permitted subtree violation"],
+    ),
+    (
+        "1.2.3.4=critical,ASN1:NULL",
+        "the authority must not sign apiserver: it has the critical extension 1.2.3.4, which TLS \
+         libraries do not know",
+        ["", "unhandled critical extension"],
+    ),
+];
+
+/// An authority for whatever it is asked, limited or not.
+fn limited(node: &Node, limit: &str) {
+    let key = "ecparam -name prime256v1 -genkey -noout";
+    if !node.path("own.key").exists() {
+        node.openssl(&format!("{key} -out own.key"));
+    }
+    write(
+        &node.path("extensions"),
+        format!(
+            "[req]\ndistinguished_name=name\n[name]\n[own]\nbasicConstraints=critical,CA:true\n\
+             keyUsage=critical,keyCertSign,digitalSignature\nsubjectKeyIdentifier=hash\n{limit}\n"
+        ),
+    );
+    node.openssl(
+        "req -config extensions -extensions own -x509 -new -key own.key -subj /CN=Own -days 3650 \
+         -out own.crt",
+    );
+    node.put("own.crt", "ca.crt");
+    node.put("own.key", "ca.key");
+}
+
+#[test]
+fn an_authority_that_must_not_sign_what_is_asked_for_is_refused_before_the_first_write() {
+    const FILE: &str = "/etc/kubernetes/pki/ca.crt";
+    for (limit, told, [purpose, openssl]) in LIMITS {
+        let node = Node::new();
+        limited(&node, limit);
+        let before = node.files();
+        let run = node.init();
+        assert_eq!(run.code, Some(4), "{}", run.shown());
+        let problems = run.messages("problem");
+        let told = format!("{FILE}: {told}");
+        assert!(problems.contains(&told), "{limit}: {}", run.shown());
+        let hint = format!("for the same key and without that limit, and put it into {FILE}");
+        assert!(run.hints("problem").iter().all(|told| told.contains(&hint)));
+        assert_eq!(node.files(), before, "{limit}");
+
+        // kubeadm signs, and OpenSSL, as Go, refuses what it has signed.
+        let of_kubeadm = node.copy();
+        if let Some(said) = of_kubeadm.kubeadm("certs all") {
+            said.succeeded();
+            let leaf = format!("root{FILE} root/etc/kubernetes/pki/apiserver.crt");
+            let verify = format!("openssl verify -x509_strict {purpose} -CAfile {leaf} 2>&1");
+            let said = of_kubeadm.shell(&verify).stdout;
+            assert!(said.contains(openssl), "{limit}: {said}");
+            // What is there is told of, too, and renewing it would not help.
+            let check =
+                of_kubeadm.shell("rinit certs check-expiration --root root --config c.yaml");
+            let of_it = format!("{FILE} must not sign it: ");
+            assert!(check.stderr.contains(&of_it), "{}", check.stderr);
+            let run = of_kubeadm.init();
+            assert_eq!(run.code, Some(4));
+            assert!(run.shown().contains(&hint), "{}", run.shown());
+            let before = of_kubeadm.files();
+            let renew = of_kubeadm.shell("rinit certs renew all --root root --config c.yaml");
+            assert_eq!(renew.code, Some(4), "{}", renew.stderr);
+            assert!(renew.stderr.contains(&told), "{}", renew.stderr);
+            assert_eq!(of_kubeadm.files(), before, "{limit}");
+        }
+
+        // The way out that is told: the same key without the limit.
+        limited(&node, "");
+        node.init().accepted();
+        node.check_signatures("");
+    }
+}
+
+#[test]
+fn an_authority_whose_limits_allow_what_is_asked_for_signs() {
+    for limit in [
+        "extendedKeyUsage=serverAuth,clientAuth",
+        "extendedKeyUsage=anyExtendedKeyUsage",
+        "nameConstraints=critical,permitted;DNS:kubernetes,permitted;DNS:kubernetes.default,\
+         permitted;DNS:cluster.local,permitted;DNS:svc,permitted;DNS:node-1,\
+         permitted;DNS:example.com,permitted;IP:10.0.0.0/255.0.0.0,permitted;IP:192.0.2.0/255.255.255.0",
+        "nameConstraints=critical,excluded;DNS:example.org",
+    ] {
+        let node = Node::new();
+        limited(&node, limit);
+        node.init().accepted();
+        node.check_signatures("");
+        assert_eq!(node.init().accepted().outcome(), "unchanged");
+        node.shell("rinit certs renew all --root root --config c.yaml")
+            .succeeded();
+        node.check_signatures("");
+    }
+}

@@ -329,7 +329,7 @@ impl Node {
             assert_eq!(said.stdout, "leaf: OK\n", "{name}");
             let leaf = Certificate::read_all(&pem).unwrap();
             let authorities = self.certificates(&format!("{authority}.crt"));
-            let signer = rinit_pki::chain(&leaf, &authorities).unwrap();
+            let signer = rinit_pki::chain(&leaf, &authorities, &[]).unwrap();
             assert_eq!(
                 leaf[0].issuer.raw, authorities[signer].subject.raw,
                 "{name}"
