@@ -17,7 +17,7 @@ const FILES: usize = 2 * PAIRS.len() + KUBECONFIGS.len();
 /// Its renames: each file into the backup and into its place, and the backup's folder twice.
 const RENAMES: usize = 2 * FILES + 2;
 
-/// Every file with its mode, its owner and what is in it.
+/// Every file and folder with its mode, its owner and what is in it.
 type State = BTreeMap<PathBuf, (u32, u32, u32, Vec<u8>)>;
 
 fn state(root: &Path) -> State {
@@ -25,13 +25,14 @@ fn state(root: &Path) -> State {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let data = path.symlink_metadata().unwrap();
+            let mut bytes = Vec::new();
             if data.is_dir() {
                 walk(root, &path, state);
             } else {
-                let name = path.strip_prefix(root).unwrap().to_owned();
-                let bytes = std::fs::read(&path).unwrap();
-                state.insert(name, (data.mode() & 0o7777, data.uid(), data.gid(), bytes));
+                bytes = std::fs::read(&path).unwrap();
             }
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            state.insert(name, (data.mode() & 0o7777, data.uid(), data.gid(), bytes));
         }
     }
     let mut found = State::new();

@@ -49,9 +49,14 @@ pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<B
     let parent = folder.parent();
     let named = |end: &str| parent.join(&format!("{}{end}", folder.file_name()));
     let (incomplete, replacing) = (named(INCOMPLETE), named(REPLACING));
+    let folders = missing_folders(
+        host,
+        files.iter().map(|file| &file.path).chain([&incomplete]),
+    );
     let untouched = |error: &HostError| {
         // What cannot be removed is told and removed by the next run.
         let _ = host.remove_folder(&incomplete);
+        remove_empty(host, &folders);
         Problem {
             message: format!("{}; nothing was changed", rinit_diag::chain(error)),
             hint: error.hint(),
@@ -66,17 +71,28 @@ pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<B
         })
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| untouched(&error))?;
-    host.rename_folder(&incomplete, &replacing)
-        .map_err(|error| untouched(&error))?;
-    for (index, staged) in staged.into_iter().enumerate() {
+    if let Err(error) = host.rename_folder(&incomplete, &replacing) {
+        drop(staged);
+        return Err(untouched(&error));
+    }
+    let mut waiting = staged.into_iter();
+    for index in 0.. {
+        let Some(staged) = waiting.next() else {
+            break;
+        };
         if let Err(error) = staged.commit() {
             let replaced: Vec<&LogicalPath> =
                 files[..index].iter().map(|file| &file.path).collect();
-            return Err(back(host, &backup, &replaced, &replacing, &error));
+            // What waits beside its place keeps a folder from being empty.
+            drop(waiting);
+            return Err(back(host, &backup, &replaced, &folders, &replacing, &error));
         }
     }
     let ended = if backup.files.is_empty() {
-        host.remove_folder(&replacing).map(|_| None)
+        host.remove_folder(&replacing).map(|_| {
+            remove_empty(host, &folders);
+            None
+        })
     } else {
         host.rename_folder(&replacing, &folder)
             .map(|()| Some(folder))
@@ -84,7 +100,7 @@ pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<B
     // As long as it has that name, the next run would put the old files back.
     backup.folder = ended.map_err(|error| {
         let all: Vec<&LogicalPath> = files.iter().map(|file| &file.path).collect();
-        back(host, &backup, &all, &replacing, &error)
+        back(host, &backup, &all, &folders, &replacing, &error)
     })?;
     Ok(backup)
 }
@@ -93,7 +109,7 @@ pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<B
 /// place. After a failure, those that did not exist before are gone again.
 pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
     let mut new = Vec::new();
-    let folders = missing_folders(host, files);
+    let folders = missing_folders(host, files.iter().map(|file| &file.path));
     let write = |new: &mut Vec<LogicalPath>| -> Result<(), HostError> {
         let staged = files
             .iter()
@@ -116,11 +132,7 @@ pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
                 message.push_str(&rinit_diag::chain(&second));
             }
         }
-        for folder in &folders {
-            // Somebody else may have put something there meanwhile. An empty folder that stays is
-            // no harm.
-            let _ = host.remove_empty_folder(folder);
-        }
+        remove_empty(host, &folders);
         Problem {
             message,
             hint: error.hint(),
@@ -129,10 +141,13 @@ pub(super) fn write_all(host: &Host, files: &[NewFile]) -> Result<(), Problem> {
 }
 
 /// The folders that have to be made for files, the innermost first.
-fn missing_folders(host: &Host, files: &[NewFile]) -> Vec<LogicalPath> {
+fn missing_folders<'a>(
+    host: &Host,
+    files: impl IntoIterator<Item = &'a LogicalPath>,
+) -> Vec<LogicalPath> {
     let mut missing = BTreeSet::new();
     for file in files {
-        let mut folder = file.path.parent();
+        let mut folder = file.parent();
         while folder.as_str() != "/" && host.exists(&folder).is_ok_and(|exists| !exists) {
             let parent = folder.parent();
             missing.insert(folder);
@@ -141,6 +156,14 @@ fn missing_folders(host: &Host, files: &[NewFile]) -> Vec<LogicalPath> {
     }
     // What is within a folder stands behind it.
     missing.into_iter().rev().collect()
+}
+
+/// Removes those of the folders that are empty. Somebody else may have put something there meanwhile,
+/// and an empty folder that stays is no harm.
+fn remove_empty(host: &Host, folders: &[LogicalPath]) {
+    for folder in folders {
+        let _ = host.remove_empty_folder(folder);
+    }
 }
 
 /// A name that no earlier run of the same second has taken.
@@ -219,6 +242,7 @@ fn back(
     host: &Host,
     backup: &Backup,
     replaced: &[&LogicalPath],
+    new_folders: &[LogicalPath],
     folder: &LogicalPath,
     error: &HostError,
 ) -> Problem {
@@ -235,6 +259,7 @@ fn back(
         });
     match outcome {
         Ok(_) => {
+            remove_empty(host, new_folders);
             message.push_str("; everything is as it was");
             Problem {
                 message,
