@@ -156,18 +156,9 @@ impl Apply {
                 spec.certificate
             )));
         }
-        let certificate =
-            rinit_pki::issue_authority(spec, &key.key).map_err(|source| ApplyError::Issue {
-                path: spec.certificate.clone(),
-                source,
-            })?;
-        self.write_beside(
-            key,
-            &spec.key,
-            &spec.certificate,
-            FileMode::PUBLIC,
-            certificate,
-        )
+        self.certify(key, &spec.key, &spec.certificate, |key| {
+            rinit_pki::issue_authority(spec, key)
+        })
         .await?;
         Ok(Ensured {
             warnings,
@@ -214,19 +205,9 @@ impl Apply {
     ) -> Result<Ensured, ApplyError> {
         let authority = self.authority(&spec.signer)?;
         let key = self.key_for(&spec.key, spec.algorithm).await?;
-        let certificate = authority
-            .issue(spec, &key.key)
-            .map_err(|source| ApplyError::Issue {
-                path: spec.certificate.clone(),
-                source,
-            })?;
-        self.write_beside(
-            key,
-            &spec.key,
-            &spec.certificate,
-            FileMode::PUBLIC,
-            certificate,
-        )
+        self.certify(key, &spec.key, &spec.certificate, |key| {
+            authority.issue(spec, key)
+        })
         .await?;
         Ok(Ensured {
             warnings: Vec::from_iter(self.signer_ends_first(&authority, &spec.signer)),
@@ -299,6 +280,22 @@ impl Apply {
         }
         let key = self.draw_key(path, algorithm).await?;
         Ok(Found { key, is_new: true })
+    }
+
+    /// Has the certificate of a key issued, and writes it.
+    async fn certify(
+        &self,
+        found: Found,
+        key_path: &LogicalPath,
+        path: &LogicalPath,
+        issue: impl FnOnce(&PrivateKey) -> Result<String, PkiError>,
+    ) -> Result<(), ApplyError> {
+        let certificate = issue(&found.key).map_err(|source| ApplyError::Issue {
+            path: path.clone(),
+            source,
+        })?;
+        self.write_beside(found, key_path, path, FileMode::PUBLIC, certificate)
+            .await
     }
 
     /// Writes what was made for a key, and before it the key if that is new.
