@@ -263,7 +263,8 @@ fn differences(asked: &Asked, old: &Certificate) -> Differences {
 /// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority, so that
 /// its two dates do not tell when it was made (seen with 1.32, 1.36 and 1.37; its pairs begin five
 /// minutes before they are made). It lives no longer than those, and where there are none, no
-/// longer than what is asked for by default.
+/// longer than what is asked for by default. The same holds for one that begins before its
+/// authority: that of then was replaced by one for the same key, and its first moment is not known.
 fn period(
     asked: &Asked,
     old: &Certificate,
@@ -271,11 +272,13 @@ fn period(
     usual: Option<SignedDuration>,
 ) -> SignedDuration {
     let told = length(old.validity);
+    let begin = old.validity.not_before;
     let is_backdated = asked.in_kubeconfig
-        && authority
-            .certificates
-            .iter()
-            .any(|signer| signer.validity.not_before == old.validity.not_before);
+        && (begin < authority.certificate().validity.not_before
+            || authority
+                .certificates
+                .iter()
+                .any(|signer| signer.validity.not_before == begin));
     if is_backdated {
         told.min(usual.unwrap_or_else(|| length(asked.validity)))
     } else {

@@ -121,32 +121,42 @@ fn names_are_added_and_those_no_longer_asked_for_are_kept_unless_pruned() {
     );
 }
 
-/// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority.
+/// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority, which may
+/// have been replaced by one for the same key since.
 #[test]
 fn a_certificate_that_begins_with_its_authority_gets_the_period_of_the_pairs() {
     let day = SignedDuration::from_hours(24);
     let minutes = SignedDuration::from_mins(5);
-    for (years, age) in [(1, 1800), (3, 0), (3, 400)] {
+    for (years, age, replaced) in [
+        (1, 1800, false),
+        (3, 0, false),
+        (3, 400, false),
+        (1, 1800, true),
+    ] {
         let node = Node::new();
         let period = day * 365 * years;
         let config = std::fs::read_to_string(node.config()).unwrap()
             + &format!("certificateValidityPeriod: {}h\n", period.as_hours());
         std::fs::write(node.config(), config).unwrap();
-        let begin = node.certificate("ca").validity.not_before - day * age;
-        let spec = CertificateAuthoritySpec {
-            id: CaId::Cluster,
-            common_name: "kubernetes".to_owned(),
-            certificate: LogicalPath::parse("/etc/kubernetes/pki/ca.crt").unwrap(),
-            key: LogicalPath::parse("/etc/kubernetes/pki/ca.key").unwrap(),
-            algorithm: KeyAlgorithm::EcdsaP256,
-            validity: Validity {
-                not_before: begin,
-                not_after: begin + day * 3650,
-            },
+        let now = node.certificate("ca").validity.not_before;
+        let begin = now - day * age;
+        let authority = |begin| {
+            let spec = CertificateAuthoritySpec {
+                id: CaId::Cluster,
+                common_name: "kubernetes".to_owned(),
+                certificate: LogicalPath::parse("/etc/kubernetes/pki/ca.crt").unwrap(),
+                key: LogicalPath::parse("/etc/kubernetes/pki/ca.key").unwrap(),
+                algorithm: KeyAlgorithm::EcdsaP256,
+                validity: Validity {
+                    not_before: begin,
+                    not_after: begin + day * 3650,
+                },
+            };
+            let key = PrivateKey::load(&node.pki("ca.key")).unwrap();
+            let authority = rinit_pki::issue_authority(&spec, &key).unwrap();
+            std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), authority).unwrap();
         };
-        let key = PrivateKey::load(&node.pki("ca.key")).unwrap();
-        let authority = rinit_pki::issue_authority(&spec, &key).unwrap();
-        std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), authority).unwrap();
+        authority(begin);
         node.renew(&["apiserver", "--config", &node.config()]);
         let admin = Subject {
             common_name: "kubernetes-admin".to_owned(),
@@ -157,6 +167,9 @@ fn a_certificate_that_begins_with_its_authority_gets_the_period_of_the_pairs() {
             not_after: begin + day * age + minutes + period,
         };
         node.embed("admin.conf", &admin, validity);
+        if replaced {
+            authority(now);
+        }
         node.renew(&["admin.conf"]);
         let (new, _) = embedded(&node.read("/etc/kubernetes/admin.conf"));
         let length = new
