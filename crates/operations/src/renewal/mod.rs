@@ -191,9 +191,7 @@ impl Renewal {
                 _ => {}
             }
         }
-        if options.names.is_empty() {
-            planner.follow_the_signer();
-        }
+        planner.follow_the_signer();
         if planner.problems.is_empty() {
             Ok(planner.renewal)
         } else {
