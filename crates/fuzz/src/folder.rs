@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rinit_facts::Facts;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
+use rinit_operations::Scope;
 use rinit_operations::expiration::ExpirationReport;
 use rinit_operations::renewal::{Options, Renewal};
 use rinit_operations::requests;
@@ -69,7 +70,7 @@ fn end_of(path: &LogicalPath) -> (&str, &str) {
 fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
     let fixture = &*FIXTURE;
     let mut read = |path: &LogicalPath| Ok(Some(content(path).to_vec()));
-    let report = ExpirationReport::collect(&fixture.actions, &mut read, now());
+    let report = ExpirationReport::collect(&fixture.actions, &Scope::Host, &mut read, now());
     show((report.to_text(), report.to_json(), report.to_yaml()));
     show((report.to_prometheus(), report.problems().len()));
 
@@ -82,6 +83,7 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
             configured,
             prune,
             now: now(),
+            scope: Scope::Host,
             cluster_signer: folder.join("ca-signer.crt"),
         };
         let mut link = |_: &LogicalPath| None;

@@ -6,3 +6,6 @@
 pub mod expiration;
 pub mod renewal;
 pub mod requests;
+mod scope;
+
+pub use scope::Scope;

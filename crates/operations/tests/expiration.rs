@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rinit_diag::ExitCode;
+use rinit_operations::Scope;
 use rinit_operations::expiration::{ExpirationReport, State};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, KeyAlgorithm, KubeconfigSpec,
@@ -172,6 +173,7 @@ fn of_kubeadm(files: &BTreeMap<String, Vec<u8>>, now: Timestamp) -> ExpirationRe
 fn report(files: &BTreeMap<String, Vec<u8>>, now: Timestamp) -> ExpirationReport {
     ExpirationReport::collect(
         &actions(),
+        &Scope::Host,
         &mut |path| Ok(files.get(path.as_str()).cloned()),
         now,
     )
@@ -288,6 +290,7 @@ fn a_key_that_may_not_be_read_is_not_an_external_authority() {
     let files = files();
     let report = ExpirationReport::collect(
         &actions(),
+        &Scope::Host,
         &mut |path| {
             if path.file_name().rsplit('.').next() == Some("key") {
                 Err("permission denied".to_owned())
@@ -319,6 +322,7 @@ proptest! {
     fn arbitrary_files_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let report = ExpirationReport::collect(
             &actions(),
+            &Scope::Host,
             &mut |_| Ok(Some(bytes.clone())),
             before_end(0),
         );

@@ -19,6 +19,8 @@ use rinit_plan::{
     LogicalPath, Signer,
 };
 
+use crate::Scope;
+
 /// Gives the bytes of a file, nothing where there is none, or says why it cannot be read.
 ///
 /// For the key of an authority only its existence counts; empty bytes will do.
@@ -27,6 +29,8 @@ pub type ReadFile<'a> = dyn FnMut(&LogicalPath) -> Result<Option<Vec<u8>>, Strin
 /// Until when the certificates of a control plane are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpirationReport {
+    /// The moment at which it was made.
+    pub made: Timestamp,
     /// Leaf certificates and the client certificates in kubeconfigs, sorted by name.
     pub certificates: Vec<Row>,
     /// Certificate authorities, sorted by name.
@@ -105,21 +109,16 @@ pub enum State {
 }
 
 impl ExpirationReport {
-    /// Leaves out the kubelet's files that do not lie beside these kubeconfigs: who looks at a copy
-    /// does not ask for the kubelet of this host.
-    pub fn keep_kubelet_of(&mut self, kubeconfigs: &LogicalPath) {
-        self.kubelet.retain(|row| {
-            row.path.parent() == *kubeconfigs && matches!(row.state, State::Present { .. })
-        });
-    }
-
-    /// Looks at every certificate of a plan. Other actions are passed over.
+    /// Looks at every certificate of a plan. Other actions are passed over, and so are files of the
+    /// kubelet that are out of scope.
     pub fn collect<'a>(
         actions: impl IntoIterator<Item = &'a Action>,
+        scope: &Scope,
         read: &mut ReadFile<'_>,
         now: Timestamp,
     ) -> Self {
         let mut report = Self {
+            made: now,
             certificates: Vec::new(),
             authorities: Vec::new(),
             kubelet: Vec::new(),
@@ -133,9 +132,11 @@ impl ExpirationReport {
                 Action::Kubeconfig(spec) if spec.rotated.is_none() => {
                     report
                         .certificates
-                        .push(kubeconfig(spec, Kind::Kubeconfig, read, now));
+                        .push(kubeconfig(spec, Kind::Kubeconfig, scope, read, now));
                 }
-                Action::Kubeconfig(spec) => report.kubelet.extend(kubelet(spec, read, now)),
+                Action::Kubeconfig(spec) => {
+                    report.kubelet.extend(kubelet(spec, scope, read, now));
+                }
                 _ => {}
             }
         }
@@ -163,7 +164,7 @@ impl ExpirationReport {
             if let State::Unreadable(reason) = &row.state {
                 problems.push(Problem::new(format!("{}: {reason}", row.path)));
             }
-            if let Some(begin) = row.state.begins_later() {
+            if let Some(begin) = row.state.begins_later(self.made) {
                 problems.push(
                     Problem::new(format!("{}: it is not valid before {begin}", row.path))
                         .with_hint("Look whether the clock of this host is right."),
@@ -199,7 +200,7 @@ impl ExpirationReport {
         let is_bad = |row: &Row| match row.state {
             State::Missing => !row.optional,
             State::Unreadable(_) => true,
-            State::Present { .. } if row.state.begins_later().is_some() => true,
+            State::Present { .. } if row.state.begins_later(self.made).is_some() => true,
             State::Present {
                 not_after,
                 residual_seconds,
@@ -222,16 +223,9 @@ impl ExpirationReport {
 
 impl State {
     /// The first second of a certificate that is not valid yet.
-    fn begins_later(&self) -> Option<Timestamp> {
+    fn begins_later(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::Present {
-                not_before,
-                not_after,
-                residual_seconds,
-            } => {
-                let until_then = residual_seconds - not_after.duration_since(*not_before).as_secs();
-                (until_then > 0).then_some(*not_before)
-            }
+            Self::Present { not_before, .. } => (*not_before > now).then_some(*not_before),
             Self::Missing | Self::Unreadable(_) => None,
         }
     }
@@ -269,11 +263,25 @@ fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row 
     }
 }
 
-fn kubeconfig(spec: &KubeconfigSpec, kind: Kind, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
+fn kubeconfig(
+    spec: &KubeconfigSpec,
+    kind: Kind,
+    scope: &Scope,
+    read: &mut ReadFile<'_>,
+    now: Timestamp,
+) -> Row {
     let mut path = spec.path.clone();
     let (state, chain) = match read(&spec.path) {
-        Ok(Some(text)) => match client_certificate(&spec.path, &text, read) {
-            Ok((file, certificate)) => {
+        Ok(Some(text)) => match client_certificate(&spec.path, &text, scope, read) {
+            // Which host it belongs to is not known here.
+            Ok(Client::Elsewhere(_)) if kind == Kind::KubeletClient => (State::Missing, Vec::new()),
+            Ok(Client::Elsewhere(file)) => {
+                let reason = format!(
+                    "the client certificate {file} lies outside of the folders that are looked at"
+                );
+                (State::Unreadable(reason), Vec::new())
+            }
+            Ok(Client::Found(file, certificate)) => {
                 if let Some(file) = file {
                     path = file;
                 }
@@ -306,8 +314,13 @@ fn kubeconfig(spec: &KubeconfigSpec, kind: Kind, read: &mut ReadFile<'_>, now: T
 
 /// The kubelet's client certificate, in its kubeconfig or in the file that this names, and its
 /// serving certificate: signed by the cluster where it has one, else by itself.
-fn kubelet(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Vec<Row> {
-    let mut rows = vec![kubeconfig(spec, Kind::KubeletClient, read, now)];
+fn kubelet(
+    spec: &KubeconfigSpec,
+    scope: &Scope,
+    read: &mut ReadFile<'_>,
+    now: Timestamp,
+) -> Vec<Row> {
+    let mut rows = vec![kubeconfig(spec, Kind::KubeletClient, scope, read, now)];
     rows.retain(|row| row.state != State::Missing);
     let Some(current) = &spec.rotated else {
         return rows;
@@ -315,6 +328,9 @@ fn kubelet(spec: &KubeconfigSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Ve
     let folder = current.parent();
     for (file, signed) in [("kubelet-server-current.pem", true), ("kubelet.crt", false)] {
         let path = folder.join(file);
+        if !scope.has(&path) {
+            continue;
+        }
         let (state, chain) = state(read(&path), now);
         if state == State::Missing {
             continue;
@@ -371,17 +387,26 @@ fn signature(
     }
 }
 
+/// The client certificate of a kubeconfig's user.
+enum Client {
+    /// With it the file, where it is in one.
+    Found(Option<LogicalPath>, Vec<u8>),
+    /// It is in a file that is out of scope.
+    Elsewhere(LogicalPath),
+}
+
 /// The client certificate of a kubeconfig's current user, wherever it is. (kubeadm takes none but
-/// an embedded one.) With it the file, where it is in one.
+/// an embedded one.)
 fn client_certificate(
     path: &LogicalPath,
     text: &[u8],
+    scope: &Scope,
     read: &mut ReadFile<'_>,
-) -> Result<(Option<LogicalPath>, Vec<u8>), String> {
+) -> Result<Client, String> {
     let text = std::str::from_utf8(text).map_err(|_| "the kubeconfig is not UTF-8".to_owned())?;
     let context = CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))?;
     match context.client_certificate {
-        Some(Source::Data(data)) => Ok((None, data.expose().clone())),
+        Some(Source::Data(data)) => Ok(Client::Found(None, data.expose().clone())),
         Some(Source::File(file)) => {
             // A relative file lies beside the kubeconfig.
             let absolute = if file.starts_with('/') {
@@ -390,9 +415,12 @@ fn client_certificate(
                 format!("{}/{file}", path.parent())
             };
             let file = LogicalPath::parse(&absolute).map_err(|error| error.to_string())?;
+            if !scope.has(&file) {
+                return Ok(Client::Elsewhere(file));
+            }
             let pem = read(&file)?
                 .ok_or_else(|| format!("the client certificate {file} does not exist"))?;
-            Ok((Some(file), pem))
+            Ok(Client::Found(Some(file), pem))
         }
         None => Err("the current user has no client certificate".to_owned()),
     }

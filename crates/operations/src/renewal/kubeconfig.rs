@@ -9,6 +9,7 @@ use rinit_plan::{FileMode, KubeconfigSpec, LogicalPath, Secret, users};
 use serde_json::{Map, Value, json};
 
 use super::{LinkTarget, NewFile};
+use crate::Scope;
 use crate::expiration::ReadFile;
 
 /// Where a new certificate and its key go.
@@ -152,6 +153,8 @@ pub(super) struct Found {
     pub(super) server: String,
     /// The certificates that it trusts; empty where they are gone.
     pub(super) trusted: Vec<u8>,
+    /// Whether certificate and key are in files out of scope, so that nothing of them was read.
+    pub(super) is_elsewhere: bool,
     path: LogicalPath,
     user: String,
     cluster: String,
@@ -222,6 +225,7 @@ impl Found {
 pub(super) fn find(
     path: &LogicalPath,
     text: &Secret<Vec<u8>>,
+    scope: &Scope,
     read: &mut ReadFile<'_>,
     link: &mut LinkTarget<'_>,
 ) -> Result<Found, NotFound> {
@@ -234,15 +238,21 @@ pub(super) fn find(
         .map_err(|error| unusable(rinit_diag::chain(&error)))?
         .pop()
         .unwrap_or_default();
+    let mut is_elsewhere = false;
     let (certificate, files) = match (context.client_certificate, context.client_key) {
         (Some(Source::Data(data)), _) => (data.expose().clone(), None),
         (Some(Source::File(certificate)), Some(Source::File(key))) => {
             let certificate = real(path, &certificate, link).map_err(unusable)?;
             let key = real(path, &key, link).map_err(unusable)?;
-            match read(&certificate).map_err(NotFound::Foreign)? {
-                Some(pem) => (pem, Some((certificate, key))),
-                // A link that leads nowhere: the kubelet starts anew from what is embedded.
-                None => (Vec::new(), None),
+            if scope.has(&certificate) && scope.has(&key) {
+                match read(&certificate).map_err(NotFound::Foreign)? {
+                    Some(pem) => (pem, Some((certificate, key))),
+                    // A link that leads nowhere: the kubelet starts anew from what is embedded.
+                    None => (Vec::new(), None),
+                }
+            } else {
+                is_elsewhere = true;
+                (Vec::new(), None)
             }
         }
         (None, _) if context.token.is_some() => {
@@ -264,6 +274,7 @@ pub(super) fn find(
         certificate,
         server: context.server,
         trusted,
+        is_elsewhere,
         path: path.clone(),
         user: context.user,
         cluster: context.cluster_name,

@@ -19,6 +19,7 @@ use rinit_plan::{
     LogicalPath, Secret, Signer,
 };
 
+use crate::Scope;
 use crate::expiration::ReadFile;
 use kubeconfig::{Found, NotFound, Place};
 use leaf::{Asked, NewLeaf};
@@ -38,8 +39,11 @@ pub struct Options {
     pub prune: bool,
     /// The moment of the renewal.
     pub now: Timestamp,
+    /// Whose files are renewed.
+    pub scope: Scope,
     /// The file that has the one certificate that signs for the cluster, for the controller
-    /// manager. It follows the authority where it is there and everything is renewed.
+    /// manager. It follows the authority where it is there and the authority signs anything: with
+    /// another certificate than that of the key, the controller manager cannot sign.
     pub cluster_signer: LogicalPath,
 }
 
@@ -117,6 +121,8 @@ pub enum LeftReason {
     External(CaId),
     /// The kubelet renews it by itself, and still can.
     KeptByKubelet,
+    /// It is in a file that is none of those to be renewed.
+    Elsewhere,
 }
 
 impl LeftReason {
@@ -128,6 +134,10 @@ impl LeftReason {
                 format!("the key of {authority} is not on this host, so it is renewed elsewhere")
             }
             Self::KeptByKubelet => "the kubelet renews it by itself".to_owned(),
+            Self::Elsewhere => {
+                "its client certificate is in a file outside of the folders that were given"
+                    .to_owned()
+            }
         }
     }
 }
@@ -303,7 +313,8 @@ impl Planner<'_, '_> {
             }
             Err(reason) => return self.refuse(&spec.path, &reason),
         };
-        let mut found = match kubeconfig::find(&spec.path, &text, self.read, self.link) {
+        let scope = &self.options.scope;
+        let mut found = match kubeconfig::find(&spec.path, &text, scope, self.read, self.link) {
             Ok(found) => found,
             Err(NotFound::Unusable(_)) if self.options.configured => return self.whole(spec),
             Err(NotFound::Unusable(reason)) => {
@@ -317,13 +328,21 @@ impl Planner<'_, '_> {
         };
         let mut asked = Asked::from(spec);
         if spec.rotated.is_some() {
-            if self.options.names.is_empty() && self.kubelet_goes_on(spec, &found) {
+            let all = self.options.names.is_empty();
+            let reason = if found.is_elsewhere {
+                Some(LeftReason::Elsewhere)
+            } else if all && self.kubelet_goes_on(spec, &found) {
+                Some(LeftReason::KeptByKubelet)
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
                 // It renews its certificate, and never whom it trusts.
-                if let Some(change) = self.trust(spec, &mut found) {
+                if all && let Some(change) = self.trust(spec, &mut found) {
                     let file = found.file();
                     self.rewrite(file, change);
                 }
-                return self.leave(&spec.name, &spec.path, LeftReason::KeptByKubelet);
+                return self.leave(&spec.name, &spec.path, reason);
             }
             // The name of the node is in the file; without a configuration nothing else knows it.
             if !self.options.configured {
@@ -332,6 +351,9 @@ impl Planner<'_, '_> {
                     None => asked.stands_alone = false,
                 }
             }
+        }
+        if found.is_elsewhere {
+            return self.leave(&spec.name, &spec.path, LeftReason::Elsewhere);
         }
         let changes = self.changes(spec, &mut found);
         self.renew(Candidate {

@@ -19,8 +19,9 @@ use rinit_config::{Documents, ReadOptions};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
 use rinit_host::{Host, HostError, Lock, Root};
+use rinit_operations::Scope;
 use rinit_operations::expiration::ExpirationReport;
-use rinit_plan::defaults::KUBERNETES_FOLDER;
+use rinit_plan::defaults::{CERTIFICATES_FOLDER, KUBERNETES_FOLDER};
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
 
@@ -42,7 +43,7 @@ pub(crate) async fn certs(
         CertsCommand::CheckExpiration(arguments) => {
             check_expiration(tree, global, &arguments).await
         }
-        CertsCommand::Renew(arguments) => renew::renew(tree, global, &arguments).await,
+        CertsCommand::Renew(arguments) => Box::pin(renew::renew(tree, global, &arguments)).await,
         CertsCommand::CertificateKey => certificate_key(),
         CertsCommand::GenerateCsr(arguments) => csr::generate(tree, global, &arguments).await,
         CertsCommand::InstallSigned(arguments) => csr::install(tree, global, &arguments).await,
@@ -53,6 +54,7 @@ pub(crate) async fn certs(
 pub(crate) struct Setting {
     pub(crate) host: Host,
     pub(crate) facts: Facts,
+    pub(crate) scope: Scope,
 }
 
 /// The host and the facts. Where `lenient`, nothing is asked of a host that only its own name and
@@ -94,8 +96,31 @@ pub(crate) async fn setting_of(
         printer::problem(&problem);
         ExitCode::Failure
     })?;
+    let typed = overrides.cert_dir.is_some();
     let facts = resolve(&documents, &overrides.into(), &host_facts)?;
-    Ok(Setting { host, facts })
+    let scope = scope(&host, &facts, typed.then_some(&documents));
+    Ok(Setting { host, facts, scope })
+}
+
+/// Whose files the folders hold. Kubeconfigs of a control plane are in one place; its certificates
+/// are where the configuration or the static pods of this host have them. Where `--cert-dir` was
+/// typed, `documents` are what there is without it.
+fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> Scope {
+    let paths = &facts.paths;
+    let is_own = |documents: &Documents| {
+        let cluster = documents.cluster.as_ref();
+        let folder = cluster.and_then(|cluster| cluster.certificates_dir.as_deref());
+        LogicalPath::parse(folder.unwrap_or(CERTIFICATES_FOLDER))
+            .is_ok_and(|folder| folder == paths.certificates)
+    };
+    let has_own_certificates = documents.is_none_or(|documents| {
+        is_own(documents) || discover::documents(host).as_ref().is_some_and(is_own)
+    });
+    if has_own_certificates && paths.kubeconfigs.as_str() == KUBERNETES_FOLDER {
+        Scope::Host
+    } else {
+        Scope::Apart(vec![paths.kubeconfigs.clone(), paths.certificates.clone()])
+    }
 }
 
 /// The same for a command that writes: takes the lock first, and takes up what runs that were cut
@@ -127,7 +152,7 @@ pub(crate) async fn writing_setting(
     Ok((found, lock))
 }
 
-async fn take_up(Setting { host, facts }: &Setting) -> Result<Vec<String>, HostError> {
+async fn take_up(Setting { host, facts, .. }: &Setting) -> Result<Vec<String>, HostError> {
     let mut told = write::take_up(host, facts)?;
     told.extend(restart::put_back(host, facts).await?);
     Ok(told)
@@ -135,7 +160,7 @@ async fn take_up(Setting { host, facts }: &Setting) -> Result<Vec<String>, HostE
 
 /// What runs that were cut off have left behind, for commands that write nothing.
 fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
-    let Setting { host, facts } = setting;
+    let Setting { host, facts, .. } = setting;
     let mut warnings = Vec::new();
     // What cannot be looked at is told by those who need it.
     let replacing = write::cut_off(host, facts)
@@ -226,7 +251,7 @@ async fn check_expiration(
         arguments.kubeconfig_dir.as_deref(),
     );
     warn_of_cut_off_runs(&setting, &given);
-    let Setting { host, facts } = setting;
+    let Setting { host, facts, scope } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
         Ok(actions) => actions,
         Err(code) => return code,
@@ -244,10 +269,7 @@ async fn check_expiration(
             .or_insert_with(|| reader.read(path))
             .clone()
     };
-    let mut report = ExpirationReport::collect(&actions, &mut read, rinit_host::now());
-    if facts.paths.kubeconfigs.as_str() != KUBERNETES_FOLDER {
-        report.keep_kubelet_of(&facts.paths.kubeconfigs);
-    }
+    let report = ExpirationReport::collect(&actions, &scope, &mut read, rinit_host::now());
     given
         .complete_problems(&report.problems())
         .iter()

@@ -38,7 +38,7 @@ async fn user(
 ) -> Result<ExitCode, ExitCode> {
     let period = period(&arguments.validity_period)?;
     let (setting, server) = cluster(global, &arguments).await?;
-    let Setting { host, facts } = &setting;
+    let Setting { host, facts, .. } = &setting;
     let signer = facts.paths.signer(CaId::Cluster);
     let read = |path: &LogicalPath| {
         found(

@@ -66,6 +66,17 @@ fn the_kubelet_s_files_of_the_host_are_no_part_of_a_copy() {
     assert_eq!(copy.code, Some(0), "{}{}", copy.stdout, copy.stderr);
     assert!(!copy.stdout.contains("kubelet-server"), "{}", copy.stdout);
     assert!(copy.stdout.contains("\nkubelet.conf "), "{}", copy.stdout);
+    // What is in the copy and cannot be read is not left out.
+    std::fs::write(node.path("/srv/copy/kubelet.conf"), "{").unwrap();
+    let copy = check(&folders);
+    assert_eq!(copy.code, Some(6), "{}", copy.stdout);
+    assert!(
+        copy.stdout.contains("!UNREADABLE! kubelet.conf"),
+        "{}",
+        copy.stdout
+    );
+    let told = "warning: /srv/copy/kubelet.conf: ";
+    assert!(copy.stderr.contains(told), "{}", copy.stderr);
 }
 
 #[test]

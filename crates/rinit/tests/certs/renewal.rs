@@ -341,6 +341,70 @@ users: [{name: default-auth, user: {
     );
 }
 
+/// `kubelet.conf` of a copy still leads to the kubelet's files on the host.
+#[test]
+fn the_kubelet_s_files_of_the_host_are_left_where_a_copy_is_renewed() {
+    const FILE: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+    const LEFT: &str = "kubelet.conf: its client certificate is in a file outside of the folders";
+    let node = Node::new();
+    let (old, _) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+    let (certificate, key) = node.issue_aged(&old, "ca", 400);
+    std::fs::create_dir_all(node.path("/var/lib/kubelet/pki")).unwrap();
+    std::fs::write(
+        node.path(FILE),
+        format!("{certificate}{}", key.pem().expose()),
+    )
+    .unwrap();
+    let text = std::fs::read_to_string(node.path("/etc/kubernetes/kubelet.conf")).unwrap();
+    let text: Vec<String> = text
+        .lines()
+        .map(|line| match line.split_once("-data: ") {
+            Some((field, _)) if field.contains("client") => format!("{field}: {FILE}"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    std::fs::write(node.path("/etc/kubernetes/kubelet.conf"), text.join("\n")).unwrap();
+    std::fs::create_dir_all(node.path("/srv")).unwrap();
+    let copied = std::process::Command::new("cp")
+        .args(["-a".as_ref(), node.path("/etc/kubernetes").as_os_str()])
+        .arg(node.path("/srv/copy"))
+        .status();
+    assert!(copied.unwrap().success());
+    let before = node.read(FILE);
+    let (certificates, kubeconfigs) = (
+        ["--cert-dir", "/srv/copy/pki"],
+        ["--kubeconfig-dir", "/srv/copy"],
+    );
+    for folders in [
+        &[certificates, kubeconfigs].concat()[..],
+        &kubeconfigs,
+        &certificates,
+    ] {
+        let output = node.renew(&[&["all"], folders].concat());
+        assert!(output.stderr.contains(LEFT), "{}", output.stderr);
+        let named = [&["certs", "renew", "kubelet.conf"], folders].concat();
+        let output = node.rinit(&named);
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+        assert!(output.stderr.contains("not renewed"), "{}", output.stderr);
+        assert_eq!(node.read(FILE), before, "{folders:?}");
+        let check = [&["certs", "check-expiration"], folders].concat();
+        let check = node.rinit(&check);
+        assert!(
+            !check.stdout.contains("\nkubelet.conf "),
+            "{}",
+            check.stdout
+        );
+    }
+    // The host's own.
+    let output = node.renew(&["all"]);
+    assert!(
+        !output.stderr.contains("leaving kubelet.conf"),
+        "{}",
+        output.stderr
+    );
+    assert_ne!(node.read(FILE), before);
+}
+
 /// The kubelet renews its certificate by itself, and never whom it trusts.
 #[test]
 fn a_kubelet_that_goes_on_gets_a_new_trust_and_keeps_its_certificate() {

@@ -242,6 +242,20 @@ fn an_authority_that_must_not_sign_what_is_asked_for_is_refused_before_the_first
         assert!(problems.contains(&told), "{limit}: {}", run.shown());
         let hint = format!("for the same key and without that limit, and put it into {FILE}");
         assert!(run.hints("problem").iter().all(|told| told.contains(&hint)));
+        let user =
+            node.shell("rinit kubeconfig user --client-name jane --root root --config c.yaml");
+        let may_sign_clients = !told.contains("clientAuth") && !told.contains("extension");
+        assert_eq!(
+            user.code,
+            Some(if may_sign_clients { 0 } else { 4 }),
+            "{}",
+            user.stderr
+        );
+        assert_eq!(user.stdout.is_empty(), !may_sign_clients);
+        assert_eq!(
+            user.stderr.contains("must not sign this"),
+            !may_sign_clients
+        );
         assert_eq!(node.files(), before, "{limit}");
 
         // kubeadm signs, and OpenSSL, as Go, refuses what it has signed.

@@ -128,7 +128,7 @@ fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
 }
 
 fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
-    let Setting { host, facts } = &work.setting;
+    let Setting { host, facts, .. } = &work.setting;
     let reader = Reader::new(host);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut signed = |name: &str| {

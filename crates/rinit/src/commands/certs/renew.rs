@@ -4,6 +4,7 @@ use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Facts;
 use rinit_host::Host;
+use rinit_operations::Scope;
 use rinit_operations::renewal::{self, LeftReason, NewFile, Options, Renewal};
 use rinit_pki::{KeyPool, SignedBy};
 use rinit_plan::{Action, LogicalPath};
@@ -72,7 +73,7 @@ async fn run(
             writing_setting(global, config, reading, overrides, !configured).await?;
         (setting, Some(lock))
     };
-    let Setting { host, facts } = setting;
+    let Setting { host, facts, scope } = setting;
     let actions = actions(tree, &facts, &PHASES)?;
     let names = asked(&arguments.names, &actions)?;
     let options = Options {
@@ -80,6 +81,7 @@ async fn run(
         configured,
         prune: arguments.prune_sans,
         now: facts.now,
+        scope,
         cluster_signer: facts.paths.cluster_signer_certificate(),
     };
     let renewal = plan(&host, &actions, &options, &given)?;
@@ -128,14 +130,15 @@ async fn run(
     }
     report(arguments.output, &renewal, backup.folder.as_ref());
     let paths: Vec<LogicalPath> = files.iter().map(|file| file.path.clone()).collect();
-    let kubelet = renewal
-        .renewed
-        .iter()
-        .any(|renewed| renewed.name == KUBELET)
-        || renewal
-            .rewritten
+    let kubelet = options.scope == Scope::Host
+        && (renewal
+            .renewed
             .iter()
-            .any(|rewritten| rewritten.path.file_name() == KUBELET);
+            .any(|renewed| renewed.name == KUBELET)
+            || renewal
+                .rewritten
+                .iter()
+                .any(|rewritten| rewritten.path.file_name() == KUBELET));
     drop(files);
     if let Some(before) = before {
         let restart = Restart {
