@@ -4,8 +4,8 @@
 //! Those documents are kept whole; what is done with them is the components' affair. The lists
 //! hold each field by its path, `[]` standing for the items of a list, with its type, and are the
 //! union of the newest two minors. The types are those of the values that `kubeadm config validate`
-//! takes there. Names of the fields of an `object` are listed if any is; those of a `map-of-…` are
-//! free.
+//! takes there, the same for every minor. Names of the fields of an `object` are listed if any is;
+//! those of a `map-of-…` are free. The JSON Schema is made from the same lists.
 
 use rinit_diag::probable;
 
@@ -58,17 +58,20 @@ impl Table {
         self.paths.lines().filter_map(|line| line.split_once(' '))
     }
 
-    /// The type of a field.
-    fn type_of(&self, path: &str) -> Option<&'static str> {
+    /// The type of a field, as the list words it.
+    pub(crate) fn type_of(&self, path: &str) -> Option<&'static str> {
         self.lines()
             .find_map(|(listed, of)| (listed == path).then_some(of))
     }
 }
 
-/// Refuses a value that is not of the type. `null` stands for no value, as in Go.
+/// Refuses a value that is not of the type. `null` stands for no value, as in Go, but for most
+/// durations: there it is an empty text, which is none.
 fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
-    if matches!(node.kind, NodeKind::Null | NodeKind::Refused) {
-        return;
+    match node.kind {
+        NodeKind::Null if wanted == "duration" => {}
+        NodeKind::Null | NodeKind::Refused => return,
+        _ => {}
     }
     if findings.is_full_of(Severity::Error) {
         findings.leave_out();
@@ -82,7 +85,12 @@ fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
         ("int32", _) => check::value(node, &Shape::Integer, Format::Free, path, findings),
         ("uint32", _) => whole(node, 0, u32::MAX.into(), path, findings),
         ("float", _) => wrong(node, "a number", path, findings),
-        ("duration", _) | ("duration-or-int", NodeKind::Text(_)) => {
+        ("duration", NodeKind::Null) => {
+            let message = "wants a duration, found nothing";
+            let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
+            findings.push(finding.with_hint("leave the field out to have its default"));
+        }
+        ("duration" | "duration-or-null", _) | ("duration-or-int", NodeKind::Text(_)) => {
             check::value(node, &Shape::Duration, Format::Free, path, findings);
         }
         ("int64" | "duration-or-int", _) => {
