@@ -5,11 +5,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::check::METADATA;
+use crate::check::{METADATA, join};
 use crate::component_fields;
 use crate::documents::{API_VERSION, KINDS};
 use crate::format::Format;
 use crate::schema::{FieldSchema, ObjectSchema, Shape, Write};
+
+/// Durations as Go writes them.
+const DURATION: &str = "^[-+]?(0|(([0-9]+\\.?[0-9]*|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
 
 /// The schema, of draft 2020-12.
 pub fn json_schema() -> Value {
@@ -111,10 +114,7 @@ fn shape(shape_of: &'static Shape, format: Format, definitions: &mut Map<String,
             };
             json!({ "type": ["integer", "null"], "minimum": minimum, "maximum": maximum })
         }
-        Shape::Duration => json!({
-            "type": ["string", "null"],
-            "pattern": "^([-+]?(0|([0-9]*\\.?[0-9]*(ns|us|µs|μs|ms|s|m|h))+))?$",
-        }),
+        Shape::Duration => json!({ "type": ["string", "null"], "pattern": DURATION }),
         Shape::Timestamp => json!({ "type": ["string", "null"], "format": "date-time" }),
         Shape::Choice(words) => {
             let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
@@ -138,15 +138,58 @@ fn shape(shape_of: &'static Shape, format: Format, definitions: &mut Map<String,
 
 /// Components' configurations are kept whole, so that a field more is no error.
 fn component(table: &component_fields::Table) -> Value {
-    let mut properties: Map<String, Value> = table
-        .fields("")
-        .into_iter()
-        .map(|field| (field.to_owned(), json!({})))
-        .collect();
-    identity(&mut properties, table.api_version, table.kind);
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": ["apiVersion", "kind"],
-    })
+    let mut value = component_value(table, "", "object");
+    value["type"] = json!("object");
+    value["required"] = json!(["apiVersion", "kind"]);
+    if let Some(properties) = value["properties"].as_object_mut() {
+        identity(properties, table.api_version, table.kind);
+    }
+    value
+}
+
+/// What a field of a component's configuration takes, by its type as the table words it.
+fn component_value(table: &component_fields::Table, path: &str, of: &str) -> Value {
+    if let Some(of) = of.strip_prefix("list-of-") {
+        let item = component_value(table, &format!("{path}[]"), of);
+        return json!({ "type": ["array", "null"], "items": item });
+    }
+    if let Some(of) = of.strip_prefix("map-of-") {
+        let value = component_value(table, path, of);
+        return json!({ "type": ["object", "null"], "additionalProperties": value });
+    }
+    match of {
+        "object" => {
+            let properties: Map<String, Value> = table
+                .fields(path)
+                .into_iter()
+                .map(|name| {
+                    let path = join(path, name);
+                    let of = table.type_of(&path).unwrap_or_default();
+                    (name.to_owned(), component_value(table, &path, of))
+                })
+                .collect();
+            json!({ "type": ["object", "null"], "properties": properties })
+        }
+        "string" => json!({ "type": ["string", "null"] }),
+        "bool" => json!({ "type": ["boolean", "null"] }),
+        "int32" => whole(i32::MIN.into(), i32::MAX.into()),
+        "int64" => whole(i64::MIN, i64::MAX),
+        "uint32" => whole(0, u32::MAX.into()),
+        "float" => json!({ "type": ["number", "null"] }),
+        "duration" => json!({ "type": "string", "pattern": DURATION }),
+        "duration-or-null" => json!({ "type": ["string", "null"], "pattern": DURATION }),
+        "duration-or-int" => {
+            let mut value = whole(i64::MIN, i64::MAX);
+            value["type"] = json!(["string", "integer", "null"]);
+            value["pattern"] = json!(DURATION);
+            value
+        }
+        "time" => json!({ "type": ["string", "null"], "format": "date-time" }),
+        "quantity" => json!({ "type": ["string", "number", "null"] }),
+        _ => json!({}),
+    }
+}
+
+fn whole(minimum: i64, maximum: i64) -> Value {
+    json!({ "type": ["integer", "null"], "minimum": minimum, "maximum": maximum })
 }
