@@ -2,9 +2,11 @@
 
 mod certificates;
 mod components;
+mod flags;
 mod network;
 mod node;
 mod tokens;
+mod version;
 
 pub use certificates::BACKDATE;
 pub(crate) use network::split_host_port;
@@ -14,18 +16,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
-use rinit_config::v1beta4::{self, ClusterConfiguration, EncryptionAlgorithm, InitConfiguration};
-use rinit_config::{Documents, Findings, Format, GoDuration, Rule, Severity};
+use rinit_config::v1beta4::{ClusterConfiguration, InitConfiguration};
+use rinit_config::{Documents, Findings, Rule, Severity};
 use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, defaults};
-use rinit_versions::KubernetesVersion;
 use serde_json::{Value, json};
 
 use self::components::images;
+use self::node::timeouts;
 use crate::advice::{Advice, advise_where};
 use crate::component_configs;
-use crate::facts::{Addon, Facts, JoinOptions, Timeouts};
-use crate::gates::GATES;
+use crate::facts::{Addon, Facts, JoinOptions};
 use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
 use crate::paths::Paths;
@@ -100,9 +101,6 @@ pub fn resolve(
     });
     Err(Box::new(resolver.refuse(advice)))
 }
-
-/// The pairs of a flag and the field that they replace.
-type ArgumentFlags<'a> = (&'a [(String, String)], &'a mut Vec<v1beta4::Argument>);
 
 /// Collects what is wrong while it goes on with a stand-in, so that everything is said at once.
 struct Resolver<'a> {
@@ -224,114 +222,6 @@ impl Resolver<'_> {
             message: format!("--{flag}: {}", problem.message),
             hint: problem.hint,
         });
-    }
-
-    /// Checks the value of a flag by the rule of its field.
-    fn check_flag(&mut self, flag: &'static str, format: Format, value: &str) {
-        if let Some(problem) = format.refuse(value) {
-            self.wrong_flag(flag, problem);
-            self.misformed.insert(flag);
-        }
-    }
-
-    /// Puts the flags over the document of the cluster.
-    fn apply_flags(&mut self, cluster: &mut ClusterConfiguration) {
-        let flags = self.overrides;
-        let texts: [(&'static str, Format, &Option<String>, &mut Option<String>); 7] = [
-            (
-                "cert-dir",
-                Format::AbsolutePath,
-                &flags.cert_dir,
-                &mut cluster.certificates_dir,
-            ),
-            (
-                "control-plane-endpoint",
-                Format::HostPort,
-                &flags.control_plane_endpoint,
-                &mut cluster.control_plane_endpoint,
-            ),
-            (
-                "image-repository",
-                Format::ImageRepository,
-                &flags.image_repository,
-                &mut cluster.image_repository,
-            ),
-            (
-                "kubernetes-version",
-                Format::KubernetesVersion,
-                &flags.kubernetes_version,
-                &mut cluster.kubernetes_version,
-            ),
-            (
-                "pod-network-cidr",
-                Format::PodSubnet,
-                &flags.pod_network_cidr,
-                &mut cluster.networking.pod_subnet,
-            ),
-            (
-                "service-cidr",
-                Format::ServiceSubnet,
-                &flags.service_cidr,
-                &mut cluster.networking.service_subnet,
-            ),
-            (
-                "service-dns-domain",
-                Format::DnsSubdomain,
-                &flags.service_dns_domain,
-                &mut cluster.networking.dns_domain,
-            ),
-        ];
-        for (flag, format, value, field) in texts {
-            if let Some(value) = value {
-                self.check_flag(flag, format, value);
-                *field = Some(value.clone());
-            }
-        }
-        if !flags.apiserver_cert_extra_sans.is_empty() {
-            const FLAG: &str = "apiserver-cert-extra-sans";
-            for name in &flags.apiserver_cert_extra_sans {
-                if name.is_empty() {
-                    let problem = Problem::new("an item of this list must not be empty")
-                        .with_hint("take the comma beside it out");
-                    self.wrong_flag(FLAG, problem);
-                    self.misformed.insert(FLAG);
-                } else {
-                    self.check_flag(FLAG, Format::SubjectAlternativeName, name);
-                }
-            }
-            cluster
-                .api_server
-                .cert_sans
-                .clone_from(&flags.apiserver_cert_extra_sans);
-        }
-        for (gate, value) in &flags.feature_gates {
-            cluster.feature_gates.insert(gate.clone(), *value);
-        }
-        let arguments: [ArgumentFlags<'_>; 3] = [
-            (
-                &flags.apiserver_extra_args,
-                &mut cluster.api_server.component.extra_args,
-            ),
-            (
-                &flags.controller_manager_extra_args,
-                &mut cluster.controller_manager.extra_args,
-            ),
-            (
-                &flags.scheduler_extra_args,
-                &mut cluster.scheduler.extra_args,
-            ),
-        ];
-        for (pairs, field) in arguments {
-            if !pairs.is_empty() {
-                *field = pairs
-                    .iter()
-                    .map(|(name, value)| v1beta4::Argument {
-                        name: name.clone(),
-                        value: value.clone(),
-                    })
-                    .collect();
-            }
-        }
     }
 
     fn facts(&mut self, init: &InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
@@ -456,50 +346,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// What kubeadm of this minor, which other nodes join with, does not know.
-    fn newer_fields(&mut self, cluster: &ClusterConfiguration, version: &KubernetesVersion) {
-        let table = version.table();
-        let mut since = |path: &str, minor: u32| {
-            let problem = Problem::new(format!(
-                "Kubernetes 1.{} does not know it; it came with 1.{minor}",
-                table.minor
-            ))
-            .with_hint(format!(
-                "take it out, or set `kubernetesVersion` to 1.{minor} or newer"
-            ));
-            self.wrong(Rule::LaterMinor, path, problem);
-        };
-        if cluster.encryption_algorithm == Some(EncryptionAlgorithm::EcdsaP384) && !table.ecdsa_p384
-        {
-            since("encryptionAlgorithm", 34);
-        }
-        let external = cluster.etcd.external.as_ref();
-        if external.is_some_and(|external| !external.http_endpoints.is_empty())
-            && !table.etcd_http_endpoints
-        {
-            since("etcd.external.httpEndpoints", 35);
-        }
-        let local = cluster.etcd.local.as_ref().map(|local| &local.extra_envs);
-        for (owner, variables) in [
-            ("apiServer", &cluster.api_server.component.extra_envs),
-            ("controllerManager", &cluster.controller_manager.extra_envs),
-            ("scheduler", &cluster.scheduler.extra_envs),
-        ]
-        .into_iter()
-        .chain(local.map(|variables| ("etcd.local", variables)))
-        {
-            for (index, variable) in variables.iter().enumerate() {
-                let source = variable.value_from.as_ref();
-                if source.is_some_and(|source| source.file_key_ref.is_some())
-                    && !table.env_from_files
-                {
-                    let path = format!("{owner}.extraEnvs[{index}].valueFrom.fileKeyRef");
-                    since(&path, 34);
-                }
-            }
-        }
-    }
-
     /// Whether `--skip-phases` or `skipPhases` names an add-on, alone or with all of them.
     fn is_skipped_addon(&self, name: &str) -> bool {
         self.overrides.skipped_phases.iter().any(|phase| {
@@ -507,113 +353,6 @@ impl Resolver<'_> {
                 .iter()
                 .any(|one| phase.eq_ignore_ascii_case(one))
         })
-    }
-
-    fn feature_gates(&mut self, cluster: &ClusterConfiguration, minor: u32) {
-        for (name, is_on) in &cluster.feature_gates {
-            let known = GATES.iter().find(|gate| gate.name == name);
-            let problem = match known {
-                // By a version that stands in for one that is wrong nothing can be told.
-                Some(_) if !self.is_settled("kubernetesVersion") => continue,
-                Some(gate) if minor <= gate.last_minor => {
-                    if let Some(missing) = gate.missing.filter(|_| *is_on) {
-                        let problem = Problem::new(format!(
-                            "rinit does not do what the feature gate {name} is for: {missing}"
-                        ))
-                        .with_hint("take it out of the configuration");
-                        let path = format!("featureGates.{name}");
-                        self.doubt(Rule::FeatureGate, "ClusterConfiguration", &path, problem);
-                    }
-                    continue;
-                }
-                Some(gate) => Problem::new(format!(
-                    "kubeadm has no feature gate \"{name}\" since Kubernetes 1.{}",
-                    gate.last_minor + 1
-                ))
-                .with_hint("take it out of the configuration; it changes nothing any more"),
-                None => Problem::new(format!("there is no feature gate \"{name}\" in kubeadm"))
-                    .with_hint(
-                        "feature gates of components go into their `extraArgs` as `feature-gates`",
-                    ),
-            };
-            self.wrong(Rule::FeatureGate, &format!("featureGates.{name}"), problem);
-        }
-    }
-
-    fn version(&mut self, cluster: &ClusterConfiguration) -> KubernetesVersion {
-        let newest = KubernetesVersion::newest();
-        let Some(asked) = &cluster.kubernetes_version else {
-            // A second init verifies what the first one made; it is no upgrade.
-            let existing = &self.host.existing;
-            let mut unreadable = existing.unreadable.clone();
-            match existing.version.as_deref().map(str::parse) {
-                Some(Ok(version)) => {
-                    self.detected.push(format!(
-                        "Kubernetes {version}, which is on this host already"
-                    ));
-                    return version;
-                }
-                Some(Err(error)) => unreadable = Some(error.to_string()),
-                None => {}
-            }
-            if let Some(reason) = unreadable {
-                self.warnings.push(
-                    Problem::new(format!(
-                        "the version of the control plane that is on this host cannot be told, so the newest counts, {newest}: {reason}"
-                    ))
-                    .with_hint("name its version with `--kubernetes-version` or `kubernetesVersion`"),
-                );
-                return newest;
-            }
-            self.detected.push(format!(
-                "Kubernetes {newest}, the newest that this rinit knows"
-            ));
-            return newest;
-        };
-        if let Some(label) = asked.strip_prefix("stable") {
-            return self.stable_version(asked, label).unwrap_or(newest);
-        }
-        match asked.parse() {
-            Ok(version) => version,
-            Err(error) => {
-                self.wrong(
-                    Rule::SupportedVersion,
-                    "kubernetesVersion",
-                    Problem::new(error.to_string())
-                        .with_hint(format!("name a version such as `{newest}`")),
-                );
-                newest
-            }
-        }
-    }
-
-    /// The newest patch that this rinit knows for a label; labels are never looked up on a network.
-    fn stable_version(&mut self, asked: &str, label: &str) -> Option<KubernetesVersion> {
-        let minor = match label.strip_prefix('-').unwrap_or(label) {
-            "" | "1" => rinit_versions::MINORS.last(),
-            rest => rinit_versions::MINORS
-                .iter()
-                .find(|row| rest.strip_prefix("1.") == Some(row.minor.to_string().as_str())),
-        };
-        let Some(row) = minor else {
-            self.wrong(
-                Rule::VersionLabel,
-                "kubernetesVersion",
-                Problem::new(format!("\"{asked}\" names no minor that this rinit knows"))
-                    .with_hint(format!(
-                        "name a version such as `{}`",
-                        KubernetesVersion::newest()
-                    )),
-            );
-            return None;
-        };
-        let version: KubernetesVersion = format!("v1.{}.{}", row.minor, row.newest_patch)
-            .parse()
-            .ok()?;
-        self.detected.push(format!(
-            "Kubernetes {version}, the newest of \"{asked}\" that this rinit knows"
-        ));
-        Some(version)
     }
 
     fn path(&mut self, field: &str, text: &str) -> LogicalPath {
@@ -650,30 +389,6 @@ impl Resolver<'_> {
             kubelet: self.path("", defaults::KUBELET_FOLDER),
         }
     }
-
-    fn ignored_checks(&mut self, init: &InitConfiguration) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .overrides
-            .ignore_preflight_errors
-            .iter()
-            .chain(&init.node_registration.ignore_preflight_errors)
-            .map(|name| name.trim().to_lowercase())
-            .filter(|name| !name.is_empty())
-            .collect();
-        names.sort();
-        names.dedup();
-        if names.len() > 1 && names.iter().any(|name| name == "all") {
-            self.wrong(
-                Rule::IgnoreAllAlone,
-                "nodeRegistration.ignorePreflightErrors",
-                Problem::new(
-                    "the name `all` stands beside other names of preflight checks to ignore",
-                )
-                .with_hint("name `all` alone, or only single checks"),
-            );
-        }
-        names
-    }
 }
 
 /// The document that the cluster keeps, as kubeadm stores it.
@@ -684,24 +399,6 @@ fn stored_configuration(cluster: &ClusterConfiguration) -> Value {
         object.insert("kind".to_owned(), json!("ClusterConfiguration"));
     }
     value
-}
-
-fn timeouts(init: &InitConfiguration) -> Timeouts {
-    let timeouts = init.timeouts.clone().unwrap_or_default();
-    let seconds = |value: Option<GoDuration>, default: u64| {
-        value
-            .and_then(GoDuration::to_std)
-            .filter(|duration| !duration.is_zero())
-            .map_or(default, |duration| duration.as_secs().max(1))
-    };
-    Timeouts {
-        control_plane_component_health_check: seconds(
-            timeouts.control_plane_component_health_check,
-            240,
-        ),
-        kubelet_health_check: seconds(timeouts.kubelet_health_check, 240),
-        kubernetes_api_call: seconds(timeouts.kubernetes_api_call, 60),
-    }
 }
 
 /// Certificates and tokens know whole seconds only.

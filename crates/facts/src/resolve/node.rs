@@ -1,16 +1,17 @@
-//! This node: its name, its container runtime, and where its API server listens and is found.
+//! This node: its name, its container runtime, where its API server listens and is found, and what
+//! an init on it waits for and overlooks.
 
 use std::net::IpAddr;
 
 use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
-use rinit_config::{Format, Rule};
+use rinit_config::{Format, GoDuration, Rule};
 use rinit_diag::Problem;
 use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
 
 use super::Resolver;
 use super::components::arguments;
 use super::network::split_host_port;
-use crate::facts::{Api, Node};
+use crate::facts::{Api, Node, Timeouts};
 use crate::paths::Paths;
 
 /// Why an API server cannot be announced at an address that only this host reaches.
@@ -217,5 +218,47 @@ impl Resolver<'_> {
                 server: Some(api.local_url()),
             },
         }
+    }
+
+    pub(super) fn ignored_checks(&mut self, init: &InitConfiguration) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .overrides
+            .ignore_preflight_errors
+            .iter()
+            .chain(&init.node_registration.ignore_preflight_errors)
+            .map(|name| name.trim().to_lowercase())
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.sort();
+        names.dedup();
+        if names.len() > 1 && names.iter().any(|name| name == "all") {
+            self.wrong(
+                Rule::IgnoreAllAlone,
+                "nodeRegistration.ignorePreflightErrors",
+                Problem::new(
+                    "the name `all` stands beside other names of preflight checks to ignore",
+                )
+                .with_hint("name `all` alone, or only single checks"),
+            );
+        }
+        names
+    }
+}
+
+pub(super) fn timeouts(init: &InitConfiguration) -> Timeouts {
+    let timeouts = init.timeouts.clone().unwrap_or_default();
+    let seconds = |value: Option<GoDuration>, default: u64| {
+        value
+            .and_then(GoDuration::to_std)
+            .filter(|duration| !duration.is_zero())
+            .map_or(default, |duration| duration.as_secs().max(1))
+    };
+    Timeouts {
+        control_plane_component_health_check: seconds(
+            timeouts.control_plane_component_health_check,
+            240,
+        ),
+        kubelet_health_check: seconds(timeouts.kubelet_health_check, 240),
+        kubernetes_api_call: seconds(timeouts.kubernetes_api_call, 60),
     }
 }
