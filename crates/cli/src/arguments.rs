@@ -244,20 +244,6 @@ pub struct SpecificationArguments {
     pub service_dns_domain: Option<String>,
 }
 
-impl SpecificationArguments {
-    /// Whether any of them says what a certificate or kubeconfig should hold.
-    pub fn decide(&self) -> bool {
-        self.apiserver_advertise_address.is_some()
-            || self.apiserver_bind_port.is_some()
-            || !self.apiserver_cert_extra_sans.is_empty()
-            || self.control_plane_endpoint.is_some()
-            || self.kubernetes_version.is_some()
-            || self.node_name.is_some()
-            || self.service_cidr.is_some()
-            || self.service_dns_domain.is_some()
-    }
-}
-
 /// `rinit certs renew`
 #[derive(Debug, Clone, Default, Args)]
 pub struct RenewArguments {

@@ -147,6 +147,22 @@ impl Findings {
         self
     }
 
+    /// Those that count, and no others.
+    #[must_use]
+    pub(crate) fn filtered(mut self, counts: impl Fn(&Finding) -> bool) -> Self {
+        self.list.retain(counts);
+        let count = |severity| {
+            self.list
+                .iter()
+                .filter(|one| one.severity == severity)
+                .count()
+        };
+        self.counts = [Severity::Error, Severity::Warning]
+            // No more than a thousand are kept.
+            .map(|severity| u32::try_from(count(severity)).unwrap_or(u32::MAX));
+        self
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -3,22 +3,16 @@
 //! They walk the tree rather than the typed documents, so that they are judged and reported
 //! together with everything else that is wrong. A field that was found bad on its own is skipped.
 
-use ipnet::IpNet;
-
 use crate::check::join;
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
-use crate::format::{is_reachable, networks, parse_ip, url_scheme};
+use crate::format::{is_reachable, parse_ip, url_scheme};
+use crate::pod_networks::{self, pod_network_faults, site_local_networks};
 use crate::rule::Rule;
 use crate::source::Span;
 use crate::tree::{Node, NodeKind};
 use rinit_plan::defaults;
 
-/// The mask of a node's pod network, unless a flag of the controller manager sets another.
-const NODE_MASK_IPV4: i32 = 24;
-const NODE_MASK_IPV6: i32 = 64;
-/// The controller manager keeps track of at most 2^16 networks of nodes.
-const NODE_MASK_DIFFERENCE: i32 = 16;
 /// What kubeadm makes valid by default and warns of when it is exceeded.
 const LEAF_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS);
 const CA_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS);
@@ -360,57 +354,16 @@ impl Judge<'_> {
         let Some(networking) = root.get("networking") else {
             return;
         };
-        let Some(Ok(pods)) = text(networking, "podSubnet").map(networks) else {
-            return;
-        };
-        if last_argument(root, "allocate-node-cidrs").is_some_and(|(value, _)| value == "false") {
-            return;
-        }
-        let path = "networking.podSubnet";
-        for pod in pods {
-            let (flag, default) = match pod {
-                IpNet::V4(_) => ("node-cidr-mask-size-ipv4", NODE_MASK_IPV4),
-                IpNet::V6(_) => ("node-cidr-mask-size-ipv6", NODE_MASK_IPV6),
+        let argument = |name: &str| last_argument(root, name).map(|(value, _)| value.to_owned());
+        for fault in
+            pod_network_faults(text(networking, "podSubnet").unwrap_or_default(), &argument)
+        {
+            let place = match last_argument(root, fault.argument) {
+                Some((_, place)) if fault.path == pod_networks::ARGUMENTS => place,
+                _ => span(networking, "podSubnet"),
             };
-            let set = last_argument(root, flag).filter(|(value, _)| !value.is_empty());
-            let node_mask = match set {
-                None => default,
-                Some((value, place)) => {
-                    let Ok(mask) = value.parse::<i32>() else {
-                        let message =
-                            format!("`{value}` is not a whole number, as `{flag}` must be");
-                        let hint = "give the length of the prefix, such as `24`";
-                        self.error(
-                            Rule::NodeMask,
-                            place,
-                            "controllerManager.extraArgs",
-                            &message,
-                            hint,
-                        );
-                        continue;
-                    };
-                    mask
-                }
-            };
-            let pod_mask = i32::from(pod.prefix_len());
-            let at = span(networking, "podSubnet");
-            if pod_mask > node_mask {
-                let message =
-                    format!("`{pod}` is smaller than the /{node_mask} network of a single node");
-                let hint = format!(
-                    "use a prefix shorter than /{node_mask}, or set `{flag}` of the controller manager"
-                );
-                self.error(Rule::PodNetworkTooSmall, at, path, &message, &hint);
-            } else if node_mask - pod_mask > NODE_MASK_DIFFERENCE {
-                let message = format!(
-                    "`{pod}` has room for more than 2^{NODE_MASK_DIFFERENCE} node networks of /{node_mask}"
-                );
-                let hint = format!(
-                    "use a prefix of /{} or longer, or set `{flag}` of the controller manager",
-                    node_mask - NODE_MASK_DIFFERENCE
-                );
-                self.error(Rule::PodNetworkTooLarge, at, path, &message, &hint);
-            }
+            let hint = fault.problem.hint.unwrap_or_default();
+            self.error(fault.rule, place, fault.path, &fault.problem.message, &hint);
         }
     }
 
@@ -419,14 +372,14 @@ impl Judge<'_> {
             return;
         };
         for name in ["serviceSubnet", "podSubnet"] {
-            let Some(Ok(found)) = text(networking, name).map(networks) else {
-                continue;
-            };
-            for network in found.iter().filter(|network| {
-                matches!(network, IpNet::V6(network) if network.addr().segments()[0] & 0xffc0 == 0xfec0)
-            }) {
-                let message = format!("`{network}` is of the site-local range fec0::/10, which RFC 3879 gave up");
-                self.warn(Rule::SiteLocalNetwork, span(networking, name), &format!("networking.{name}"), &message);
+            for message in site_local_networks(text(networking, name).unwrap_or_default()) {
+                let path = join("networking", name);
+                self.warn(
+                    Rule::SiteLocalNetwork,
+                    span(networking, name),
+                    &path,
+                    &message,
+                );
             }
         }
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::check::join;
 use crate::documents::{Documents, KINDS};
-use crate::finding::{Findings, Severity};
+use crate::finding::{Finding, Findings, Severity};
+use crate::pod_networks;
 use crate::rule::Rule;
-use crate::source::step;
+use crate::source::{Place, step};
 use crate::tree::{Entry, Node, NodeKind};
 
 /// More keys than this that stand twice, and nothing is judged any further.
@@ -56,6 +57,42 @@ impl Documents {
     fn may_be_lost(&self, kind: &str) -> bool {
         let is_read = || self.source.place_in(kind, "").is_some();
         self.unsettled.torn.iter().any(|torn| torn == kind) || self.unsettled.is_lost && !is_read()
+    }
+
+    /// Leaves out what there is to say about fields of InitConfiguration and ClusterConfiguration
+    /// that do not count, because a flag replaces them: the value of the flag is judged in their
+    /// place.
+    ///
+    /// Names of fields that there are not, keys that stand twice and faults of the YAML stay: nobody
+    /// knows what was meant by them.
+    pub fn leave_out(&mut self, is_replaced: &dyn Fn(&str) -> bool) {
+        if self.unsettled.is_everything {
+            return;
+        }
+        let is_of_kind = |place: Place| {
+            let documents = &self.source.documents;
+            let document = documents
+                .iter()
+                .rfind(|document| document.root.span.start <= place);
+            document
+                .is_some_and(|document| KINDS[..2].iter().any(|(kind, _)| *kind == document.kind))
+        };
+        let counts = |finding: &Finding| {
+            // Whether a pod network fits is judged by arguments as well.
+            let of_arguments = matches!(
+                finding.rule,
+                Rule::PodNetworkTooSmall | Rule::PodNetworkTooLarge
+            ) && is_replaced(pod_networks::ARGUMENTS);
+            finding.path.is_empty()
+                || finding.rule == Rule::UnknownField
+                || !is_of_kind(finding.place)
+                || !(is_replaced(&finding.path) || of_arguments)
+        };
+        let before = self.findings.len();
+        self.findings = self.findings.clone().filtered(counts);
+        if self.findings.len() < before {
+            self.unsettled = Unsettled::by(&self.findings, self.unsettled.is_lost);
+        }
     }
 
     /// Whether there is so much wrong that nothing is judged any further.

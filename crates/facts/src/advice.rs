@@ -212,9 +212,22 @@ impl Adviser<'_> {
         !host.stand_in_addresses || written.and_then(rinit_config::parse_ip) == Some(address)
     }
 
+    /// Of two fields that do not go together the first, or the second if only that is of a flag: a
+    /// file that was good before is not what is wrong.
+    fn path_of_flag(&self, first: &'static str, second: &'static str) -> &'static str {
+        let is_of_flag = |path| self.overrides.flag(path).is_some();
+        if is_of_flag(second) && !is_of_flag(first) {
+            second
+        } else {
+            first
+        }
+    }
+
     fn networks(&mut self, facts: &Facts, host_facts: &HostFacts) {
         const PODS: &str = "networking.podSubnet";
         const SERVICES: &str = "networking.serviceSubnet";
+        const ADDRESS: &str = "localAPIEndpoint.advertiseAddress";
+        const ENDPOINT: &str = "controlPlaneEndpoint";
         let settled = |path: &str, networks: &[IpNet]| {
             if (self.is_settled)(path) {
                 networks.to_vec()
@@ -230,7 +243,8 @@ impl Adviser<'_> {
                     let message =
                         format!("the pod network {pods} overlaps the service network {services}");
                     let hint = "give them ranges of their own, or some addresses mean two things";
-                    self.warn(Rule::OverlappingNetworks, PODS, &message, Some(hint));
+                    let path = self.path_of_flag(PODS, SERVICES);
+                    self.warn(Rule::OverlappingNetworks, path, &message, Some(hint));
                 }
             }
         }
@@ -240,22 +254,23 @@ impl Adviser<'_> {
             .as_deref()
             .and_then(|host| host.parse::<IpAddr>().ok())
             .filter(|address| *address != facts.api.advertise_address)
-            .filter(|_| (self.is_settled)("controlPlaneEndpoint"));
+            .filter(|_| (self.is_settled)(ENDPOINT));
         let node = Some(facts.api.advertise_address)
-            .filter(|_| (self.is_settled)("localAPIEndpoint.advertiseAddress"))
+            .filter(|_| (self.is_settled)(ADDRESS))
             .filter(|address| self.is_known_address(host_facts, *address));
         for (path, name, networks) in [
             (PODS, "pod", &pod_cidrs),
             (SERVICES, "service", &service_cidrs),
         ] {
             for range in networks {
-                for (address, what) in [
-                    (node, "the address of this node"),
-                    (host, "the endpoint of the control plane"),
+                for (address, field, what) in [
+                    (node, ADDRESS, "the address of this node"),
+                    (host, ENDPOINT, "the endpoint of the control plane"),
                 ] {
                     if let Some(address) = address.filter(|address| range.contains(address)) {
                         let message = format!("the {name} network {range} has {address}, {what}");
                         let hint = "give it a range that no node is in";
+                        let path = self.path_of_flag(path, field);
                         self.warn(Rule::NodeInNetwork, path, &message, Some(hint));
                     }
                 }
@@ -319,7 +334,8 @@ impl Adviser<'_> {
         let program = component.program();
         for (index, argument) in arguments.iter().enumerate() {
             let name = argument.name.replace('_', "-");
-            if known.contains(&name.as_str()) {
+            // A name that is missing is told as that.
+            if name.is_empty() || known.contains(&name.as_str()) {
                 continue;
             }
             // To look for the nearest name of thousands takes seconds.

@@ -25,6 +25,6 @@ pub use facts::{
     Timeouts, UploadCerts,
 };
 pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
-pub use overrides::Overrides;
+pub use overrides::{Effect, Flag, Overrides, Repeated};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};

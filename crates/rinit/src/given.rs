@@ -1,12 +1,12 @@
 //! What was typed, for the commands in hints: they must work on the same cluster with the same
 //! configuration. Tokens and keys are never repeated.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use rinit_cli::{CommonArguments, GlobalArguments, PhaseArguments, SpecificationArguments};
+use rinit_cli::{CommonArguments, GlobalArguments, SpecificationArguments};
 use rinit_diag::Problem;
+use rinit_facts::{Overrides, Repeated};
 
 /// Flags to put behind the commands in hints, each with a space in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) struct Given {
     certificates: String,
     /// The folder that stands for the root of the host.
     root: Option<PathBuf>,
+    /// Whether there is a configuration file.
+    has_file: bool,
 }
 
 /// Which commands take a flag.
@@ -24,6 +26,7 @@ pub(crate) struct Given {
 enum Takes {
     Both,
     Phases,
+    Certificates,
 }
 
 impl Given {
@@ -32,15 +35,16 @@ impl Given {
     pub(crate) fn new(
         global: &GlobalArguments,
         common: &CommonArguments,
-        phase: Option<&PhaseArguments>,
+        overrides: &Overrides,
         address: IpAddr,
     ) -> Self {
-        let (mut given, decided) = Self::typed(global, common, phase);
-        if !decided {
-            // Writing to a String does not fail.
-            let _ = write!(
-                given.certificates,
-                " --apiserver-advertise-address {address}"
+        let config = common.config.as_deref();
+        let mut given = Self::typed(global, config, common.allow_unknown_fields, overrides);
+        if !given.has_file && !overrides.decide_certificates() {
+            given.add(
+                "apiserver-advertise-address",
+                Some(&address.to_string()),
+                Takes::Certificates,
             );
         }
         given
@@ -51,143 +55,61 @@ impl Given {
         global: &GlobalArguments,
         specification: &SpecificationArguments,
         config: Option<&Path>,
-        cert_dir: Option<&str>,
-        kubeconfig_dir: Option<&str>,
+        overrides: &Overrides,
     ) -> Self {
-        let of = specification.clone();
-        let common = CommonArguments {
-            config: config.map(Path::to_owned),
-            cert_dir: cert_dir.map(str::to_owned),
-            allow_unknown_fields: of.allow_unknown_fields,
-            apiserver_advertise_address: of.apiserver_advertise_address,
-            apiserver_bind_port: of.apiserver_bind_port,
-            apiserver_cert_extra_sans: of.apiserver_cert_extra_sans,
-            control_plane_endpoint: of.control_plane_endpoint,
-            kubernetes_version: of.kubernetes_version,
-            node_name: of.node_name,
-            service_cidr: of.service_cidr,
-            service_dns_domain: of.service_dns_domain,
-            ..CommonArguments::default()
-        };
-        let phase = PhaseArguments {
-            kubeconfig_dir: kubeconfig_dir.map(str::to_owned),
-            ..PhaseArguments::default()
-        };
-        Self::typed(global, &common, Some(&phase)).0
+        Self::typed(
+            global,
+            config,
+            specification.allow_unknown_fields,
+            overrides,
+        )
     }
 
-    /// The flags, and whether any of them decides what certificates say.
     fn typed(
         global: &GlobalArguments,
-        common: &CommonArguments,
-        phase: Option<&PhaseArguments>,
-    ) -> (Self, bool) {
-        let root = global.root.as_ref().or(global.rootfs.as_ref());
+        config: Option<&Path>,
+        allow_unknown_fields: bool,
+        overrides: &Overrides,
+    ) -> Self {
+        let is_typed = |path: &&Path| !path.as_os_str().is_empty();
+        let config = config.filter(is_typed);
+        let root = global.root.as_deref().filter(is_typed);
+        let rootfs = global.rootfs.as_deref().filter(is_typed);
         let mut given = Self {
-            root: root.filter(|root| !root.as_os_str().is_empty()).cloned(),
+            root: root.or(rootfs).map(Path::to_owned),
+            has_file: config.is_some(),
             ..Self::default()
         };
-        let path = |path: &Option<std::path::PathBuf>| {
-            path.as_ref().map(|path| path.display().to_string())
-        };
-        let list = |list: &[String]| (!list.is_empty()).then(|| list.join(","));
-        let gates: Vec<String> = common
-            .feature_gates
-            .iter()
-            .filter(|(name, _)| !name.is_empty())
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let values = [
-            ("--config", path(&common.config), Takes::Both),
-            ("--root", path(&global.root), Takes::Both),
-            ("--rootfs", path(&global.rootfs), Takes::Both),
-            ("--cert-dir", common.cert_dir.clone(), Takes::Both),
-            (
-                "--kubeconfig-dir",
-                phase.and_then(|phase| phase.kubeconfig_dir.clone()),
-                Takes::Both,
-            ),
-            (
-                "--apiserver-advertise-address",
-                common.apiserver_advertise_address.clone(),
-                Takes::Both,
-            ),
-            (
-                "--apiserver-bind-port",
-                common.apiserver_bind_port.map(|port| port.to_string()),
-                Takes::Both,
-            ),
-            (
-                "--apiserver-cert-extra-sans",
-                list(&common.apiserver_cert_extra_sans),
-                Takes::Both,
-            ),
-            (
-                "--control-plane-endpoint",
-                common.control_plane_endpoint.clone(),
-                Takes::Both,
-            ),
-            (
-                "--kubernetes-version",
-                common.kubernetes_version.clone(),
-                Takes::Both,
-            ),
-            ("--node-name", common.node_name.clone(), Takes::Both),
-            ("--service-cidr", common.service_cidr.clone(), Takes::Both),
-            (
-                "--service-dns-domain",
-                common.service_dns_domain.clone(),
-                Takes::Both,
-            ),
-            (
-                "--pod-network-cidr",
-                common.pod_network_cidr.clone(),
-                Takes::Phases,
-            ),
-            ("--cri-socket", common.cri_socket.clone(), Takes::Phases),
-            ("--feature-gates", list(&gates), Takes::Phases),
-            (
-                "--ignore-preflight-errors",
-                list(&common.ignore_preflight_errors),
-                Takes::Phases,
-            ),
-            (
-                "--image-repository",
-                common.image_repository.clone(),
-                Takes::Phases,
-            ),
-            ("--patches", path(&common.patches), Takes::Phases),
-            (
-                "--kubeconfig",
-                phase.and_then(|phase| path(&phase.kubeconfig)),
-                Takes::Phases,
-            ),
-        ];
-        let mut decided = false;
-        for (flag, value, takes) in values {
-            // An empty value is none.
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                decided |= takes == Takes::Both
-                    && !matches!(
-                        flag,
-                        "--root" | "--rootfs" | "--cert-dir" | "--kubeconfig-dir"
-                    );
-                given.add(flag, Some(&value), takes);
+        for (flag, path) in [("config", config), ("root", root), ("rootfs", rootfs)] {
+            if let Some(path) = path {
+                given.add(flag, Some(&path.display().to_string()), Takes::Both);
             }
         }
-        if common.allow_unknown_fields {
-            given.add("--allow-unknown-fields", None, Takes::Both);
+        for flag in Overrides::flags() {
+            let takes = match flag.repeated {
+                Repeated::Places | Repeated::Certificates => Takes::Both,
+                Repeated::Phases => Takes::Phases,
+                Repeated::Never => continue,
+            };
+            if let Some(text) = flag.text(overrides) {
+                given.add(flag.name, Some(&text), takes);
+            }
         }
-        (given, decided)
+        if allow_unknown_fields {
+            given.add("allow-unknown-fields", None, Takes::Both);
+        }
+        given
     }
 
     fn add(&mut self, flag: &str, value: Option<&str>, takes: Takes) {
         let text = match value {
-            Some(value) => format!(" {flag} {}", quoted(value)),
-            None => format!(" {flag}"),
+            Some(value) => format!(" --{flag} {}", quoted(value)),
+            None => format!(" --{flag}"),
         };
-        self.phase.push_str(&text);
-        if takes == Takes::Both {
+        if takes != Takes::Certificates {
+            self.phase.push_str(&text);
+        }
+        if takes != Takes::Phases {
             self.certificates.push_str(&text);
         }
     }
@@ -265,6 +187,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rinit_cli::InitArguments;
+
     use super::*;
 
     fn given(common: &CommonArguments) -> Given {
@@ -272,7 +196,12 @@ mod tests {
             root: Some("/my root".into()),
             ..GlobalArguments::default()
         };
-        Given::new(&global, common, None, IpAddr::from([192, 0, 2, 1]))
+        let flags = crate::settings::of_init(&InitArguments {
+            common: common.clone(),
+            ..InitArguments::default()
+        });
+        let address = IpAddr::from([192, 0, 2, 1]);
+        Given::new(&global, common, &flags.overrides, address)
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn main() -> ExitCode {
                 commands::init::phase(&tree, &line.global, name, *arguments).await
             }
             Invocation::Certs(command) => {
-                commands::certs::certs(&tree, &line.global, command).await
+                Box::pin(commands::certs::certs(&tree, &line.global, command)).await
             }
             Invocation::Kubeconfig(command) => {
                 commands::kubeconfig::kubeconfig(&line.global, command).await

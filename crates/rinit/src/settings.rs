@@ -24,7 +24,7 @@ pub(crate) fn reading(allow_unknown_fields: bool) -> ReadOptions {
 
 /// The documents of a configuration file; none of them without a file. Refuses a file with errors.
 pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
-    let documents = readable(config, options)?;
+    let documents = readable(config, options, &Overrides::default())?;
     if documents.findings.has_errors() {
         return Err(refused(documents));
     }
@@ -42,8 +42,12 @@ pub(crate) fn refused(documents: Documents) -> Trouble {
 }
 
 /// The same, and what could be read of a file with errors: [`resolve`] refuses it with all that can
-/// be told at once.
-pub(crate) fn readable(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
+/// be told at once. What is wrong in fields that flags replace does not count.
+pub(crate) fn readable(
+    config: Option<&Path>,
+    options: ReadOptions,
+    overrides: &Overrides,
+) -> Result<Documents, Trouble> {
     let Some(path) = config.filter(|path| !path.as_os_str().is_empty()) else {
         return Ok(Documents::none("no configuration file"));
     };
@@ -54,7 +58,11 @@ pub(crate) fn readable(config: Option<&Path>, options: ReadOptions) -> Result<Do
         rinit_host::read_typed(path)
     };
     match text {
-        Ok(Some(text)) => Ok(rinit_config::read(&name, &text, options)),
+        Ok(Some(text)) => {
+            let mut documents = rinit_config::read(&name, &text, options);
+            documents.leave_out(&|path| overrides.replaces(path));
+            Ok(documents)
+        }
         Ok(None) => Err(Trouble::configuration(
             Problem::new(format!("there is no configuration file {name}"))
                 .with_hint("check the path after `--config`"),
@@ -174,7 +182,10 @@ impl From<Overrides> for Flags {
 
 /// What the flags of `init` say beside the file.
 pub(crate) fn of_init(arguments: &InitArguments) -> Flags {
-    of_common(&arguments.common)
+    let mut flags = of_common(&arguments.common);
+    flags.overrides.skipped_phases = list(&arguments.skip_phases);
+    flags.overrides.skips_by_flag = !flags.overrides.skipped_phases.is_empty();
+    flags
 }
 
 /// What the flags of a phase say beside the file.
@@ -249,6 +260,7 @@ fn of_common(common: &CommonArguments) -> Flags {
         token: given(common.token.as_ref()).map(Secret::new),
         token_ttl: given(common.token_ttl.as_ref()),
         upload_certs: common.upload_certs,
+        dry_run: common.dry_run,
         ..Overrides::default()
     };
     Flags {

@@ -57,6 +57,9 @@ const IDLE: [&str; 5] = [
 /// Commands of kubeadm that rinit does not have.
 const NO_COMMAND: &[&str] = &["config images pull"];
 
+/// Flags of `init` that decide nothing about what comes of it.
+const UNTOLD: [&str; 5] = ["config", "help", "rootfs", "v", "vmodule"];
+
 /// A flag as the help lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Flag {
@@ -325,6 +328,28 @@ fn every_flag_of_kubeadm_is_taken() {
 }
 
 /// A row of [`NOT_TAKEN`] that no record has, or that rinit takes by now, is taken out.
+/// A dry run tells of each that it decided: what it tells comes from the list that is looked at
+/// here, and the tests of `rinit-facts` see that it does.
+#[test]
+fn every_flag_of_init_is_in_the_list_of_those_that_decide() {
+    for (version, flags) in records() {
+        for (command, flags) in flags {
+            let is_init = command == "init" || command.starts_with("init phase control-plane ");
+            for flag in flags.iter().filter(|_| is_init) {
+                let is_listed = rinit_facts::Overrides::flags()
+                    .iter()
+                    .any(|listed| listed.name == flag.name);
+                let is_untold = UNTOLD.contains(&flag.name.as_str());
+                assert!(
+                    is_listed != is_untold,
+                    "{version}: {command} --{}",
+                    flag.name
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_not_taken_is_still_there_to_be_taken() {
     let records = records();

@@ -172,7 +172,12 @@ impl Resolver<'_> {
     /// Something doubtful about a field of a document, or about the flag that replaced it.
     fn doubt(&mut self, rule: Rule, kind: &str, path: &str, problem: Problem) {
         let source = &self.documents.source;
-        if self.overrides.flag(path).is_some() || source.place_in(kind, path).is_none() {
+        let is_component = matches!(kind, "KubeletConfiguration" | "KubeProxyConfiguration");
+        if let Some(flag) = self.overrides.flag(path).filter(|_| !is_component) {
+            self.warnings.push(of_flag(flag, problem));
+            return;
+        }
+        if source.place_in(kind, path).is_none() {
             self.warnings.push(problem);
             return;
         }
@@ -218,10 +223,7 @@ impl Resolver<'_> {
 
     /// Something wrong with the value of a flag.
     fn wrong_flag(&mut self, flag: &str, problem: Problem) {
-        self.problems.push(Problem {
-            message: format!("--{flag}: {}", problem.message),
-            hint: problem.hint,
-        });
+        self.problems.push(of_flag(flag, problem));
     }
 
     fn facts(&mut self, init: &InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
@@ -388,6 +390,14 @@ impl Resolver<'_> {
             manifests: self.path("", defaults::MANIFESTS_FOLDER),
             kubelet: self.path("", defaults::KUBELET_FOLDER),
         }
+    }
+}
+
+/// A problem with the value of a flag.
+fn of_flag(flag: &str, problem: Problem) -> Problem {
+    Problem {
+        message: format!("--{flag}: {}", problem.message),
+        hint: problem.hint,
     }
 }
 

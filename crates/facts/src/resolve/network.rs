@@ -32,6 +32,7 @@ impl Resolver<'_> {
                 .and_then(|cidr| address_at(cidr, index))
         };
         let (api_service_ip, dns_service_ip) = (nth(1), nth(10));
+        self.networks_of_flags(cluster, &service_subnet, &pod_subnet);
         let unspecified = IpAddr::from([0, 0, 0, 0]);
         if !service_cidrs.is_empty() && dns_service_ip.is_none() {
             self.wrong(
@@ -51,6 +52,40 @@ impl Resolver<'_> {
             dns_domain,
             api_service_ip: api_service_ip.unwrap_or(unspecified),
             dns_service_ip: dns_service_ip.unwrap_or(unspecified),
+        }
+    }
+
+    /// Judges networks of flags by the rules that hang on more than their form, as those of the file
+    /// were when it was read.
+    fn networks_of_flags(&mut self, cluster: &ClusterConfiguration, services: &str, pods: &str) {
+        const PODS: &str = "networking.podSubnet";
+        const ARGUMENTS: &str = "controllerManager.extraArgs";
+        let replaced = |path: &str| self.overrides.replaces(path);
+        if (replaced(PODS) || replaced(ARGUMENTS))
+            && self.is_settled(PODS)
+            && self.is_settled(ARGUMENTS)
+        {
+            let argument = |name: &str| {
+                let arguments = cluster.controller_manager.extra_args.iter();
+                let last = arguments.rev().find(|argument| argument.name == name)?;
+                Some(last.value.clone())
+            };
+            for fault in rinit_config::pod_network_faults(pods, &argument) {
+                self.wrong(fault.rule, fault.path, fault.problem);
+            }
+        }
+        for (path, text) in [(PODS, pods), ("networking.serviceSubnet", services)] {
+            if self.overrides.replaces(path) {
+                for message in rinit_config::site_local_networks(text) {
+                    let problem = Problem::new(message);
+                    self.doubt(
+                        Rule::SiteLocalNetwork,
+                        "ClusterConfiguration",
+                        path,
+                        problem,
+                    );
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use super::Resolver;
 use super::components::arguments;
 use super::network::split_host_port;
 use crate::facts::{Api, Node, Timeouts};
+use crate::overrides::IGNORED_CHECKS;
 use crate::paths::Paths;
 
 /// Why an API server cannot be announced at an address that only this host reaches.
@@ -231,10 +232,12 @@ impl Resolver<'_> {
             .collect();
         names.sort();
         names.dedup();
-        if names.len() > 1 && names.iter().any(|name| name == "all") {
+        // What is wrong in the file by itself was told.
+        let is_told = !self.documents.is_settled(IGNORED_CHECKS);
+        if !is_told && names.len() > 1 && names.iter().any(|name| name == "all") {
             self.wrong(
                 Rule::IgnoreAllAlone,
-                "nodeRegistration.ignorePreflightErrors",
+                IGNORED_CHECKS,
                 Problem::new(
                     "the name `all` stands beside other names of preflight checks to ignore",
                 )

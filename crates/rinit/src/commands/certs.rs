@@ -85,7 +85,7 @@ pub(crate) async fn setting_of(
     };
     let documents: Documents = match told {
         Some(documents) => documents,
-        None => settings::readable(config, reading).map_err(refuse)?,
+        None => settings::readable(config, reading, &overrides).map_err(refuse)?,
     };
     let host_facts = if lenient {
         collect::of_any_machine(&host, &documents, &overrides)
@@ -234,22 +234,19 @@ async fn check_expiration(
             return ExitCode::Usage;
         }
     };
-    let overrides = Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        kubeconfig_dir: arguments.kubeconfig_dir.clone(),
-        ..Overrides::default()
-    };
-    let setting = match setting(global, arguments.config.as_deref(), overrides, true).await {
+    let specification = SpecificationArguments::default();
+    let (certificates, kubeconfigs) = (&arguments.cert_dir, &arguments.kubeconfig_dir);
+    let overrides = settings::of_specification(
+        &specification,
+        certificates.as_deref(),
+        kubeconfigs.as_deref(),
+    );
+    let config = arguments.config.as_deref();
+    let given = Given::to_certificates(global, &specification, config, &overrides);
+    let setting = match setting(global, config, overrides, true).await {
         Ok(setting) => setting,
         Err(code) => return code,
     };
-    let given = Given::to_certificates(
-        global,
-        &SpecificationArguments::default(),
-        arguments.config.as_deref(),
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
     warn_of_cut_off_runs(&setting, &given);
     let Setting { host, facts, scope } = setting;
     let actions = match actions(tree, &facts, &PHASES) {

@@ -55,7 +55,8 @@ fn pretty(value: &Value) -> String {
 
 async fn validate(tree: &[Phase], arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
-    let mut documents = settings::readable(Some(&arguments.config), reading).map_err(refuse)?;
+    let mut documents = settings::readable(Some(&arguments.config), reading, &Overrides::default())
+        .map_err(refuse)?;
     settings::judge_skipped_phases(tree, &mut documents);
     let is_init = documents.init.is_some() || documents.cluster.is_some();
     let host = loopback::stand_in(&documents).await?;
@@ -287,8 +288,6 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
 }
 
 async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
-    let documents =
-        settings::readable(arguments.config.as_deref(), ReadOptions::default()).map_err(refuse)?;
     let (feature_gates, problems) = settings::feature_gates(&arguments.feature_gates);
     let overrides = Overrides {
         kubernetes_version: arguments.kubernetes_version.clone(),
@@ -296,6 +295,9 @@ async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
         feature_gates,
         ..Overrides::default()
     };
+    let options = ReadOptions::default();
+    let documents =
+        settings::readable(arguments.config.as_deref(), options, &overrides).map_err(refuse)?;
     let host = loopback::stand_in(&documents).await?;
     let flags = Flags {
         overrides,

@@ -3,7 +3,7 @@
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Decision, Facts};
+use rinit_facts::{Decision, Facts, Overrides};
 use rinit_host::{Host, Lock, Root};
 use rinit_plan::Action;
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
@@ -40,18 +40,18 @@ pub(crate) async fn init(
     global: &GlobalArguments,
     arguments: InitArguments,
 ) -> ExitCode {
-    let skip = settings::list(&arguments.skip_phases);
+    let flags = settings::of_init(&arguments);
     let asked = Asked {
         tree,
         global,
         common: &arguments.common,
-        flags: settings::of_init(&arguments),
         // The flag replaces what the file says, as in kubeadm.
-        skips_by_file: skip.is_empty(),
+        skips_by_file: !flags.overrides.skips_by_flag,
         selection: Selection {
             only: Vec::new(),
-            skip,
+            skip: flags.overrides.skipped_phases.clone(),
         },
+        flags,
         phase: None,
     };
     run(asked).await
@@ -83,7 +83,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
     let tree = asked.tree;
     let printer = Printer::new(asked.common.output, asked.global.verbosity());
     let print_manifest = asked.prints_manifest();
-    let (global, common, phase) = (asked.global, asked.common, asked.phase);
+    let (global, common) = (asked.global, asked.common);
     let prepared = match prepare(asked).await {
         Ok(prepared) => prepared,
         Err(trouble) => return printer.refuse(&trouble),
@@ -99,7 +99,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
         };
     }
     let address = prepared.facts.api.advertise_address;
-    printer.repeat(Given::new(global, common, phase, address));
+    printer.repeat(Given::new(global, common, &prepared.overrides, address));
     printer.remark(&prepared.remarks);
     for decision in &prepared.told {
         printer.report(Event::Note {
@@ -124,6 +124,7 @@ struct Prepared {
     /// Held until the run ends.
     _lock: Option<Lock>,
     host: Host,
+    overrides: Overrides,
     facts: Facts,
     selection: Selection,
     options: RunOptions,
@@ -146,10 +147,11 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
     let reading = settings::reading(common.allow_unknown_fields);
-    let mut documents = match settings::readable(common.config.as_deref(), reading) {
-        Ok(documents) => documents,
-        Err(trouble) => return Err(worse(unknown, trouble.beside(&flags.problems))),
-    };
+    let mut documents =
+        match settings::readable(common.config.as_deref(), reading, &flags.overrides) {
+            Ok(documents) => documents,
+            Err(trouble) => return Err(worse(unknown, trouble.beside(&flags.problems))),
+        };
     if skips_by_file {
         settings::judge_skipped_phases(tree, &mut documents);
         let init = documents.init.as_ref();
@@ -203,6 +205,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
             rooted: !host.is_running_system(),
         },
         host,
+        overrides: flags.overrides,
         facts,
         selection,
         remarks,

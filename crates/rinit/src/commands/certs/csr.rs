@@ -82,6 +82,7 @@ async fn begin(
 ) -> Result<Work, ExitCode> {
     let overrides =
         settings::of_specification(typed.specification, typed.certificates, typed.kubeconfigs);
+    let given = Given::to_certificates(global, typed.specification, typed.config, &overrides);
     let reading = settings::reading(typed.specification.allow_unknown_fields);
     // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
     let is_apart = typed.certificates.is_some() && typed.kubeconfigs.is_some();
@@ -94,13 +95,6 @@ async fn begin(
         (setting, Some(lock))
     };
     let actions = actions(tree, &setting.facts, &PHASES)?;
-    let given = Given::to_certificates(
-        global,
-        typed.specification,
-        typed.config,
-        typed.certificates,
-        typed.kubeconfigs,
-    );
     Ok(Work {
         setting,
         given,

@@ -55,15 +55,9 @@ async fn run(
         arguments.kubeconfig_dir.as_deref(),
     );
     let config = arguments.config.as_deref();
-    let configured = config.is_some() || specification.decide();
+    let configured = config.is_some() || overrides.decide_certificates();
     let reading = settings::reading(specification.allow_unknown_fields);
-    let given = Given::to_certificates(
-        global,
-        specification,
-        config,
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
+    let given = Given::to_certificates(global, specification, config, &overrides);
     let (setting, _lock) = if arguments.dry_run {
         let setting = setting_of(global, config, reading, overrides, !configured).await?;
         warn_of_cut_off_runs(&setting, &given);
