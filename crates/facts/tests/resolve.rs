@@ -330,8 +330,10 @@ fn an_address_that_stands_in_is_not_judged() {
         let host = HostFacts::of_no_host(&documents, host_facts().now);
         let facts = resolve(&documents, &overrides, &host).unwrap();
         let advice = rinit_facts::advise(&documents, &overrides, &host, &facts);
-        let said = advice.findings.to_string();
-        assert_eq!(advice.findings.len(), told, "{written}: {said}");
+        let problems = advice.problems.iter().map(ToString::to_string);
+        let said = advice.findings.to_string() + &problems.collect::<String>();
+        let count = advice.findings.len() + advice.problems.len();
+        assert_eq!(count, told, "{written}: {said}");
         assert_eq!(
             said.contains("the address of this node"),
             told > 0,
