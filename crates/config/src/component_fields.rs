@@ -4,23 +4,63 @@
 //! Those documents are kept whole; what is done with them is the components' affair. The lists
 //! hold each field by its path, `[]` standing for the items of a list, with its type, and are the
 //! union of the newest two minors. The types are those of the values that `kubeadm config validate`
-//! takes there, the same for every minor. Names of the fields of an `object` are listed if any is;
+//! takes there, the same for every minor from 1.32 on; behind it stands the minor that a field came
+//! with, if it came later. Names of the fields of an `object` are listed if any is;
 //! those of a `map-of-…` are free. The JSON Schema is made from the same lists.
 
 use rinit_diag::probable;
 
 use crate::check::{self, METADATA, join};
+use crate::documents::Documents;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
 use crate::rule::Rule;
 use crate::schema::Shape;
 use crate::tree::{Node, NodeKind};
 
+/// A field that is written and that a minor does not know yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterField {
+    /// The kind of its document.
+    pub kind: &'static str,
+    /// Its path.
+    pub path: &'static str,
+    /// The minor that it came with.
+    pub since: u32,
+}
+
+/// The fields of the components' configurations that the component of a minor does not know.
+pub fn later_fields(documents: &Documents, minor: u32) -> Vec<LaterField> {
+    let mut found = Vec::new();
+    for table in TABLES {
+        for (path, _, since) in table.lines() {
+            // Of what is in a field that is not known nothing more is said.
+            let is_within = |later: &LaterField| {
+                later.kind == table.kind
+                    && path
+                        .strip_prefix(later.path)
+                        .is_some_and(|rest| rest.starts_with('.'))
+            };
+            if let Some(since) = since.filter(|since| *since > minor)
+                && documents.source.place_in(table.kind, path).is_some()
+                && !found.iter().any(is_within)
+            {
+                found.push(LaterField {
+                    kind: table.kind,
+                    path,
+                    since,
+                });
+            }
+        }
+    }
+    found
+}
+
 /// The fields of one kind.
 pub(crate) struct Table {
     pub(crate) kind: &'static str,
     pub(crate) api_version: &'static str,
-    /// One path a line with its type, sorted.
+    /// One path a line with its type and the minor that it came with, sorted.
     paths: &'static str,
 }
 
@@ -42,7 +82,7 @@ impl Table {
     /// The names of the fields right below a path.
     pub(crate) fn fields(&self, path: &str) -> Vec<&'static str> {
         self.lines()
-            .filter_map(|(listed, _)| {
+            .filter_map(|(listed, _, _)| {
                 let rest = listed.strip_prefix(path)?;
                 let name = if path.is_empty() {
                     rest
@@ -54,14 +94,20 @@ impl Table {
             .collect()
     }
 
-    fn lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.paths.lines().filter_map(|line| line.split_once(' '))
+    /// Path, type, and the minor that the field came with if that is not the oldest.
+    fn lines(&self) -> impl Iterator<Item = (&'static str, &'static str, Option<u32>)> {
+        self.paths.lines().filter_map(|line| {
+            let mut words = line.split(' ');
+            let (path, of) = (words.next()?, words.next()?);
+            let minor = words.next().and_then(|since| since.strip_prefix("1."));
+            Some((path, of, minor.and_then(|minor| minor.parse().ok())))
+        })
     }
 
     /// The type of a field, as the list words it.
     pub(crate) fn type_of(&self, path: &str) -> Option<&'static str> {
         self.lines()
-            .find_map(|(listed, of)| (listed == path).then_some(of))
+            .find_map(|(listed, of, _)| (listed == path).then_some(of))
     }
 }
 

@@ -35,6 +35,7 @@ mod unsettled;
 mod v1beta3;
 pub mod v1beta4;
 
+pub use component_fields::{LaterField, later_fields};
 pub use defaults::{Surroundings, complete, exposed, field_references};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse, read};
 pub use duration::{GoDuration, NotADuration};

@@ -160,6 +160,19 @@ impl Source {
         Finding::new(rule, severity, span, &message.into()).with_path(path)
     }
 
+    /// The same about a field of one kind, component configurations included.
+    pub fn finding_in(
+        &self,
+        rule: Rule,
+        severity: Severity,
+        kind: &str,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Finding {
+        let span = self.span_in(kind, path).unwrap_or(Span::START);
+        Finding::new(rule, severity, span, &message.into()).with_path(path)
+    }
+
     fn span_in(&self, kind: &str, path: &str) -> Option<Span> {
         let document = self
             .documents

@@ -145,6 +145,7 @@ pub(crate) fn advise_where(
     }
     adviser.networks(facts, host);
     if is_settled("kubernetesVersion") {
+        adviser.later_fields(facts);
         adviser.arguments(facts);
     }
     for WrittenPath { field, path } in &missing.paths {
@@ -275,6 +276,27 @@ impl Adviser<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// What the component of the minor does not know yet, and does without.
+    fn later_fields(&mut self, facts: &Facts) {
+        let minor = facts.minor().0;
+        for field in rinit_config::later_fields(self.documents, minor) {
+            let message = format!(
+                "{} of Kubernetes 1.{minor} has no such field; it came with 1.{}",
+                field.kind, field.since
+            );
+            let source = &self.documents.source;
+            let finding = source.finding_in(
+                Rule::UnknownComponentField,
+                Severity::Warning,
+                field.kind,
+                field.path,
+                message,
+            );
+            let hint = "it is kept as written, for the component to judge";
+            self.advice.findings.push(finding.with_hint(hint));
         }
     }
 

@@ -465,3 +465,47 @@ fn feature_gates_decide_as_in_the_kubeadm_of_the_minor() {
         assert!(facts.warnings.is_empty(), "1.{minor} {gates}");
     }
 }
+
+/// A field that the component of the minor does not know yet is warned of like any other that it
+/// does not know, and once.
+#[test]
+fn fields_of_a_later_minor_are_unknown_to_an_older_one() {
+    const FIELDS: &str = "---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+tlsCurvePreferences: [29]
+userNamespaces: {idsPerPod: 65536}
+defaultPodSysctls: {a: b}
+";
+    for (version, expected) in [
+        ("v1.37.1", &[][..]),
+        ("v1.36.3", &[("defaultPodSysctls", 9)]),
+        (
+            "v1.33.13",
+            &[("tlsCurvePreferences", 7), ("defaultPodSysctls", 9)],
+        ),
+        (
+            "v1.32.13",
+            &[
+                ("tlsCurvePreferences", 7),
+                ("userNamespaces", 8),
+                ("defaultPodSysctls", 9),
+            ],
+        ),
+    ] {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: {version}\n{FIELDS}"
+        );
+        let documents =
+            rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap();
+        let none = Overrides::default();
+        let facts = resolve(&documents, &none, &host_facts()).unwrap();
+        let advice = rinit_facts::advise(&documents, &none, &host_facts(), &facts);
+        let found: Vec<(&str, usize)> = advice
+            .findings
+            .iter()
+            .map(|finding| (finding.path.as_str(), finding.place.line))
+            .collect();
+        assert_eq!(found, expected, "{version}: {}", advice.findings);
+    }
+}
