@@ -5,6 +5,7 @@
     clippy::disallowed_methods,
     reason = "the examples are files of the checkout"
 )]
+#![expect(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
 use std::collections::BTreeSet;
 
@@ -55,6 +56,7 @@ fn said(text: &str, overrides: &Overrides) -> String {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a flag is an option")]
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
