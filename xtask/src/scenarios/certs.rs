@@ -56,13 +56,7 @@ pub(super) fn recovery(context: &Context) -> Result<()> {
         Ok(())
     })?;
     cluster.wait_for_ready_nodes(&[&node])?;
-    shell::step("the kubelet tells of itself", || {
-        let before = heartbeat(&node)?;
-        shell::until("its lease is renewed", Duration::from_mins(1), || {
-            let now = heartbeat(&node)?;
-            Ok(if now == before { Err(now) } else { Ok(()) })
-        })
-    })?;
+    shell::step("the kubelet tells of itself", || lives(&node))?;
     node.run(&[
         "rinit",
         "certs",
@@ -74,7 +68,8 @@ pub(super) fn recovery(context: &Context) -> Result<()> {
 }
 
 /// Two authorities in one file, as they are while one replaces another: all that the cluster knows of
-/// its authority has both, the one that the key belongs to signs, and a real kubeadm joins by it.
+/// its authority has both, the one that the key belongs to signs, and a real kubeadm joins by it. At
+/// the end one of them goes, and with it the trust of the kubelet.
 pub(super) fn bundle(context: &Context) -> Result<()> {
     const PKI: &str = "/etc/kubernetes/pki";
     let node = context.start("cp", 2)?;
@@ -150,7 +145,67 @@ pub(super) fn bundle(context: &Context) -> Result<()> {
     cluster.connect_pods(&[&node, &worker])?;
     cluster.wait_for_ready_nodes(&[&node, &worker])?;
     worker.down()?;
+    shell::step("one authority goes, and nobody can sign", || {
+        trust(&node, PKI)
+    })?;
     node.down()
+}
+
+/// A renewal that makes no certificate anew, since every key is elsewhere, has the kubelet trust what
+/// is in `ca.crt` from then on; it is the only one that starts again.
+fn trust(node: &Node, pki: &str) -> Result<()> {
+    let script = format!(
+        "cp /root/new.crt {pki}/ca.crt && mkdir /root/keys && \
+         for name in ca front-proxy-ca etcd/ca; do \
+         mv {pki}/$name.key /root/keys/$(echo $name | tr / -).key; done"
+    );
+    node.run(&["bash", "-c", &script])?;
+    let processes = || -> Result<_> {
+        let kubelet = node.run(&["pidof", "kubelet"])?.stdout;
+        let components = [
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+        ];
+        Ok((
+            kubelet,
+            node.run(&[&["pidof"], &components[..]].concat())?.stdout,
+        ))
+    };
+    let before = processes()?;
+    let output = node.run(&["rinit", "certs", "renew", "all", "--restart"])?;
+    ensure!(
+        output
+            .stderr
+            .contains("/etc/kubernetes/kubelet.conf trusts what is in")
+            && !output.stderr.contains("\nrenewing "),
+        "{output}"
+    );
+    let after = processes()?;
+    ensure!(
+        before.0 != after.0,
+        "the kubelet was not restarted: {output}"
+    );
+    ensure!(before.1 == after.1, "a pod was restarted: {output}");
+    let embedded = node
+        .run(&["base64", "-w0", &format!("{pki}/ca.crt")])?
+        .stdout;
+    let kubeconfig = node.read_file("/etc/kubernetes/kubelet.conf")?;
+    ensure!(
+        kubeconfig.contains(&format!("certificate-authority-data: {embedded}")),
+        "kubelet.conf trusts something else"
+    );
+    lives(node)
+}
+
+/// Waits until the kubelet has told the API server again that it lives.
+fn lives(node: &Node) -> Result<()> {
+    let before = heartbeat(node)?;
+    shell::until("its lease is renewed", Duration::from_mins(1), || {
+        let now = heartbeat(node)?;
+        Ok(if now == before { Err(now) } else { Ok(()) })
+    })
 }
 
 /// When the kubelet last told the API server that it lives.
