@@ -14,8 +14,14 @@ const PKI: &str = "/etc/kubernetes/pki";
 const POLICY: &str = "/etc/audit/policy.yaml";
 /// A policy of the API server's audit that keeps nothing.
 const NO_AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
-/// A configuration that asks for another algorithm of keys.
+/// The configuration, with a short time for pods to be healthy, where none is to be.
+const SHORT: &str = "/etc/rinit/short.yaml";
+/// The same with time for etcd, and it asks for another algorithm of keys.
 const OTHER: &str = "/etc/rinit/other.yaml";
+/// The folder of the patches of static pods.
+const PATCHES: &str = "/etc/rinit/patches";
+/// The API server waits for its watchers, as a rule until it is killed after 30 s.
+const GRACE: &str = "spec: {terminationGracePeriodSeconds: 5}\n";
 const COMPONENTS: [&str; 4] = [
     "etcd",
     "kube-apiserver",
@@ -30,19 +36,23 @@ pub(super) fn fails(context: &Context) -> Result<()> {
     let config = hardened(&minimal_config(context, &node)?)?;
     node.run(&["mkdir", "-p", "/etc/audit"])?;
     node.write_file(POLICY, NO_AUDIT, 0o644)?;
+    node.write_file(&format!("{PATCHES}/kube-apiserver.yaml"), GRACE, 0o644)?;
     let cluster = Cluster::init(&node, Initiator::Rinit, &config)?;
     // By then the kubelet, which init starts again at its end, knows its pods.
     cluster.connect_pods(&[&node])?;
     cluster.wait_for_ready_nodes(&[&node])?;
-    node.write_file(
-        OTHER,
-        config.replacen(
-            "kubernetesVersion:",
-            "encryptionAlgorithm: ECDSA-P256\nkubernetesVersion:",
-            1,
-        ),
-        0o600,
-    )?;
+    let within = |limit: &str| {
+        let timeouts = format!("timeouts: {{controlPlaneComponentHealthCheck: {limit}}}");
+        let point = "localAPIEndpoint:";
+        config.replacen(point, &format!("{timeouts}\n{point}"), 1)
+    };
+    node.write_file(SHORT, within("5s"), 0o600)?;
+    let other = within("15s").replacen(
+        "kubernetesVersion:",
+        "encryptionAlgorithm: ECDSA-P256\nkubernetesVersion:",
+        1,
+    );
+    node.write_file(OTHER, &other, 0o600)?;
 
     shell::step("only what uses a certificate is restarted", || {
         let before = processes(&node)?;
@@ -81,15 +91,15 @@ pub(super) fn fails(context: &Context) -> Result<()> {
     node.down()
 }
 
-/// etcd takes no ciphers but those for RSA keys, the API server has a policy to read, and time is
-/// short.
+/// etcd takes no ciphers but those for RSA keys, the API server has a policy to read and does not
+/// take long to end.
 fn hardened(config: &str) -> Result<String> {
     let point = "localAPIEndpoint:";
     ensure!(config.contains(point) && config.contains("networking:"));
     Ok(config
         .replacen(
             point,
-            &format!("timeouts: {{controlPlaneComponentHealthCheck: 40s}}\n{point}"),
+            &format!("patches: {{directory: {PATCHES}}}\n{point}"),
             1,
         )
         .replacen(
@@ -132,7 +142,16 @@ fn etcd(node: &Node) -> Result<()> {
 fn api_server(node: &Node) -> Result<()> {
     let before = files(node)?;
     node.write_file(POLICY, "kind: Nonsense\n", 0o644)?;
-    let output = renew(node, &["apiserver", "front-proxy-client", "--restart"])?;
+    let output = renew(
+        node,
+        &[
+            "apiserver",
+            "front-proxy-client",
+            "--config",
+            SHORT,
+            "--restart",
+        ],
+    )?;
     ensure!(output.code == Some(1), "{output}");
     ensure!(
         output
