@@ -22,15 +22,6 @@ pub(crate) fn reading(allow_unknown_fields: bool) -> ReadOptions {
     }
 }
 
-/// The documents of a configuration file; none of them without a file. Refuses a file with errors.
-pub(crate) fn documents(config: Option<&Path>, options: ReadOptions) -> Result<Documents, Trouble> {
-    let documents = readable(config, options, &Overrides::default())?;
-    if documents.findings.has_errors() {
-        return Err(refused(documents));
-    }
-    Ok(documents)
-}
-
 /// Why a file with errors is not taken, as far as it tells by itself.
 pub(crate) fn refused(documents: Documents) -> Trouble {
     let mut remarks = Remarks::default();
@@ -41,8 +32,8 @@ pub(crate) fn refused(documents: Documents) -> Trouble {
     }
 }
 
-/// The same, and what could be read of a file with errors: [`resolve`] refuses it with all that can
-/// be told at once. What is wrong in fields that flags replace does not count.
+/// The documents of a configuration file, none of them without a file, and what could be read of one
+/// with errors: [`resolve`] refuses it with all that can be told at once. What is wrong in fields that flags replace does not count.
 pub(crate) fn readable(
     config: Option<&Path>,
     options: ReadOptions,

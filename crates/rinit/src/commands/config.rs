@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
 use crate::settings::Flags;
+use crate::trouble::Trouble;
 use crate::{collect, printer, settings};
 
 /// What kubeadm writes where the real value is a secret or depends on the host.
@@ -217,14 +218,22 @@ async fn hostname() -> Result<String, ExitCode> {
 }
 
 async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
-    let mut documents =
-        settings::documents(Some(&arguments.old_config), ReadOptions::default()).map_err(refuse)?;
-    some_document(&documents, "--old-config")?;
+    let (file, options) = (Some(arguments.old_config.as_path()), ReadOptions::default());
+    let mut documents = settings::readable(file, options, &Overrides::default()).map_err(refuse)?;
+    if !documents.findings.has_errors() {
+        some_document(&documents, "--old-config")?;
+    }
+    let machine = machine().await?;
+    let version = asked_version(&documents);
+    let settled = loopback::settle(&mut documents, &machine.interfaces);
+    let kubernetes_version = match (version, settled) {
+        (Ok(version), Ok(())) => version,
+        (Ok(_), Err(trouble)) | (Err(trouble), Ok(())) => return Err(refuse(trouble)),
+        (Err(trouble), Err(more)) => return Err(refuse(trouble.and(more.remarks))),
+    };
     if !documents.findings.is_empty() {
         printer::report(&documents.findings.to_string());
     }
-    let machine = machine().await?;
-    loopback::settle(&mut documents, &machine.interfaces).map_err(refuse)?;
     let address = match machine.default_address {
         Some(address) => address.to_string(),
         None if collect::needs_address(&documents) => {
@@ -244,7 +253,7 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
         node_name: machine.hostname,
         advertise_address: address,
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
-        kubernetes_version: asked_version(&documents)?,
+        kubernetes_version,
         bootstrap_token: token(drawn.expose().clone())?,
         taints: true,
     };
@@ -257,13 +266,19 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     Ok(())
 }
 
-/// What a label in the file, or no version at all, stands for.
-fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
+/// What a label in the file, or no version at all, stands for. Refuses a file with errors, with all
+/// that can be told at once.
+fn asked_version(documents: &Documents) -> Result<String, Trouble> {
     if documents.cluster.is_none() {
-        return Ok(KubernetesVersion::newest().to_string());
+        return if documents.findings.has_errors() {
+            Err(settings::refused(documents.clone()))
+        } else {
+            Ok(KubernetesVersion::newest().to_string())
+        };
     }
-    let mut quiet = Documents::none(documents.source.file_name());
-    quiet.source = documents.source.clone();
+    // A migration looks at nothing but what kubeadm looks at as well.
+    let mut quiet = documents.clone();
+    (quiet.init, quiet.kubelet, quiet.kube_proxy) = (None, None, None);
     quiet.cluster = documents
         .cluster
         .as_ref()
@@ -274,9 +289,8 @@ fn asked_version(documents: &Documents) -> Result<String, ExitCode> {
             ..rinit_config::ClusterConfiguration::default()
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
-    Ok(resolve(&quiet, &Flags::default(), &host)?
-        .version
-        .to_string())
+    let facts = settings::resolve(&quiet, &Flags::default(), &host, false)?;
+    Ok(facts.version.to_string())
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {

@@ -155,3 +155,56 @@ fn the_standard_input_has_a_name() {
         );
     }
 }
+
+/// A migration is refused with all that is wrong, each with the line that it is about.
+#[test]
+fn a_migration_shows_the_lines_that_are_wrong() {
+    let place = Place::new();
+    let file = "apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: {bindPort: 70000}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.20.0
+featureGates: {NoSuch: true}
+";
+    let version = "file.yaml:7:20: error: kubernetesVersion: Kubernetes v1.20.0 cannot be set up \
+                   by this rinit, which knows 1.32 to 1.37
+  7 | kubernetesVersion: v1.20.0
+    |                    ^^^^^^^
+  hint: ";
+    let gate = "error: featureGates.NoSuch: there is no feature gate \"NoSuch\" in kubeadm
+  8 | featureGates: {NoSuch: true}
+    |                        ^^^^
+";
+    let port = "error: localAPIEndpoint.bindPort: 70000 is not within 0 and 65535
+  3 | localAPIEndpoint: {bindPort: 70000}
+    |                              ^^^^^
+";
+    for (file, parts) in [
+        (file.to_owned(), &[port, version, gate][..]),
+        (file.replace("70000", "6443"), &[version, gate]),
+        (
+            file.replace("v1.20.0", "v1.37.1").replace("true", "1"),
+            &[port],
+        ),
+    ] {
+        place.write("file.yaml", &file);
+        let said = place.run("config migrate --old-config file.yaml");
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (Some(3), ""),
+            "{}",
+            said.stderr
+        );
+        for part in parts {
+            assert_eq!(
+                said.stderr.matches(part).count(),
+                1,
+                "{part}: {}",
+                said.stderr
+            );
+        }
+    }
+}
