@@ -154,8 +154,11 @@ impl Authority {
             ip_addresses: &[],
             ..leaf
         };
-        if limit(nameless)?.is_some() {
-            return Ok(Some(Limit::AnyName));
+        match limit(nameless)? {
+            None => {}
+            Some(Limit::Names(_)) => return Ok(Some(Limit::AnyName)),
+            // Names are looked at first; what holds whatever the names are is more to the point.
+            Some(other) => return Ok(Some(other)),
         }
         let mut names = Vec::new();
         for name in leaf.dns_names {

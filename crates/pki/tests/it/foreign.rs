@@ -283,6 +283,57 @@ fn what_the_authorities_on_the_way_do_not_allow_is_told() {
     }
 }
 
+#[test]
+fn what_an_authority_must_not_sign_is_told_by_its_kind() {
+    let folder = Folder::new();
+    folder.openssl("ecparam -name prime256v1 -genkey -noout -out ca.key");
+    let spec = server_spec();
+    let names = |names: &[&str]| Limit::Names(names.iter().map(ToString::to_string).collect());
+    let clients_only = || Limit::Usages {
+        authority: "CN=ca".to_owned(),
+        usages: vec!["serverAuth"],
+    };
+    let constraints = "nameConstraints=critical,permitted;DNS:example.com";
+    for (extensions, expected) in [
+        ("", None),
+        ("extendedKeyUsage=2.5.29.37.0", None),
+        ("extendedKeyUsage=codeSigning", Some(clients_only())),
+        (constraints, Some(names(&["kubernetes", "node-1"]))),
+        (
+            "nameConstraints=critical,excluded;IP:2001:db8::/ffff:ffff::",
+            Some(names(&["2001:db8::1"])),
+        ),
+        // Both, of which the usage holds for whatever is signed.
+        (
+            &format!("extendedKeyUsage=clientAuth\n{constraints}"),
+            Some(clients_only()),
+        ),
+        (
+            "nameConstraints=critical,permitted;dirName:directory\n[directory]\nO=acme",
+            Some(Limit::AnyName),
+        ),
+        (
+            "1.2.3.4=critical,ASN1:NULL",
+            Some(Limit::Extension("1.2.3.4".to_owned())),
+        ),
+    ] {
+        folder.write(
+            "request",
+            &format!(
+                "[req]\ndistinguished_name=name\n[name]\n[ca]\nbasicConstraints=critical,CA:true\n\
+                 keyUsage=critical,keyCertSign\n{extensions}\n"
+            ),
+        );
+        folder.openssl(
+            "req -config request -extensions ca -x509 -new -key ca.key -subj /CN=ca -out ca.crt \
+             -days 3650",
+        );
+        let authority = load(&folder.read("ca.crt"), &folder.read("ca.key"));
+        let limit = authority.limit_of((&spec).into()).unwrap();
+        assert_eq!(limit, expected, "{extensions}");
+    }
+}
+
 /// Two certificates for one key that differ in what they allow: one of them is enough.
 #[test]
 fn a_certificate_without_the_limit_beside_the_limited_one_is_enough() {
