@@ -52,6 +52,20 @@ pub(crate) fn algorithm(is_set: impl Fn(&str) -> Option<bool>) -> Option<&'stati
     is_set(ECDSA).map(|ecdsa| if ecdsa { "ECDSA-P256" } else { "RSA-2048" })
 }
 
+impl Gate {
+    /// What to do where the minor does not know the gate any more. All that have gone are on for
+    /// good, but the one for keys: without it they are of RSA.
+    pub(crate) fn farewell(&self, is_on: bool) -> String {
+        match algorithm(|name| (name == self.name).then_some(is_on)) {
+            Some(algorithm) => format!(
+                "take it out of the configuration and set `encryptionAlgorithm: {algorithm}`, which it stands for"
+            ),
+            None if is_on => "take it out of the configuration; it is always on now".to_owned(),
+            None => "take it out of the configuration; it cannot be turned off any more".to_owned(),
+        }
+    }
+}
+
 impl Facts {
     /// Whether `kubelet.conf` leads to this node's own API server, by the minor and its feature gate
     /// `ControlPlaneKubeletLocalMode`.

@@ -509,3 +509,42 @@ defaultPodSysctls: {a: b}
         assert_eq!(found, expected, "{version}: {}", advice.findings);
     }
 }
+
+#[test]
+fn of_a_feature_gate_that_has_gone_it_is_said_what_stands_for_it() {
+    const CASES: [(u32, &str, &str); 6] = [
+        (
+            37,
+            "PublicKeysECDSA: true",
+            "set `encryptionAlgorithm: ECDSA-P256`",
+        ),
+        (
+            37,
+            "PublicKeysECDSA: false",
+            "set `encryptionAlgorithm: RSA-2048`",
+        ),
+        (37, "NodeLocalCRISocket: true", "always on now"),
+        (
+            36,
+            "ControlPlaneKubeletLocalMode: false",
+            "cannot be turned off",
+        ),
+        (
+            35,
+            "WaitForAllControlPlaneComponents: false",
+            "cannot be turned off",
+        ),
+        (33, "EtcdLearnerMode: true", "always on now"),
+    ];
+    for (minor, gate, said) in CASES {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+             kubernetesVersion: v1.{minor}.1\nfeatureGates: {{{gate}}}\n"
+        );
+        let documents =
+            rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap();
+        let refused = resolve(&documents, &Overrides::default(), &host_facts()).unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains(said), "1.{minor} {gate}: {refused}");
+    }
+}

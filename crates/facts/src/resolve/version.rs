@@ -155,7 +155,7 @@ impl Resolver<'_> {
                     "kubeadm has no feature gate \"{name}\" since Kubernetes 1.{}",
                     gate.last_minor + 1
                 ))
-                .with_hint("take it out of the configuration; it changes nothing any more"),
+                .with_hint(gate.farewell(*is_on)),
                 None => Problem::new(format!("there is no feature gate \"{name}\" in kubeadm"))
                     .with_hint(
                         "feature gates of components go into their `extraArgs` as `feature-gates`",
