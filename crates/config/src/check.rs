@@ -330,17 +330,18 @@ impl Walk<'_> {
 
     fn integer(&mut self, node: &Node, format: Format, path: &str) {
         let Some(number) = node.whole_number() else {
-            self.error(
-                Rule::WholeNumber,
-                node,
-                path,
-                "wants a whole number, found one with a fraction",
-            );
+            let found = match node.kind {
+                NodeKind::Float(number) if !number.is_finite() => "one that is not finite",
+                NodeKind::Float(number) if number.fract() == 0.0 => "one that no field can hold",
+                _ => "one with a fraction",
+            };
+            let message = format!("wants a whole number, found {found}");
+            self.error(Rule::WholeNumber, node, path, message);
             return;
         };
         let (minimum, maximum) = match format {
             Format::Number(count) => (count.minimum, count.maximum),
-            _ => (i32::MIN, i32::MAX),
+            _ => (i32::MIN.into(), i32::MAX.into()),
         };
         if !(i128::from(minimum)..=i128::from(maximum)).contains(&number) {
             self.error(

@@ -124,13 +124,14 @@ fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
         return;
     }
     match (wanted, &node.kind) {
-        ("object", NodeKind::Map(_)) | ("float", NodeKind::Integer(_) | NodeKind::Float(_)) => {}
+        ("object", NodeKind::Map(_)) => {}
         ("object", _) => check::wrong_shape(node, &Shape::Map(&Shape::Any), path, findings),
         ("string", _) => check::value(node, &Shape::Text, Format::Free, path, findings),
         ("bool", _) => check::value(node, &Shape::Bool, Format::Free, path, findings),
         ("int32", _) => check::value(node, &Shape::Integer, Format::Free, path, findings),
         ("uint32", _) => whole(node, 0, u32::MAX.into(), path, findings),
-        ("float", _) => wrong(node, "a number", path, findings),
+        ("float", _) => real(node, f64::MAX, path, findings),
+        ("float32", _) => real(node, f32::MAX.into(), path, findings),
         ("duration", NodeKind::Null) => {
             let message = "wants a duration, found nothing";
             let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
@@ -181,9 +182,30 @@ fn whole(node: &Node, minimum: i128, maximum: i128, path: &str, findings: &mut F
     }
 }
 
-fn wrong(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
-    let message = format!("wants {wanted}, found {}", node.found());
-    findings.push(Finding::error(Rule::ValueType, node.span, message).with_path(path));
+/// Refuses what is no number, no finite one, or one that is too large either way.
+fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
+    #[expect(clippy::cast_precision_loss, reason = "the bounds are far from exact")]
+    let number = match node.kind {
+        NodeKind::Integer(number) => Some(number as f64),
+        NodeKind::Float(number) => Some(number),
+        _ => None,
+    };
+    let (rule, message) = match number {
+        Some(number) if !number.is_finite() => (
+            Rule::ValueType,
+            "wants a number, found one that is not finite".to_owned(),
+        ),
+        Some(number) if number.abs() > maximum => (
+            Rule::NumberRange,
+            format!("{number:e} is not within {:e} and {maximum:e}", -maximum),
+        ),
+        Some(_) => return,
+        None => (
+            Rule::ValueType,
+            format!("wants a number, found {}", node.found()),
+        ),
+    };
+    findings.push(Finding::error(rule, node.span, message).with_path(path));
 }
 
 /// Warns of every field that the kind does not have, and refuses values of another type.

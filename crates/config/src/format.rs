@@ -14,9 +14,9 @@ use crate::rule::Rule;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     /// The least.
-    pub minimum: i32,
+    pub minimum: i64,
     /// The most.
-    pub maximum: i32,
+    pub maximum: i64,
 }
 
 /// A rule for the text of a field.

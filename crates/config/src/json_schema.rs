@@ -110,7 +110,7 @@ fn shape(shape_of: &'static Shape, format: Format, definitions: &mut Map<String,
         Shape::Integer => {
             let (minimum, maximum) = match format {
                 Format::Number(count) => (count.minimum, count.maximum),
-                _ => (i32::MIN, i32::MAX),
+                _ => (i32::MIN.into(), i32::MAX.into()),
             };
             json!({ "type": ["integer", "null"], "minimum": minimum, "maximum": maximum })
         }
@@ -175,7 +175,7 @@ fn component_value(table: &component_fields::Table, path: &str, of: &str) -> Val
         "int32" => whole(i32::MIN.into(), i32::MAX.into()),
         "int64" => whole(i64::MIN, i64::MAX),
         "uint32" => whole(0, u32::MAX.into()),
-        "float" => json!({ "type": ["number", "null"] }),
+        "float" | "float32" => json!({ "type": ["number", "null"] }),
         "duration" => json!({ "type": "string", "pattern": DURATION }),
         "duration-or-null" => json!({ "type": ["string", "null"], "pattern": DURATION }),
         "duration-or-int" => {

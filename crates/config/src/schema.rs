@@ -67,7 +67,7 @@ pub enum Shape {
     Secret(Format),
     /// `true` or `false`, and the other words YAML 1.1 has for them.
     Bool,
-    /// A whole number that fits 32 bits with sign.
+    /// A whole number that fits 32 bits with sign, unless the format has other bounds.
     Integer,
     /// A Go duration such as `1h30m`.
     Duration,
@@ -189,6 +189,27 @@ impl Typed for bool {
 }
 
 impl Typed for i32 {
+    const SHAPE: Shape = Shape::Integer;
+    fn read(node: &Node) -> Result<Self, Mismatch> {
+        node.whole_number()
+            .and_then(|number| Self::try_from(number).ok())
+            .ok_or(Mismatch("whole number"))
+    }
+    fn absent() -> Result<Self, Mismatch> {
+        Ok(0)
+    }
+    fn write(&self) -> Value {
+        Value::from(*self)
+    }
+    fn is_zero(&self) -> bool {
+        *self == 0
+    }
+    fn zero() -> Value {
+        Value::from(0)
+    }
+}
+
+impl Typed for i64 {
     const SHAPE: Shape = Shape::Integer;
     fn read(node: &Node) -> Result<Self, Mismatch> {
         node.whole_number()

@@ -524,7 +524,7 @@ objects! {
         /// The version to compare with.
         kubernetes_version: Option<String> = "kubernetesVersion", IfSet;
         /// The lines of context around a difference.
-        context_lines: Option<i32> = "contextLines", IfNotZero;
+        context_lines: Option<i64> = "contextLines", IfNotZero, Format::Number(Count { minimum: i64::MIN, maximum: i64::MAX });
     }
 
     /// For `upgrade node`.
