@@ -5,8 +5,9 @@
 //! hold each field by its path, `[]` standing for the items of a list, with its type, and are the
 //! union of the newest two minors. The types are those of the values that `kubeadm config validate`
 //! takes there, the same for every minor from 1.32 on; behind it stands the minor that a field came
-//! with, if it came later. Names of the fields of an `object` are listed if any is;
-//! those of a `map-of-…` are free. The JSON Schema is made from the same lists.
+//! with, if it came later, and `omitempty` if Go leaves the field out where it is zero. Names of the
+//! fields of an `object` are listed if any is; those of a `map-of-…` are free. The JSON Schema is
+//! made from the same lists.
 
 use rinit_diag::probable;
 
@@ -60,7 +61,7 @@ pub fn later_fields(documents: &Documents, minor: u32) -> Vec<LaterField> {
 pub(crate) struct Table {
     pub(crate) kind: &'static str,
     pub(crate) api_version: &'static str,
-    /// One path a line with its type and the minor that it came with, sorted.
+    /// One path a line with its type, the minor that it came with and `omitempty`, sorted.
     paths: &'static str,
 }
 
@@ -77,6 +78,14 @@ pub(crate) const TABLES: &[Table] = &[
         paths: include_str!("component_fields/kube_proxy.txt"),
     },
 ];
+
+/// What stands at the end of the line of a field that Go leaves out where it is zero.
+const OMITTED: &str = " omitempty";
+
+/// The fields of a kind, if it is a component's.
+pub(crate) fn table(kind: &str) -> Option<&'static Table> {
+    TABLES.iter().find(|table| table.kind == kind)
+}
 
 impl Table {
     /// The names of the fields right below a path.
@@ -102,6 +111,15 @@ impl Table {
             let minor = words.next().and_then(|since| since.strip_prefix("1."));
             Some((path, of, minor.and_then(|minor| minor.parse().ok())))
         })
+    }
+
+    /// The paths of the fields that Go leaves out where they are zero.
+    pub(crate) fn omitted_where_zero(&self) -> impl Iterator<Item = &'static str> {
+        self.paths
+            .lines()
+            .filter(|line| line.ends_with(OMITTED))
+            .filter_map(|line| line.split_once(' '))
+            .map(|(path, _)| path)
     }
 
     /// The type of a field, as the list words it.
@@ -210,7 +228,7 @@ fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
 
 /// Warns of every field that the kind does not have, and refuses values of another type.
 pub(crate) fn document(root: &Node, kind: &str, findings: &mut Findings) {
-    if let Some(table) = TABLES.iter().find(|table| table.kind == kind) {
+    if let Some(table) = table(kind) {
         walk(root, table, "", "", findings);
     }
 }

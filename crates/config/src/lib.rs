@@ -15,6 +15,7 @@
 
 mod check;
 mod component_fields;
+mod component_values;
 mod defaults;
 mod documents;
 mod duration;
@@ -36,6 +37,9 @@ mod v1beta3;
 pub mod v1beta4;
 
 pub use component_fields::{LaterField, later_fields};
+pub use component_values::{
+    canonical as canonical_component, omit_zeroes as omit_component_zeroes,
+};
 pub use defaults::{Surroundings, complete, exposed, field_references};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse, read};
 pub use duration::{GoDuration, NotADuration};

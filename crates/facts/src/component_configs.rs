@@ -7,7 +7,6 @@
 
 use std::net::IpAddr;
 
-use rinit_config::GoDuration;
 use rinit_diag::Problem;
 use rinit_plan::CaId;
 use rinit_versions::KubernetesVersion;
@@ -15,6 +14,9 @@ use serde_json::{Map, Value, json};
 
 use crate::facts::Network;
 use crate::paths::Paths;
+
+const KUBELET: &str = "KubeletConfiguration";
+const KUBE_PROXY: &str = "KubeProxyConfiguration";
 
 /// Where kube-proxy's pod finds its kubeconfig.
 const KUBE_PROXY_KUBECONFIG: &str = "/var/lib/kube-proxy/kubeconfig.conf";
@@ -40,7 +42,7 @@ pub(crate) fn kubelet(
 ) -> (Value, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let mut config = kubelet_skeleton();
-    overlay(&mut config, written);
+    overlay(KUBELET, &mut config, written);
     let recommended = [
         ("/staticPodPath", json!(paths.manifests), None),
         (
@@ -64,23 +66,18 @@ pub(crate) fn kubelet(
         ("/healthzBindAddress", json!("127.0.0.1"), None),
         ("/healthzPort", json!(10248), None),
     ];
-    recommend(
-        "KubeletConfiguration",
-        &mut config,
-        written,
-        &recommended,
-        &mut doubts,
-    );
+    recommend(KUBELET, &mut config, written, &recommended, &mut doubts);
     // Another cgroup driver is no reason to warn. That certificates rotate is not for choice:
     // kubeadm cannot tell `false` from nothing.
     recommend(
-        "KubeletConfiguration",
+        KUBELET,
         &mut config,
         written,
         &[("/cgroupDriver", json!("systemd"), None)],
         &mut Vec::new(),
     );
     set(&mut config, "/rotateCertificates", json!(true));
+    rinit_config::omit_component_zeroes(KUBELET, &mut config);
     (config, doubts)
 }
 
@@ -93,7 +90,7 @@ pub(crate) fn kube_proxy(
 ) -> (Value, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let mut config = kube_proxy_skeleton();
-    overlay(&mut config, written);
+    overlay(KUBE_PROXY, &mut config, written);
     let any_address = if advertise_address.is_ipv4() {
         "0.0.0.0"
     } else {
@@ -119,16 +116,11 @@ pub(crate) fn kube_proxy(
             Some("networking.podSubnet"),
         ));
     }
-    recommend(
-        "KubeProxyConfiguration",
-        &mut config,
-        written,
-        &recommended,
-        &mut doubts,
-    );
+    recommend(KUBE_PROXY, &mut config, written, &recommended, &mut doubts);
     if version.table().explicit_proxy_mode && config["mode"] == json!("") {
         config["mode"] = json!("iptables");
     }
+    rinit_config::omit_component_zeroes(KUBE_PROXY, &mut config);
     if config["mode"] == json!("ipvs") {
         let problem =
             Problem::new("kube-proxy's mode \"ipvs\" is deprecated since Kubernetes 1.35")
@@ -144,55 +136,26 @@ pub(crate) fn kube_proxy(
     (config, doubts)
 }
 
-/// The durations that the skeletons do not have, because Go writes none where none is set.
-const OPTIONAL_DURATIONS: [&str; 5] = [
-    "/conntrack/tcpCloseWaitTimeout",
-    "/conntrack/tcpEstablishedTimeout",
-    "/containerLogMonitorInterval",
-    "/cpuCFSQuotaPeriod",
-    "/crashLoopBackOff/maxContainerRestartPeriod",
-];
-
-/// Puts the written fields over the skeleton.
-fn overlay(config: &mut Value, written: Option<&Value>) {
+/// Puts the written fields, in Go's form, over the skeleton.
+fn overlay(kind: &str, config: &mut Value, written: Option<&Value>) {
     if let Some(written) = written {
-        merge(config, written);
-    }
-    for pointer in OPTIONAL_DURATIONS {
-        if let Some(value) = config.pointer_mut(pointer)
-            && let Some(Ok(duration)) = value.as_str().map(str::parse::<GoDuration>)
-        {
-            *value = json!(duration.to_string());
-        }
+        merge(config, rinit_config::canonical_component(kind, written));
     }
 }
 
-fn merge(base: &mut Value, written: &Value) {
+fn merge(base: &mut Value, written: Value) {
     match (base, written) {
         (Value::Object(base), Value::Object(written)) => {
             for (name, value) in written {
-                match base.get_mut(name) {
+                match base.get_mut(&name) {
                     Some(field) => merge(field, value),
                     None => {
-                        base.insert(name.clone(), value.clone());
+                        base.insert(name, value);
                     }
                 }
             }
         }
-        // `null` means the zero value, which the skeleton has.
-        (_, Value::Null) => {}
-        (base, written) => {
-            let duration = |value: &Value| {
-                value
-                    .as_str()
-                    .and_then(|text| text.parse::<GoDuration>().ok())
-            };
-            *base = match (duration(base), duration(written)) {
-                // Durations come back in Go's own form.
-                (Some(_), Some(written)) => json!(written.to_string()),
-                _ => written.clone(),
-            };
-        }
+        (base, written) => *base = written,
     }
 }
 
@@ -205,10 +168,10 @@ fn recommend(
     doubts: &mut Vec<Doubt>,
 ) {
     for (pointer, value, hangs_on) in recommended {
-        match written
+        let is_written = written
             .and_then(|written| written.pointer(pointer))
-            .filter(|value| !is_zero(value))
-        {
+            .is_some_and(|own| !is_unset(own));
+        match config.pointer(pointer).filter(|_| is_written) {
             Some(own) if own != value => {
                 let field = pointer[1..].replace('/', ".");
                 doubts.push(Doubt {
@@ -223,15 +186,9 @@ fn recommend(
     }
 }
 
-/// Whether Go would take the value for one that was not written. `false` is one that was.
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
+/// Whether kubeadm takes the value for one that was not written. `false` and `[]` are written.
+fn is_unset(value: &Value) -> bool {
+    value.is_null() || value == ""
 }
 
 /// Sets a field by its JSON pointer, making the objects on the way.
@@ -260,7 +217,7 @@ fn logging_skeleton() -> Value {
 fn kubelet_skeleton() -> Value {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
+        "kind": KUBELET,
         "authentication": {
             "anonymous": {},
             "webhook": { "cacheTTL": "0s" },
@@ -293,7 +250,7 @@ fn kubelet_skeleton() -> Value {
 fn kube_proxy_skeleton() -> Value {
     json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
+        "kind": KUBE_PROXY,
         "bindAddress": "",
         "bindAddressHardFail": false,
         "clientConnection": {
