@@ -79,6 +79,9 @@ pub(crate) const TABLES: &[Table] = &[
     },
 ];
 
+/// Headers of a request, `Authorization` among them.
+const CREDENTIALS: &str = "staticPodURLHeader";
+
 /// What stands at the end of the line of a field that Go leaves out where it is zero.
 const OMITTED: &str = " omitempty";
 
@@ -226,6 +229,18 @@ fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
     findings.push(Finding::error(rule, node.span, message).with_path(path));
 }
 
+/// Withholds what a value holds wherever it would be shown.
+fn withhold(node: &Node, findings: &mut Findings) {
+    match &node.kind {
+        NodeKind::List(items) => items.iter().for_each(|item| withhold(item, findings)),
+        NodeKind::Map(entries) => entries
+            .iter()
+            .for_each(|entry| withhold(&entry.value, findings)),
+        NodeKind::Null | NodeKind::Refused => {}
+        _ => findings.source_mut().secrets.push(node.span),
+    }
+}
+
 /// Warns of every field that the kind does not have, and refuses values of another type.
 pub(crate) fn document(root: &Node, kind: &str, findings: &mut Findings) {
     if let Some(table) = table(kind) {
@@ -259,6 +274,9 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     findings.push(finding.with_path(&path));
                     continue;
                 }
+                if path == CREDENTIALS {
+                    withhold(&entry.value, findings);
+                }
                 if known.contains(&entry.key.as_str()) {
                     let listed = join(listed, &entry.key);
                     if let Some(wanted) = table.type_of(&listed) {
@@ -279,7 +297,11 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     &message,
                 );
                 let finding = finding.with_path(&path);
-                findings.push(match probable(&entry.key, known.iter().copied()) {
+                let meant = probable(&entry.key, known.iter().copied());
+                if meant == Some(CREDENTIALS) {
+                    withhold(&entry.value, findings);
+                }
+                findings.push(match meant {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
                     None => finding.with_hint("it is kept as written, for the component to judge"),
                 });
