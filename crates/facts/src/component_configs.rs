@@ -121,7 +121,7 @@ pub(crate) fn kube_proxy(
         config["mode"] = json!("iptables");
     }
     rinit_config::omit_component_zeroes(KUBE_PROXY, &mut config);
-    if config["mode"] == json!("ipvs") {
+    if version.table().warns_of_ipvs && config["mode"] == json!("ipvs") {
         let problem =
             Problem::new("kube-proxy's mode \"ipvs\" is deprecated since Kubernetes 1.35")
                 .with_hint(

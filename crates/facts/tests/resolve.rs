@@ -548,3 +548,27 @@ fn of_a_feature_gate_that_has_gone_it_is_said_what_stands_for_it() {
         assert!(refused.contains(said), "1.{minor} {gate}: {refused}");
     }
 }
+
+#[test]
+fn the_mode_ipvs_is_warned_of_where_kubeadm_warns_of_it() {
+    for (minor, is_warned_of) in [
+        (32, false),
+        (33, false),
+        (34, false),
+        (35, false),
+        (36, false),
+        (37, true),
+    ] {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+             kubernetesVersion: v1.{minor}.1\n---\n\
+             apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n\
+             mode: ipvs\n"
+        );
+        let documents =
+            rinit_config::parse("cfg.yaml", text.as_bytes(), ReadOptions::default()).unwrap();
+        let facts = resolve(&documents, &Overrides::default(), &host_facts()).unwrap();
+        let said = facts.doubtful.to_string();
+        assert_eq!(said.contains("ipvs"), is_warned_of, "1.{minor}: {said}");
+    }
+}

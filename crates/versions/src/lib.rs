@@ -160,6 +160,8 @@ pub struct MinorTable {
     pub flex_volume_mount: bool,
     /// Whether kube-proxy's mode is written (1.37).
     pub explicit_proxy_mode: bool,
+    /// Whether kube-proxy's mode `ipvs` is warned of as deprecated (1.37).
+    pub warns_of_ipvs: bool,
     /// Whether zero creation timestamps and empty preferences are written (until 1.33).
     pub writes_zero_values: bool,
     /// Executables that preflight looks for, and whether each is mandatory.
@@ -200,6 +202,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: false,
         flex_volume_mount: true,
         explicit_proxy_mode: false,
+        warns_of_ipvs: false,
         writes_zero_values: true,
         executables: EXECUTABLES_1_32,
     },
@@ -224,6 +227,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: false,
         flex_volume_mount: true,
         explicit_proxy_mode: false,
+        warns_of_ipvs: false,
         writes_zero_values: true,
         executables: EXECUTABLES_1_33,
     },
@@ -248,6 +252,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: true,
         flex_volume_mount: true,
         explicit_proxy_mode: false,
+        warns_of_ipvs: false,
         writes_zero_values: false,
         executables: EXECUTABLES_1_33,
     },
@@ -272,6 +277,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: true,
         flex_volume_mount: true,
         explicit_proxy_mode: false,
+        warns_of_ipvs: false,
         writes_zero_values: false,
         executables: EXECUTABLES_1_33,
     },
@@ -296,6 +302,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: true,
         flex_volume_mount: false,
         explicit_proxy_mode: false,
+        warns_of_ipvs: false,
         writes_zero_values: false,
         executables: EXECUTABLES_1_33,
     },
@@ -320,6 +327,7 @@ pub static MINORS: &[MinorTable] = &[
         env_from_files: true,
         flex_volume_mount: false,
         explicit_proxy_mode: true,
+        warns_of_ipvs: true,
         writes_zero_values: false,
         executables: EXECUTABLES_1_33,
     },
