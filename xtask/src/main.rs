@@ -45,7 +45,7 @@ enum Task {
         /// Print only the folder of the finished set.
         #[arg(long)]
         path: bool,
-        /// Build only these programs of Kubernetes, such as an older kubeadm to compare with.
+        /// Build only these programs of Kubernetes, or its etcd, such as an older kubeadm to compare with.
         #[arg(
             long,
             value_name = "PROGRAM",

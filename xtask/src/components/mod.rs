@@ -109,9 +109,13 @@ impl Components {
 }
 
 /// Builds single programs of `kubernetes` and nothing else, if the cache does not have them, and
-/// answers with their folder.
+/// answers with their folder. Which etcd belongs to it is kubeadm's to say, so that is built first.
 pub(crate) fn obtain_programs(kubernetes: &str, programs: &[&str]) -> Result<PathBuf> {
     check_version(kubernetes)?;
+    let mut programs = programs.to_vec();
+    if programs.contains(&"etcd") {
+        programs.insert(0, "kubeadm");
+    }
     let digests = programs
         .iter()
         .map(|program| recipe::program_digest(kubernetes, program))
@@ -130,11 +134,13 @@ pub(crate) fn obtain_programs(kubernetes: &str, programs: &[&str]) -> Result<Pat
         if is_stamped(program, &recipe) {
             continue;
         }
-        recipe::build_kubernetes(kubernetes, &[program], &folder.join("build"), &bin)?;
+        let mut versions = BTreeMap::new();
+        let work = folder.join("build");
+        recipe::build_program(kubernetes, program, &work, &bin, &mut versions)?;
         let path = format!("bin/{program}");
         Stamp {
             recipe,
-            versions: BTreeMap::from([("k8s.io/kubernetes".to_owned(), kubernetes.to_owned())]),
+            versions,
             files: BTreeMap::from([(path.clone(), Built::of(&folder.join(path))?)]),
         }
         .write(&folder, program)?;

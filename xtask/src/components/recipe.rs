@@ -35,6 +35,9 @@ const KUBERNETES: &[&str] = &[
     "kubelet",
 ];
 
+/// The name of etcd's program.
+const ETCD: &str = "etcd";
+
 /// Staging modules that cannot be had in the version of their Kubernetes, and the version of the
 /// same minor that stands in: Kubernetes, module, version.
 const STAND_INS: &[(&str, &str, &str)] = &[
@@ -83,11 +86,11 @@ pub(super) fn digest(kubernetes: &str) -> String {
     cache::sha256(parts.join("\0").as_bytes())
 }
 
-/// Identifies what decides what one program of Kubernetes is.
+/// Identifies what decides what one program of Kubernetes, or its etcd, is.
 pub(super) fn program_digest(kubernetes: &str, program: &str) -> Result<String> {
-    if !KUBERNETES.contains(&program) {
+    if program != ETCD && !KUBERNETES.contains(&program) {
         bail!(
-            "`{program}` is no program of Kubernetes that is built here: choose of {}",
+            "`{program}` is no program that is built alone: choose of {}, {ETCD}",
             KUBERNETES.join(", ")
         );
     }
@@ -95,12 +98,33 @@ pub(super) fn program_digest(kubernetes: &str, program: &str) -> Result<String> 
     Ok(cache::sha256(parts.join("\0").as_bytes()))
 }
 
+/// Builds one program of Kubernetes, or the etcd that the kubeadm in `bin` asks for.
+pub(super) fn build_program(
+    kubernetes: &str,
+    program: &str,
+    work: &Path,
+    bin: &Path,
+    versions: &mut BTreeMap<String, String>,
+) -> Result<()> {
+    if program == ETCD {
+        return build_etcd(
+            &image_names(bin, kubernetes)?,
+            &["server"],
+            work,
+            bin,
+            versions,
+        );
+    }
+    build_kubernetes(kubernetes, &[program], work, bin, versions)
+}
+
 /// Builds programs of Kubernetes itself.
-pub(super) fn build_kubernetes(
+fn build_kubernetes(
     kubernetes: &str,
     programs: &[&str],
     work: &Path,
     bin: &Path,
+    versions: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let module = shell::step(
         &format!("go mod download k8s.io/kubernetes {kubernetes}"),
@@ -116,7 +140,9 @@ pub(super) fn build_kubernetes(
             .collect(),
         ldflags: kubernetes_ldflags(kubernetes, &cache::read(Path::new(&module.info))?)?,
     };
-    go::build(&kubernetes_build, work, bin)
+    go::build(&kubernetes_build, work, bin)?;
+    versions.insert("k8s.io/kubernetes".to_owned(), kubernetes.to_owned());
+    Ok(())
 }
 
 /// Builds what does not depend on kubeadm's word.
@@ -126,8 +152,7 @@ pub(super) fn build(
     bin: &Path,
     versions: &mut BTreeMap<String, String>,
 ) -> Result<()> {
-    build_kubernetes(kubernetes, KUBERNETES, work, bin)?;
-    versions.insert("k8s.io/kubernetes".to_owned(), kubernetes.to_owned());
+    build_kubernetes(kubernetes, KUBERNETES, work, bin, versions)?;
     let said = shell::read(Command::new(bin.join("kubeadm")).args(["version", "-o", "short"]))?;
     if said.trim() != kubernetes {
         bail!(
@@ -165,9 +190,10 @@ pub(super) fn build(
     Ok(())
 }
 
-/// Builds etcd and CoreDNS in the versions that kubeadm's images are tagged with.
-pub(super) fn build_for_images(
+/// Builds parts of etcd in the version that kubeadm's image is tagged with.
+fn build_etcd(
     images: &ImageNames,
+    parts: &[&str],
     work: &Path,
     bin: &Path,
     versions: &mut BTreeMap<String, String>,
@@ -180,22 +206,37 @@ pub(super) fn build_for_images(
         &format!("v{}", tag.rsplit_once('-').map_or(tag, |parts| parts.0)),
     )?;
     let go_mod = cache::read(Path::new(&go::download(server, &etcd)?.go_mod))?;
-    let parts = ["etcdctl", "etcdutl", "server"];
-    let requires = parts.map(|part| format!("require go.etcd.io/etcd/{part}/v3 {etcd}\n"));
+    let requires: Vec<_> = parts
+        .iter()
+        .map(|part| format!("require go.etcd.io/etcd/{part}/v3 {etcd}\n"))
+        .collect();
     let etcd_build = Build {
-        name: "etcd",
+        name: ETCD,
         go_mod: format!("{}\n{}", go_line(&go_mod)?, requires.concat()),
         main: None,
         packages: parts
+            .iter()
             .map(|part| {
-                let name = if part == "server" { "etcd" } else { part };
+                let name = if *part == "server" { ETCD } else { *part };
                 (format!("go.etcd.io/etcd/{part}/v3"), name)
             })
-            .into(),
+            .collect(),
         ldflags: String::new(),
     };
     go::build(&etcd_build, work, bin)?;
     versions.insert("go.etcd.io/etcd".to_owned(), etcd);
+    Ok(())
+}
+
+/// Builds etcd and CoreDNS in the versions that kubeadm's images are tagged with.
+pub(super) fn build_for_images(
+    images: &ImageNames,
+    work: &Path,
+    bin: &Path,
+    versions: &mut BTreeMap<String, String>,
+) -> Result<()> {
+    let parts = ["etcdctl", "etcdutl", "server"];
+    build_etcd(images, &parts, work, bin, versions)?;
 
     let package = "github.com/coredns/coredns";
     let coredns = served(package, images.tag("coredns")?)?;
