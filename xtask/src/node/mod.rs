@@ -7,6 +7,8 @@
 //! later task can take it down, whatever became of the task that made it.
 
 mod cgroup;
+mod commands;
+mod down;
 pub(crate) mod inside;
 mod process;
 mod store;
@@ -14,43 +16,30 @@ mod sysctl;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::components::Components;
-use crate::shell::{self, Output};
+use crate::shell;
 use crate::{cache, install};
 pub(crate) use cgroup::describe as describe_cgroups;
-use process::{Namespaces, Process};
+pub(crate) use down::{is_interrupted, take_lan_down, take_own_down};
+use down::{own, take_down, take_node_down};
+use process::Process;
 
 /// This program, also if its file was replaced since it started.
 const SELF: &str = "/proc/self/exe";
-
-/// Set when this task is being interrupted.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Held while something is taken down, so that it is done once.
-static TAKING_DOWN: Mutex<()> = Mutex::new(());
 
 /// Where the processes that keep a LAN or node up write down which they are.
 const HOLDER: &str = "holder.json";
 const LAUNCHER: &str = "launcher.json";
 const INIT: &str = "init.json";
 
-/// The kinds of namespaces that a node has of its own.
-const NAMESPACES: [&str; 6] = ["mnt", "uts", "ipc", "net", "pid", "cgroup"];
-
 /// The first three numbers of the addresses on a LAN. `.1` is the LAN itself.
 const SUBNET: &str = "10.123.0";
-
-/// Folders of the LANs, and of nodes on LANs of earlier tasks, to take down if this task is
-/// interrupted.
-static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A bridge in a network namespace without any uplink.
 #[derive(Debug)]
@@ -404,175 +393,9 @@ impl Node {
         })
     }
 
-    /// A command of the machine that runs `words` in the node.
-    pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(SELF);
-        command
-            .args(["inside", "exec"])
-            .arg(&self.folder)
-            .arg("--")
-            .args(words);
-        command
-    }
-
-    /// Runs a command to its end; its output, whatever the exit code.
-    pub(crate) fn try_run(&self, words: &[&str]) -> Result<Output> {
-        shell::capture(&mut self.command(words), None)
-    }
-
-    /// Runs a command to its end; its output, or an error that shows it.
-    pub(crate) fn run(&self, words: &[&str]) -> Result<Output> {
-        self.try_run(words)?
-            .or_fail(&format!("{}: {}", self.name, words.join(" ")))
-    }
-
-    /// Runs a command to its end with a file of the machine as its input.
-    fn run_with_stdin_from(&self, file: &Path, words: &[&str]) -> Result<Output> {
-        let file = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-        let output = self.command(words).stdin(file).output()?;
-        let output = Output {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        };
-        output.or_fail(&format!("{}: {}", self.name, words.join(" ")))
-    }
-
-    /// Starts a command and gives a handle to it while it runs.
-    pub(crate) fn spawn(&self, words: &[&str]) -> Result<Spawned> {
-        let mut command = self.command(words);
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", words.join(" ")))?;
-        Ok(Spawned { child })
-    }
-
-    /// Writes a file in the node, with the folders above it.
-    pub(crate) fn write_file(&self, path: &str, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
-        const SCRIPT: &str = "set -e; umask 077; mkdir -p -m 755 \"$(dirname \"$1\")\"; \
-            cat > \"$1.part\"; chmod \"$2\" \"$1.part\"; mv \"$1.part\" \"$1\"";
-        let mode = format!("{mode:o}");
-        let mut command = self.command(&["/bin/sh", "-c", SCRIPT, "sh", path, &mode]);
-        shell::capture(&mut command, Some(text.as_ref()))?
-            .or_fail(&format!("{}: writing {path}", self.name))?;
-        Ok(())
-    }
-
-    /// Copies a file of the machine into the node.
-    pub(crate) fn copy_file(&self, from: &Path, path: &str, mode: u32) -> Result<()> {
-        let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-        self.write_file(path, bytes, mode)
-    }
-
-    /// Reads a text file of the node.
-    pub(crate) fn read_file(&self, path: &str) -> Result<String> {
-        Ok(self.run(&["cat", path])?.stdout)
-    }
-
-    /// Pulls the plug: ends the node's PID 1 and with it everything that runs in the node. Its
-    /// files stay until `down`.
-    pub(crate) fn kill(&self) -> Result<()> {
-        up(&self.folder)?.end()
-    }
-
     /// Takes the node down; fails if anything of it is left.
     pub(crate) fn down(self) -> Result<()> {
         take_node_down(&self.folder)
-    }
-
-    /// What helps to understand a failure: journals and the logs of containers.
-    pub(crate) fn diagnose(&self) -> String {
-        let pods = "for log in /var/log/pods/*/*/*.log; do \
-            [ -e \"$log\" ] || continue; echo \"-- $log\"; tail -n 12 \"$log\"; done";
-        let parts: [(&str, &[&str]); 5] = [
-            (
-                "failed units",
-                &["systemctl", "--failed", "--no-pager", "--plain"],
-            ),
-            (
-                "kubelet",
-                &[
-                    "journalctl",
-                    "-u",
-                    "kubelet",
-                    "-n",
-                    "40",
-                    "--no-pager",
-                    "-o",
-                    "cat",
-                ],
-            ),
-            (
-                "containerd",
-                &[
-                    "journalctl",
-                    "-u",
-                    "containerd",
-                    "-n",
-                    "25",
-                    "--no-pager",
-                    "-o",
-                    "cat",
-                ],
-            ),
-            ("containers", &["ctr", "-n", "k8s.io", "tasks", "list"]),
-            ("pod logs", &["/bin/sh", "-c", pods]),
-        ];
-        let mut text = String::new();
-        for (title, words) in parts {
-            text.extend(["==== node ", &self.name, ": ", title, "\n"]);
-            match self.try_run(words) {
-                Ok(output) => text.extend([output.stdout, output.stderr, "\n".to_owned()]),
-                Err(error) => text.extend([format!("{error:#}"), "\n".to_owned()]),
-            }
-        }
-        text
-    }
-}
-
-/// A command that was started in a node.
-#[derive(Debug)]
-pub(crate) struct Spawned {
-    child: Child,
-}
-
-impl Spawned {
-    /// Ends the command in the node with SIGKILL, as a crash would.
-    pub(crate) fn kill(mut self) -> Result<Output> {
-        // The child is the way into the node; its child is the command.
-        let pid = i32::try_from(self.child.id())?;
-        let inner = shell::until("the command has started", Duration::from_secs(10), || {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("it has ended before it was to be killed: {status}");
-            }
-            let children = process::children(pid)?;
-            Ok(children
-                .first()
-                .copied()
-                .ok_or_else(|| "no child yet".to_owned()))
-        })?;
-        if let Some(process) = Process::of(inner) {
-            process.end()?;
-        }
-        self.wait()
-    }
-
-    /// True while the command runs.
-    pub(crate) fn is_running(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_none())
-    }
-
-    /// Waits until the command ends.
-    pub(crate) fn wait(self) -> Result<Output> {
-        let output = self.child.wait_with_output()?;
-        Ok(Output {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
     }
 }
 
@@ -590,121 +413,6 @@ pub(crate) fn all_lans() -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-/// Takes down the LAN `name` with all its nodes; fails if anything of them is left.
-pub(crate) fn take_lan_down(name: &str) -> Result<()> {
-    let folder = nodes_folder()?.join(name);
-    if !folder.is_dir() {
-        bail!(
-            "there is no LAN `{name}`; these are up: {}",
-            all_lans()?.join(", ")
-        );
-    }
-    take_down(&folder)
-}
-
-/// Takes down what this task has made so far, since it is interrupted.
-pub(crate) fn take_own_down() {
-    INTERRUPTED.store(true, Ordering::SeqCst);
-    let folders = std::mem::take(&mut *own());
-    for folder in folders.into_iter().filter(|folder| folder.exists()) {
-        println!("taking down {}", folder.display());
-        let is_node = folder.join("node.json").exists();
-        let result = if is_node {
-            take_node_down(&folder)
-        } else {
-            take_down(&folder)
-        };
-        if let Err(error) = result {
-            println!("error: {}", shell::explain(&error));
-        }
-    }
-}
-
-/// True from when this task is interrupted; it will then end without more ado.
-pub(crate) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
-}
-
-fn take_down(folder: &Path) -> Result<()> {
-    let _once = TAKING_DOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !folder.exists() {
-        return Ok(());
-    }
-    let mut problems = Vec::new();
-    for node in nodes_of(folder)? {
-        if let Err(error) = take_node_down(&node.folder) {
-            problems.push(format!("{error:#}"));
-        }
-    }
-    if let Some(holder) = Process::read(&folder.join(HOLDER))? {
-        let held = Namespaces::of_living(holder, &["net"])?;
-        holder.end()?;
-        let left = held.processes()?;
-        if !left.is_empty() {
-            problems.push(format!(
-                "processes {left:?} are still in the LAN's namespace"
-            ));
-        }
-    }
-    if !problems.is_empty() {
-        bail!(
-            "something is left of the LAN {}:\n{}",
-            folder.display(),
-            problems.join("\n")
-        );
-    }
-    let nodes = nodes_folder()?;
-    cache::remove(folder)?;
-    own().retain(|own| own != folder);
-    let _lock = cache::lock(&nodes.join(".lock"))?;
-    if all_lans()?.is_empty() {
-        sysctl::restore(&nodes.join("sysctls.json"))?;
-    }
-    Ok(())
-}
-
-fn take_node_down(folder: &Path) -> Result<()> {
-    let record = Record::read(folder)?;
-    // Where PID 1 is gone already, so is all that was in its PID namespace.
-    let held = match Process::read(&folder.join(INIT))? {
-        Some(init) => Namespaces::of_living(init, &NAMESPACES)?,
-        None => Namespaces::default(),
-    };
-    for file in [LAUNCHER, INIT] {
-        if let Some(process) = Process::read(&folder.join(file))? {
-            process.end()?;
-        }
-    }
-    let limit = Duration::from_secs(30);
-    shell::until(
-        &format!("no process of node {} is left", record.name),
-        limit,
-        || {
-            let left = held.processes()?;
-            Ok(if left.is_empty() {
-                Ok(())
-            } else {
-                Err(format!("processes {left:?} are left"))
-            })
-        },
-    )?;
-    // They would keep its mounts.
-    drop(held);
-    cgroup::remove(&cgroup::hierarchies()?, &record.cgroup)?;
-    let mounts = cache::read(Path::new("/proc/self/mountinfo"))?;
-    let place = folder.to_string_lossy();
-    if let Some(line) = mounts.lines().find(|line| line.contains(&*place)) {
-        bail!(
-            "a mount of node {} is left on the machine: {line}",
-            record.name
-        );
-    }
-    let what = format!("the files of node {} are removed", record.name);
-    shell::until(&what, limit, || {
-        Ok(cache::remove(folder).map_err(|error| format!("{error:#}")))
-    })
 }
 
 fn nodes_of(lan: &Path) -> Result<Vec<Node>> {
@@ -731,10 +439,6 @@ fn nodes_folder() -> Result<PathBuf> {
     let folder = cache::folder()?.join("nodes");
     cache::make_folder(&folder)?;
     Ok(folder)
-}
-
-fn own() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
-    OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn in_network(process: Process, words: &str) -> Result<()> {
