@@ -120,14 +120,6 @@ impl Host {
         }
         Ok(Some(files))
     }
-
-    /// Whether a folder is empty; none if there is no such folder. The `lost+found` of a file
-    /// system's own root counts as nothing.
-    pub fn is_empty_folder(&self, path: &LogicalPath) -> Result<Option<bool>> {
-        Ok(self
-            .list(path)?
-            .map(|names| names.iter().all(|name| name == "lost+found")))
-    }
 }
 
 impl FileInfo {
@@ -273,7 +265,6 @@ mod tests {
         assert_eq!(host.read(&path("/file/below")).unwrap(), None);
         assert_eq!(host.info(&path("/none")).unwrap(), None);
         assert_eq!(host.list(&path("/none")).unwrap(), None);
-        assert_eq!(host.is_empty_folder(&path("/none")).unwrap(), None);
         assert_eq!(
             host.read_text(&path("/file")).unwrap().as_deref(),
             Some("text")
@@ -286,16 +277,6 @@ mod tests {
             host.list(&path("/file")),
             Err(HostError::File { .. })
         ));
-    }
-
-    #[test]
-    fn a_new_file_system_counts_as_empty() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("etcd/lost+found")).unwrap();
-        let host = Host::new(Root::Folder(folder.path().to_owned()));
-        assert_eq!(host.is_empty_folder(&path("/etcd")).unwrap(), Some(true));
-        std::fs::create_dir(folder.path().join("etcd/member")).unwrap();
-        assert_eq!(host.is_empty_folder(&path("/etcd")).unwrap(), Some(false));
     }
 
     #[test]
