@@ -9,6 +9,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::rule::Rule;
+use crate::url::url_scheme;
 
 /// A range of whole numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -433,7 +434,7 @@ fn is_registry_host(text: &str) -> bool {
     host.split('.').all(label) && port.is_none_or(is_number)
 }
 
-fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -520,56 +521,6 @@ fn cri_socket(text: &str) -> Result<(), Breach> {
         )
         .hint("write it as `unix:///run/containerd/containerd.sock`")),
     }
-}
-
-/// The scheme of a URL, if it has one and the rest could be a URL.
-pub(crate) fn url_scheme(text: &str) -> Option<&str> {
-    let (scheme, after) = text.split_once("://")?;
-    let mut bytes = scheme.bytes();
-    let scheme_holds = bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let port = match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split_once(']')?.1.strip_prefix(':'),
-        None => authority.rsplit_once(':').map(|(_, port)| port),
-    };
-    let blank = text
-        .chars()
-        .any(|next| next.is_whitespace() || next.is_control());
-    (scheme_holds
-        && !blank
-        && port.is_none_or(|port| port.is_empty() || is_number(port))
-        && has_good_escapes(after))
-    .then_some(scheme)
-}
-
-/// Whether every `%` of a URL after its scheme begins an escape that Go takes there. In a query
-/// anything goes; a host has escapes for letters beyond ASCII and for `%` itself only.
-fn has_good_escapes(after: &str) -> bool {
-    let (before, fragment) = after.split_once('#').unwrap_or((after, ""));
-    let before = before.split_once('?').map_or(before, |(before, _)| before);
-    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
-    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let escapes = |text: &str, in_host: bool| {
-        text.split('%').skip(1).all(|escape| {
-            escape.as_bytes().get(..2).is_some_and(|digits| {
-                digits.iter().all(u8::is_ascii_hexdigit)
-                    && (!in_host
-                        || !digits[0].is_ascii_digit()
-                        || digits[0] >= b'8'
-                        || digits == b"25")
-            })
-        })
-    };
-    escapes(host, true)
-        && [user, path, fragment]
-            .iter()
-            .all(|part| escapes(part, false))
 }
 
 /// A number with a suffix, as the API of Kubernetes reads it: spaces around it are left out, and

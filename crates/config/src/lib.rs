@@ -33,6 +33,7 @@ mod source;
 mod timestamp;
 mod tree;
 mod unsettled;
+mod url;
 mod v1beta3;
 pub mod v1beta4;
 

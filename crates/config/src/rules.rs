@@ -6,11 +6,12 @@
 use crate::check::join;
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
-use crate::format::{is_reachable, parse_ip, url_scheme};
+use crate::format::{is_reachable, parse_ip};
 use crate::pod_networks::{self, pod_network_faults, site_local_networks};
 use crate::rule::Rule;
 use crate::source::Span;
 use crate::tree::{Node, NodeKind};
+use crate::url::url_scheme;
 use rinit_plan::defaults;
 
 /// What kubeadm makes valid by default and warns of when it is exceeded.
