@@ -184,6 +184,29 @@ featureGates:
     insta::assert_snapshot!(error.to_string());
 }
 
+/// A token that is refused asks for none to be drawn in its place.
+#[test]
+fn a_wrong_token_beside_a_good_one_is_the_only_problem() {
+    let file = "apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+  - token: fedcba.fedcba9876543210
+";
+    let documents =
+        rinit_config::parse("cfg.yaml", file.as_bytes(), ReadOptions::default()).unwrap();
+    let host = HostFacts {
+        drawn_tokens: Vec::new(),
+        ..host_facts()
+    };
+    let overrides = Overrides {
+        token: Some(Secret::new("short".to_owned())),
+        ..Overrides::default()
+    };
+    let error = resolve(&documents, &overrides, &host).unwrap_err();
+    assert_eq!(error.problems.len(), 1, "{error}");
+    assert!(error.to_string().contains("--token"), "{error}");
+}
+
 /// Several tokens are drawn, each its own, and each knows how many look like it.
 #[test]
 fn several_tokens_are_drawn() {

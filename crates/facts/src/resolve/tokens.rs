@@ -29,8 +29,12 @@ impl Resolver<'_> {
         if let Some(token) = &self.overrides.token {
             self.check_flag("token", Format::BootstrapToken, token.expose());
             described = by_flags;
+            let Some(token) = rinit_config::BootstrapToken::new(token.expose().clone()) else {
+                // It was refused just now; none is to be drawn in its place.
+                return Vec::new();
+            };
             configured = vec![v1beta4::BootstrapToken {
-                token: rinit_config::BootstrapToken::new(token.expose().clone()),
+                token: Some(token),
                 ..Default::default()
             }];
         } else if configured.is_empty() {
