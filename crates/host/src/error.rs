@@ -313,6 +313,9 @@ fn file_hint(path: &std::path::Path, source: &io::Error) -> Option<String> {
             "Something is mounted at this very name; `findmnt {}` shows it.",
             path.display()
         )),
+        Errno::ENOENT => Some(format!(
+            "A part of the path is missing; `namei -l {folder}` shows which."
+        )),
         Errno::ENOTDIR => Some(format!(
             "A part of the path is a file; `namei -l {}` shows which.",
             path.display()

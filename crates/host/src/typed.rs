@@ -8,7 +8,7 @@ use std::path::Path;
 use rinit_plan::FileMode;
 
 use crate::files::absent_is_none;
-use crate::write::{Access, stage_at};
+use crate::write::{Access, stage_file};
 use crate::{HostError, Result, SIZE_LIMIT};
 
 /// The content of a file; none if there is no such file.
@@ -23,8 +23,8 @@ pub fn list_typed(path: &Path) -> Result<Option<Vec<String>>> {
 
 /// Makes the file hold just these bytes, under `mode` or, if that of a file that is there is
 /// narrower, what both allow. Of one that is there root keeps the owner. A symbolic link stays one:
-/// where it leads is written. Missing parent folders are made with mode 0755. What is no plain file,
-/// such as `/dev/stdout`, is written to as it is.
+/// where it leads is written. Its folder must be there, as a typing error would make one elsewhere. What
+/// is no plain file, such as `/dev/stdout`, is written to as it is.
 pub fn write_typed(path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
     let failed = |error| HostError::file("write", path, error);
     let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
@@ -49,7 +49,7 @@ pub fn write_typed(path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
         }
         _ => Access { mode, owner: None },
     };
-    stage_at(&target, access, bytes)?.commit()
+    stage_file(&target, access, bytes)?.commit()
 }
 
 /// Everything on the standard input, for `--config -`.

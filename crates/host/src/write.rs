@@ -57,7 +57,9 @@ impl Host {
     /// Missing parent folders are made with mode 0755. A symbolic link to a file stays one: where it
     /// leads is the place.
     pub fn stage(&self, path: &LogicalPath, access: Access, bytes: &[u8]) -> Result<Staged> {
-        stage_at(&self.place(path)?, access, bytes)
+        let target = self.place(path)?;
+        make_folders(&parent_of(&target), FileMode::PUBLIC_DIRECTORY)?;
+        stage_file(&target, access, bytes)
     }
 
     /// Removes what a killed run left beside a file that it was about to stage.
@@ -217,13 +219,8 @@ pub(crate) fn write_file(target: &Path, mode: FileMode, bytes: &[u8]) -> Result<
     stage_file(target, access, bytes)?.commit()
 }
 
-/// Stages a file, whose folder is made if it is missing.
-pub(crate) fn stage_at(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
-    make_folders(&parent_of(target), FileMode::PUBLIC_DIRECTORY)?;
-    stage_file(target, access, bytes)
-}
-
-fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
+/// Stages a file, whose folder must exist.
+pub(crate) fn stage_file(target: &Path, access: Access, bytes: &[u8]) -> Result<Staged> {
     remove_leftovers(&parent_of(target), &[&name_of(target)])?;
     let staged = fill_beside(target, access, bytes)?;
     staged.temporary.flush()?;

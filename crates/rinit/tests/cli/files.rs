@@ -47,9 +47,10 @@ fn a_migrated_file_goes_where_a_link_leads() {
     let text = fs::read_to_string(place.at("other/new.yaml")).unwrap();
     assert_eq!(without_token(&text), expected);
 
-    migrate("made/here.yaml").succeeded();
-    let mode = fs::metadata(place.at("made/here.yaml")).unwrap().mode();
-    assert_eq!(mode & 0o7777, 0o600);
+    let said = migrate("mistyped/here.yaml");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("mistyped/here.yaml"), "{said:?}");
+    assert!(!place.at("mistyped").exists());
 
     migrate("other/../beside.yaml").succeeded();
     assert!(place.at("beside.yaml").exists());
