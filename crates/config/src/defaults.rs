@@ -3,11 +3,14 @@
 //! What depends on the host or on chance is handed in as [`Surroundings`]; everything else is
 //! kubeadm's constants. `rinit init` does not come by here: `rinit-facts` decides for it.
 
+use std::net::IpAddr;
+
 use rinit_plan::{constants, defaults, groups};
 use serde_json::{Map, Value, json};
 
 use crate::documents::{API_VERSION, Documents};
 use crate::duration::GoDuration;
+use crate::format::parse_ip;
 use crate::secret::{BootstrapToken as Token, CertificateKey};
 use crate::v1beta4::{
     ApiEndpoint, BootstrapToken, ClusterConfiguration, EncryptionAlgorithm, ImagePullPolicy,
@@ -20,8 +23,10 @@ use crate::v1beta4::{
 pub struct Surroundings {
     /// The name of the node.
     pub node_name: String,
-    /// The address of the API server.
+    /// The address of the API server where none is written, or `0.0.0.0`.
     pub advertise_address: String,
+    /// The same where `::` is written.
+    pub ipv6_advertise_address: String,
     /// The socket of the container runtime.
     pub cri_socket: String,
     /// The version of the control plane.
@@ -215,14 +220,13 @@ fn control_plane_taint(options: &mut NodeRegistrationOptions) {
 }
 
 fn endpoint(endpoint: &mut ApiEndpoint, surroundings: &Surroundings) {
-    let unspecified = endpoint
-        .advertise_address
-        .as_ref()
-        .and_then(|address| address.parse::<std::net::IpAddr>().ok())
-        .is_some_and(|address| address.is_unspecified());
-    if unspecified || endpoint.advertise_address.is_none() {
-        endpoint.advertise_address = Some(surroundings.advertise_address.clone());
-    }
+    let written = endpoint.advertise_address.as_deref();
+    endpoint.advertise_address = match (written, written.and_then(parse_ip)) {
+        (Some(_), Some(address)) if !address.is_unspecified() => Some(address.to_string()),
+        (Some(text), None) if !text.is_empty() => Some(text.to_owned()),
+        (_, Some(IpAddr::V6(_))) => Some(surroundings.ipv6_advertise_address.clone()),
+        _ => Some(surroundings.advertise_address.clone()),
+    };
     if endpoint.bind_port.is_none_or(|port| port == 0) {
         endpoint.bind_port = Some(i32::from(defaults::BIND_PORT));
     }

@@ -354,7 +354,7 @@ impl<'run> Book<'run> {
         }
     }
 
-    /// 0.0.0.0 and loopback addresses stand for one that is looked for.
+    /// 0.0.0.0, `::` and loopback addresses stand for one that is looked for.
     fn advertise_address(&mut self, host: &HostFacts) {
         const FIELD: &str = "localAPIEndpoint.advertiseAddress";
         let address = self.facts.api.advertise_address;
@@ -363,7 +363,9 @@ impl<'run> Book<'run> {
             None => self.written(FIELD).and_then(Value::as_str),
         };
         let written = written.and_then(rinit_config::parse_ip);
-        let from_route = Origin::Detected(match &host.default_interface {
+        let route = host.default_route(written);
+        let interface = route.and_then(|route| route.interface.as_ref());
+        let from_route = Origin::Detected(match interface {
             Some(name) => format!("the default route, which is over {name}"),
             None => "the default route".to_owned(),
         });

@@ -19,10 +19,10 @@ use crate::advice::Missing;
 pub struct HostFacts {
     /// The name of the operating system's host.
     pub hostname: String,
-    /// The global address of the interface of the default route, IPv4 before IPv6.
-    pub default_address: Option<IpAddr>,
-    /// The name of that interface, for messages.
-    pub default_interface: Option<String>,
+    /// Where this host's IPv4 default route begins.
+    pub ipv4_default_route: Option<DefaultRoute>,
+    /// Where its IPv6 default route begins.
+    pub ipv6_default_route: Option<DefaultRoute>,
     /// Whether the addresses above and below only stand in for those of a host that nobody asked.
     /// What hangs on them alone is not judged then.
     pub stand_in_addresses: bool,
@@ -64,6 +64,16 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// The default route whose address is announced where none is configured, IPv4 before IPv6, or
+    /// IPv6 before IPv4 where `::` asks for it.
+    pub fn default_route(&self, asked: Option<IpAddr>) -> Option<&DefaultRoute> {
+        let (ipv4, ipv6) = (&self.ipv4_default_route, &self.ipv6_default_route);
+        match asked {
+            Some(IpAddr::V6(_)) => ipv6.as_ref().or(ipv4.as_ref()),
+            _ => ipv4.as_ref().or(ipv6.as_ref()),
+        }
+    }
+
     /// How many bootstrap tokens the documents leave to chance; one where they name none.
     pub fn tokens_to_draw(documents: &Documents) -> usize {
         match &documents.init {
@@ -82,8 +92,11 @@ impl HostFacts {
         let token = Secret::new("abcdef.0123456789abcdef".to_owned());
         Self {
             hostname: "node".to_owned(),
-            default_address: Some(IpAddr::from([192, 0, 2, 1])),
-            default_interface: None,
+            ipv4_default_route: Some(DefaultRoute {
+                address: IpAddr::from([192, 0, 2, 1]),
+                interface: None,
+            }),
+            ipv6_default_route: None,
             stand_in_addresses: true,
             loopback_global_address: None,
             cri_sockets: Vec::new(),
@@ -103,6 +116,15 @@ impl HostFacts {
             drawn_certificate_key: Secret::new("0".repeat(64)),
         }
     }
+}
+
+/// The beginning of a default route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultRoute {
+    /// A global address of its interface.
+    pub address: IpAddr,
+    /// The name of the interface, for messages.
+    pub interface: Option<String>,
 }
 
 /// What an earlier init left on this host, so that a second one takes it up.

@@ -24,7 +24,7 @@ pub use facts::{
     HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,
     Timeouts, UploadCerts,
 };
-pub use host_facts::{ExistingCluster, HostFacts, PatchFile};
+pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};
 pub use overrides::{Effect, Flag, Overrides, Repeated};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};

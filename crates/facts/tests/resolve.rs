@@ -383,6 +383,47 @@ fn an_address_that_no_node_reaches_is_refused_from_a_flag_too() {
     }
 }
 
+/// `::` asks for the address of the IPv6 default route, `0.0.0.0` for that of IPv4, and each takes the
+/// other where there is no such route.
+#[test]
+fn an_unspecified_address_asks_for_its_own_family() {
+    let none = rinit_config::Documents::none("no file");
+    let ipv6 = rinit_facts::DefaultRoute {
+        address: "fd00::a".parse().unwrap(),
+        interface: Some("eth1".to_owned()),
+    };
+    let both = HostFacts {
+        ipv6_default_route: Some(ipv6),
+        ..host_facts()
+    };
+    let ipv6_only = HostFacts {
+        ipv4_default_route: None,
+        ..both.clone()
+    };
+    for (host, written, chosen) in [
+        (&both, "::", "fd00::a"),
+        (&both, "0.0.0.0", "10.123.0.2"),
+        (&both, "::ffff:0.0.0.0", "10.123.0.2"),
+        (&host_facts(), "::", "10.123.0.2"),
+        (&ipv6_only, "0.0.0.0", "fd00::a"),
+    ] {
+        let overrides = Overrides {
+            apiserver_advertise_address: Some(written.to_owned()),
+            service_cidr: (chosen == "fd00::a").then(|| "fd01::/112".to_owned()),
+            ..Overrides::default()
+        };
+        let facts = resolve(&none, &overrides, host).unwrap();
+        assert_eq!(facts.api.advertise_address.to_string(), chosen, "{written}");
+        let told = rinit_facts::decisions(&none, &overrides, host, &facts)
+            .into_iter()
+            .find(|decision| decision.what == "advertise address")
+            .unwrap()
+            .to_string();
+        let interface = if chosen == "fd00::a" { "eth1" } else { "eth0" };
+        assert!(told.contains(&format!("over {interface}")), "{told}");
+    }
+}
+
 /// An address in another writing is still that of the flag.
 #[test]
 fn an_address_is_told_from_where_it_was_written() {
@@ -408,7 +449,7 @@ fn an_address_is_told_from_where_it_was_written() {
 #[test]
 fn a_host_without_a_default_route_needs_an_address() {
     let mut host = host_facts();
-    host.default_address = None;
+    host.ipv4_default_route = None;
     let none = rinit_config::Documents::none("no file");
     let error = resolve(&none, &Overrides::default(), &host)
         .unwrap_err()

@@ -129,6 +129,7 @@ fn migrate(mut documents: Documents) {
     let surroundings = Surroundings {
         node_name: "node".to_owned(),
         advertise_address: "192.0.2.1".to_owned(),
+        ipv6_advertise_address: "2001:db8::1".to_owned(),
         cri_socket: "unix:///var/run/containerd/containerd.sock".to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
         bootstrap_token,

@@ -61,38 +61,38 @@ impl Family {
     }
 }
 
-/// The address that kubeadm would choose: the first global unicast address of the interface with a
-/// default route, IPv4 before IPv6. Where that interface has none, as with unnumbered links, one of
+/// The addresses of this host that its default routes lead to, of each family.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DefaultAddresses {
+    /// That of the IPv4 default route.
+    pub ipv4: Option<IpAddr>,
+    /// That of the IPv6 default route.
+    pub ipv6: Option<IpAddr>,
+}
+
+/// The addresses that kubeadm would choose: for each family the first global unicast address of the
+/// interface with its default route. Where that interface has none, as with unnumbered links, one of
 /// the loopback interface.
 ///
 /// The routes are the texts of `/proc/net/route` and `/proc/net/ipv6_route`.
-pub fn default_address(
+pub fn default_addresses(
     ipv4_routes: &str,
     ipv6_routes: &str,
     interfaces: &[Interface],
-) -> Option<IpAddr> {
-    let routes = [
-        (Family::V4, ipv4_default_interfaces(ipv4_routes)),
-        (Family::V6, ipv6_default_interfaces(ipv6_routes)),
-    ];
-    for (family, names) in routes {
-        for name in names {
-            let on_interface = interfaces
-                .iter()
-                .filter(|interface| interface.name == name)
-                .find_map(|interface| first_global(interface, family));
-            let chosen = on_interface.or_else(|| {
-                interfaces
-                    .iter()
-                    .filter(|interface| interface.loopback)
-                    .find_map(|interface| first_global(interface, family))
-            });
-            if chosen.is_some() {
-                return chosen;
-            }
-        }
+) -> DefaultAddresses {
+    let choose = |family, names: Vec<&str>| {
+        names.into_iter().find_map(|name| {
+            let named = interfaces.iter().filter(|one| one.name == name);
+            let loopback = interfaces.iter().filter(|one| one.loopback);
+            named
+                .chain(loopback)
+                .find_map(|interface| first_global(interface, family))
+        })
+    };
+    DefaultAddresses {
+        ipv4: choose(Family::V4, ipv4_default_interfaces(ipv4_routes)),
+        ipv6: choose(Family::V6, ipv6_default_interfaces(ipv6_routes)),
     }
-    None
 }
 
 /// A global unicast address of the loopback interface, IPv4 before IPv6: what stands in for a
@@ -209,17 +209,19 @@ mod tests {
                 &["fe80::1", "2001:db8::5", "192.168.2.7", "10.0.0.9"],
             ),
         ];
-        let chosen = default_address(&routes, NO_IPV6_ROUTE, &interfaces);
-        assert_eq!(chosen, Some("192.168.2.7".parse().unwrap()));
+        let chosen = default_addresses(&routes, NO_IPV6_ROUTE, &interfaces);
+        assert_eq!(chosen.ipv4, Some("192.168.2.7".parse().unwrap()));
+        assert_eq!(chosen.ipv6, None);
     }
 
     #[test]
-    fn ipv6_is_chosen_where_only_it_has_a_default_route() {
+    fn each_family_has_the_address_of_its_own_route() {
         let route = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
             fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n";
         let interfaces = [interface("eth0", &["10.0.0.9", "fe80::2", "2001:db8::5"])];
-        let chosen = default_address(HEADER, &format!("{NO_IPV6_ROUTE}{route}"), &interfaces);
-        assert_eq!(chosen, Some("2001:db8::5".parse().unwrap()));
+        let chosen = default_addresses(HEADER, &format!("{NO_IPV6_ROUTE}{route}"), &interfaces);
+        assert_eq!(chosen.ipv4, None);
+        assert_eq!(chosen.ipv6, Some("2001:db8::5".parse().unwrap()));
     }
 
     #[test]
@@ -230,20 +232,21 @@ mod tests {
             interface("swp1", &["169.254.0.1"]),
         ];
         let chosen = Some("10.255.0.3".parse().unwrap());
-        assert_eq!(default_address(&routes, "", &interfaces), chosen);
+        assert_eq!(default_addresses(&routes, "", &interfaces).ipv4, chosen);
         assert_eq!(loopback_address(&interfaces), chosen);
     }
 
     #[test]
     fn without_a_usable_default_route_there_is_no_address() {
         let interfaces = [interface("eth0", &["10.0.0.9"])];
-        assert_eq!(default_address(HEADER, NO_IPV6_ROUTE, &interfaces), None);
+        let none = DefaultAddresses::default();
+        assert_eq!(default_addresses(HEADER, NO_IPV6_ROUTE, &interfaces), none);
         let unreachable = ipv4_routes("*\t00000000\t00000000\t0200\t0\t0\t0\t00000000\t0\t0\t0\n");
-        assert_eq!(default_address(&unreachable, "", &interfaces), None);
+        assert_eq!(default_addresses(&unreachable, "", &interfaces), none);
         let mut down = interfaces;
         down[0].up = false;
         let routes = ipv4_routes("eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
-        assert_eq!(default_address(&routes, "", &down), None);
+        assert_eq!(default_addresses(&routes, "", &down), none);
     }
 
     #[test]

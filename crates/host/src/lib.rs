@@ -37,7 +37,9 @@ pub use diagnosis::{ComponentEvidence, Evidence, judge};
 pub use error::HostError;
 pub use files::{FileInfo, FileKind, SIZE_LIMIT};
 pub use init_system::{InitSystem, UnitState};
-pub use interfaces::{Interface, default_address, interfaces, is_global_unicast, loopback_address};
+pub use interfaces::{
+    DefaultAddresses, Interface, default_addresses, interfaces, is_global_unicast, loopback_address,
+};
 pub use lock::Lock;
 pub use machine::{CA_FOLDERS, EnvironmentVariable, MachineFacts, is_root};
 pub use probe::{Identity, ProbeAnswer, Trust, probe};

@@ -6,7 +6,9 @@ use std::path::Path;
 use rinit_plan::defaults::{self, CRI_SOCKETS};
 use rinit_plan::{LogicalPath, Secret};
 
-use crate::{FileKind, Host, InitSystem, Interface, Result, default_address, interfaces};
+use crate::{
+    DefaultAddresses, FileKind, Host, InitSystem, Interface, Result, default_addresses, interfaces,
+};
 
 /// Folders of certificate authorities beside `/etc/ssl/certs`, which are mounted into the control
 /// plane where they exist.
@@ -33,8 +35,8 @@ pub struct EnvironmentVariable {
 pub struct MachineFacts {
     /// The host name as the kernel has it, in its own case.
     pub hostname: String,
-    /// The address that kubeadm would advertise; none without a default route.
-    pub default_address: Option<IpAddr>,
+    /// The addresses that kubeadm would advertise; none without a default route.
+    pub default_addresses: DefaultAddresses,
     /// Every network interface.
     pub interfaces: Vec<Interface>,
     /// Those of [`CRI_SOCKETS`] that are there.
@@ -56,7 +58,10 @@ impl MachineFacts {
     pub fn unasked(hostname: &str, address: IpAddr) -> Self {
         Self {
             hostname: hostname.to_owned(),
-            default_address: Some(address),
+            default_addresses: DefaultAddresses {
+                ipv4: Some(address).filter(IpAddr::is_ipv4),
+                ipv6: Some(address).filter(IpAddr::is_ipv6),
+            },
             interfaces: Vec::new(),
             cri_sockets: Vec::new(),
             proxy_variables: Vec::new(),
@@ -76,7 +81,7 @@ impl Host {
             let bytes = crate::files::read_file(Path::new(name))?.unwrap_or_default();
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
-        let chosen = default_address(
+        let default_addresses = default_addresses(
             &route("/proc/net/route")?,
             &route("/proc/net/ipv6_route")?,
             &interfaces,
@@ -90,7 +95,7 @@ impl Host {
                 .await?;
         Ok(MachineFacts {
             hostname: hostname(),
-            default_address: chosen,
+            default_addresses,
             interfaces,
             cri_sockets: self.existing_sockets(&CRI_SOCKETS)?,
             proxy_variables: proxy_variables(std::env::vars_os().filter_map(|(name, value)| {

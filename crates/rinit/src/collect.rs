@@ -1,10 +1,11 @@
 //! What planning must know of the host, collected once before anything is decided.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rinit_config::Documents;
 use rinit_diag::Problem;
-use rinit_facts::{ExistingCluster, HostFacts, Missing, Overrides, PatchFile};
+use rinit_facts::{DefaultRoute, ExistingCluster, HostFacts, Missing, Overrides, PatchFile};
 use rinit_host::{Host, HostError, MachineFacts};
 use rinit_manifest::yaml;
 use rinit_plan::{LogicalPath, defaults};
@@ -62,17 +63,21 @@ fn of_machine(
                 .unwrap_or_else(|error| error.is_permission_denied())
         })
     };
-    let default_interface = machine.default_address.and_then(|address| {
-        machine
+    let route = |address: IpAddr| DefaultRoute {
+        address,
+        interface: machine
             .interfaces
             .iter()
             .find(|interface| interface.addresses.contains(&address))
-            .map(|interface| interface.name.clone())
-    });
+            .map(|interface| interface.name.clone()),
+    };
+    let addresses = machine.default_addresses;
+    let ipv4_default_route = addresses.ipv4.map(route);
+    let ipv6_default_route = addresses.ipv6.map(route);
     Ok(HostFacts {
         hostname: machine.hostname,
-        default_address: machine.default_address,
-        default_interface,
+        ipv4_default_route,
+        ipv6_default_route,
         stand_in_addresses: false,
         loopback_global_address: rinit_host::loopback_address(&machine.interfaces),
         cri_sockets: machine

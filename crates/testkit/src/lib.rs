@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use rinit_config::{Documents, ReadOptions};
-use rinit_facts::{ExistingCluster, Facts, HostFacts, Missing, Overrides};
+use rinit_facts::{DefaultRoute, ExistingCluster, Facts, HostFacts, Missing, Overrides};
 use rinit_plan::Secret;
 
 /// The folder `testdata` of the checkout.
@@ -33,8 +33,11 @@ pub fn documents(case: &str) -> Documents {
 pub fn host_facts() -> HostFacts {
     HostFacts {
         hostname: "node-1".to_owned(),
-        default_address: Some([10, 123, 0, 2].into()),
-        default_interface: Some("eth0".to_owned()),
+        ipv4_default_route: Some(DefaultRoute {
+            address: [10, 123, 0, 2].into(),
+            interface: Some("eth0".to_owned()),
+        }),
+        ipv6_default_route: None,
         stand_in_addresses: false,
         loopback_global_address: None,
         cri_sockets: vec!["/var/run/containerd/containerd.sock".to_owned()],

@@ -157,7 +157,7 @@ impl Resolver<'_> {
             .or(configured)
             .filter(|text| !text.is_empty());
         let Some(asked) = asked else {
-            return self.detected_address();
+            return self.detected_address(None);
         };
         let Some(address) = rinit_config::parse_ip(asked) else {
             self.wrong(
@@ -168,8 +168,8 @@ impl Resolver<'_> {
             return unspecified;
         };
         if address.is_unspecified() {
-            // kubeadm reads 0.0.0.0 as a wish for the default address.
-            return self.detected_address();
+            // kubeadm reads 0.0.0.0 and :: as a wish for the default address.
+            return self.detected_address(Some(address));
         }
         if address.is_loopback()
             && let Some(global) = self.host.loopback_global_address
@@ -185,8 +185,8 @@ impl Resolver<'_> {
         address
     }
 
-    pub(super) fn detected_address(&mut self) -> IpAddr {
-        let Some(address) = self.host.default_address else {
+    fn detected_address(&mut self, asked: Option<IpAddr>) -> IpAddr {
+        let Some(route) = self.host.default_route(asked) else {
             self.wrong(
                 Rule::DefaultRoute,
                 "localAPIEndpoint.advertiseAddress",
@@ -195,11 +195,8 @@ impl Resolver<'_> {
             );
             return IpAddr::from([0, 0, 0, 0]);
         };
-        let interface = self
-            .host
-            .default_interface
-            .as_deref()
-            .unwrap_or("the default route");
+        let interface = route.interface.as_deref().unwrap_or("the default route");
+        let address = route.address;
         self.detected
             .push(format!("advertise address {address}, from {interface}"));
         address

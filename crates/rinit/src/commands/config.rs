@@ -115,6 +115,7 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
     let mut surroundings = Surroundings {
         node_name: "node".to_owned(),
         advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
+        ipv6_advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
         bootstrap_token: placeholder_token()?,
@@ -234,7 +235,8 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     if !documents.findings.is_empty() {
         printer::report(&documents.findings.to_string());
     }
-    let address = match machine.default_address {
+    let addresses = machine.default_addresses;
+    let address = match addresses.ipv4.or(addresses.ipv6) {
         Some(address) => address.to_string(),
         None if collect::needs_address(&documents) => {
             printer::problem(
@@ -251,6 +253,9 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     })?;
     let surroundings = Surroundings {
         node_name: machine.hostname,
+        ipv6_advertise_address: addresses
+            .ipv6
+            .map_or_else(|| address.clone(), |address| address.to_string()),
         advertise_address: address,
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version,

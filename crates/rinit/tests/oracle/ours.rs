@@ -30,7 +30,10 @@ pub(crate) struct Ours {
 pub(crate) fn host_facts() -> HostFacts {
     HostFacts {
         hostname: HOST_NAME.to_owned(),
-        default_address: Some(ADDRESS.parse().expect("an address")),
+        ipv4_default_route: Some(rinit_facts::DefaultRoute {
+            address: ADDRESS.parse().expect("an address"),
+            interface: None,
+        }),
         cri_sockets: Vec::new(),
         ..rinit_testkit::host_facts()
     }
