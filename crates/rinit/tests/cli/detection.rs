@@ -118,6 +118,61 @@ fn kubeadm_finds_the_same() {
     }
 }
 
+/// What stands in the place of an address that is written, against kubeadm's `config migrate`.
+#[test]
+fn kubeadm_finds_the_same_for_what_is_written() {
+    let Some(components) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
+        eprintln!("skipped: the comparison with what kubeadm detects needs RINIT_TEST_COMPONENTS");
+        return;
+    };
+    if !may_try() {
+        return;
+    }
+    let place = Place::new();
+    let kubeadm = std::path::Path::new(&components).join("bin/kubeadm");
+    for (written, on_hosts) in [
+        ("0.0.0.0", ["192.0.2.77", "2001:db8::77", "192.0.2.77"]),
+        (
+            "::ffff:0.0.0.0",
+            ["192.0.2.77", "2001:db8::77", "192.0.2.77"],
+        ),
+        ("::", ["192.0.2.77", "2001:db8::77", "2001:db8::77"]),
+        ("::ffff:198.51.100.7", ["198.51.100.7"; 3]),
+        ("198.051.100.007", ["198.51.100.7"; 3]),
+        ("2001:DB8:0::7", ["2001:db8::7"; 3]),
+    ] {
+        let endpoint = format!("localAPIEndpoint:\n    advertiseAddress: '{written}'\n");
+        place.write(
+            "old.yaml",
+            format!(
+                "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n{}---\n\
+                 apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+                 kubernetesVersion: v1.37.1\n---\n\
+                 apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n\
+                 discovery:\n  bootstrapToken:\n    token: abcdef.0123456789abcdef\n    \
+                 apiServerEndpoint: 192.0.2.1:6443\n    unsafeSkipCAVerification: true\n\
+                 controlPlane:\n  {endpoint}",
+                endpoint.replace("    ", "  "),
+            ),
+        );
+        for ((name, addresses, _), expected) in HOSTS.iter().zip(on_hosts) {
+            let seen = |program: &str| -> Vec<String> {
+                let words = "config migrate --old-config old.yaml";
+                let said = Said::of(&on_host(&place, addresses, program, words)).succeeded();
+                said.stdout
+                    .lines()
+                    .filter_map(|line| line.trim().strip_prefix("advertiseAddress: "))
+                    .map(str::to_owned)
+                    .collect()
+            };
+            let ours = seen(env!("CARGO_BIN_EXE_rinit"));
+            assert_eq!(ours, [expected, expected], "{name}: {written}");
+            let theirs = seen(&kubeadm.display().to_string());
+            assert_eq!(ours, theirs, "{name}: {written}");
+        }
+    }
+}
+
 /// A socket of a runtime, and what a second init finds of the first.
 #[test]
 fn a_runtime_is_found_by_its_socket() {
