@@ -313,7 +313,9 @@ impl Builder {
                 self.stopped = self.stopped || self.documents.len() > DOCUMENTS;
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let plain_merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
+                let plain_merge = style == ScalarStyle::Plain
+                    && text == "<<"
+                    && tag.as_deref().is_none_or(is_merge);
                 if plain_merge && self.wants_key() {
                     self.set_key(Key::Merge(span));
                     return;
@@ -581,6 +583,11 @@ impl Builder {
         };
         Key::Name(name, node.span)
     }
+}
+
+/// Whether a tag is `!!merge`, in whatever way it is written.
+fn is_merge(tag: &Tag) -> bool {
+    tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() == Some("merge")
 }
 
 fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> NodeKind {

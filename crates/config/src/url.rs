@@ -29,19 +29,18 @@ fn has_good_authority(authority: &str) -> bool {
             .all(|next| next.is_ascii_alphanumeric() || marks.contains(next) || !next.is_ascii())
     };
     let is_port = |port: &str| port.is_empty() || is_number(port);
-    let host_holds = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split_once(']').is_some_and(|(inside, after)| {
+    let host_holds = if let Some(bracketed) = host.strip_prefix('[') {
+        bracketed.split_once(']').is_some_and(|(inside, after)| {
             let (address, zone) = inside
                 .split_once("%25")
                 .map_or((inside, None), |(address, zone)| (address, Some(zone)));
             address.parse::<Ipv6Addr>().is_ok()
                 && zone.is_none_or(|zone| !zone.is_empty())
                 && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port))
-        }),
-        None => {
-            let (name, port) = host.split_once(':').unwrap_or((host, ""));
-            has_only(name, "-_.~!$&'()*+,;=<>\"%]") && is_port(port)
-        }
+        })
+    } else {
+        let (name, port) = host.split_once(':').unwrap_or((host, ""));
+        has_only(name, "-_.~!$&'()*+,;=<>\"%]") && is_port(port)
     };
     host_holds && user.is_ascii() && has_only(user, "-_.:~!$&'()*+,;=%@")
 }

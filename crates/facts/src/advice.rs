@@ -213,11 +213,13 @@ impl Adviser<'_> {
         !host.stand_in_addresses || written.and_then(rinit_config::parse_ip) == Some(address)
     }
 
-    /// Of two fields that do not go together the first, or the second if only that is of a flag: a
-    /// file that was good before is not what is wrong.
-    fn path_of_flag(&self, first: &'static str, second: &'static str) -> &'static str {
+    /// Of two fields that do not go together the first, or the second if only that is of a flag, for
+    /// a file that was good before is not what is wrong, or if only that is written at all.
+    fn path_to_blame(&self, first: &'static str, second: &'static str) -> &'static str {
         let is_of_flag = |path| self.overrides.flag(path).is_some();
-        if is_of_flag(second) && !is_of_flag(first) {
+        let is_given = |path| is_of_flag(path) || self.documents.source.place(path).is_some();
+        let only_second_is_of_flag = is_of_flag(second) && !is_of_flag(first);
+        if only_second_is_of_flag || (is_given(second) && !is_given(first)) {
             second
         } else {
             first
@@ -244,7 +246,7 @@ impl Adviser<'_> {
                     let message =
                         format!("the pod network {pods} overlaps the service network {services}");
                     let hint = "give them ranges of their own, or some addresses mean two things";
-                    let path = self.path_of_flag(PODS, SERVICES);
+                    let path = self.path_to_blame(PODS, SERVICES);
                     self.warn(Rule::OverlappingNetworks, path, &message, Some(hint));
                 }
             }
@@ -271,7 +273,7 @@ impl Adviser<'_> {
                     if let Some(address) = address.filter(|address| range.contains(address)) {
                         let message = format!("the {name} network {range} has {address}, {what}");
                         let hint = "give it a range that no node is in";
-                        let path = self.path_of_flag(path, field);
+                        let path = self.path_to_blame(path, field);
                         self.warn(Rule::NodeInNetwork, path, &message, Some(hint));
                     }
                 }

@@ -331,6 +331,22 @@ fn many_mistakes_are_cheap() {
     assert!(taken.as_secs() < 10, "{taken:?}");
 }
 
+/// Of two fields that do not go together, the one that is written is shown.
+#[test]
+fn a_doubt_is_told_where_something_is_written() {
+    let file = b"apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: {advertiseAddress: 10.96.3.4}
+";
+    let documents = rinit_config::parse("cfg.yaml", file, ReadOptions::default()).unwrap();
+    let none = Overrides::default();
+    let facts = resolve(&documents, &none, &host_facts()).unwrap();
+    let advice = rinit_facts::advise(&documents, &none, &host_facts(), &facts);
+    let said = advice.findings.to_string();
+    assert!(said.starts_with("cfg.yaml:3:38: warning: "), "{said}");
+    assert!(said.contains("10.96.0.0/12 has 10.96.3.4"), "{said}");
+}
+
 /// An address that only stands in for that of a node is in a network by chance.
 #[test]
 fn an_address_that_stands_in_is_not_judged() {

@@ -67,6 +67,8 @@ pub(crate) fn judge_skipped_phases(tree: &[Phase], documents: &mut Documents) {
     let names = documents.init.iter().flat_map(|init| &init.skip_phases);
     let unknown: Vec<Finding> = names
         .enumerate()
+        // What is empty is refused as such.
+        .filter(|(_, name)| !name.is_empty())
         .filter_map(|(index, name)| {
             let selection = Selection {
                 only: Vec::new(),
