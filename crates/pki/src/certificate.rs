@@ -394,6 +394,14 @@ fn name_of(name: &GeneralName<'_>) -> AlternativeName {
                 |bytes| AlternativeName::Ip(Ipv6Addr::from(bytes).into()),
             ),
         },
-        other => AlternativeName::Other(other.to_string()),
+        // As OpenSSL's configuration names the kinds.
+        GeneralName::RFC822Name(name) => AlternativeName::Other(format!("email:{name}")),
+        GeneralName::URI(name) => AlternativeName::Other(format!("URI:{name}")),
+        GeneralName::RegisteredID(oid) => AlternativeName::Other(format!("RID:{oid}")),
+        GeneralName::DirectoryName(name) => AlternativeName::Other(format!("dirName:{name}")),
+        GeneralName::OtherName(oid, _) => AlternativeName::Other(format!("otherName:{oid}")),
+        GeneralName::X400Address(_) => AlternativeName::Other("X.400 address".to_owned()),
+        GeneralName::EDIPartyName(_) => AlternativeName::Other("EDI party name".to_owned()),
+        GeneralName::Invalid(..) => AlternativeName::Other("a name that cannot be read".to_owned()),
     }
 }

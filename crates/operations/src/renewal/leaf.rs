@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::SignedDuration;
-use rinit_pki::{AlternativeName, Authority, Certificate, Leaf, PublicKey, Usage};
+use rinit_pki::{AlternativeName, Authority, Certificate, Leaf, Name, PublicKey, Usage};
 use rinit_plan::{
     CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KubeconfigSpec, Subject, Validity,
 };
@@ -117,9 +117,10 @@ pub(super) fn decide(
         return (leaf, Differences::default());
     };
     if !options.configured {
+        let period = period(asked, old, authority, usual);
         let leaf = NewLeaf {
             subject: subject_of(old),
-            usages: usages_of(old),
+            usages: usages_of(old, &asked.usages),
             dns_names: old.dns_names().map(str::to_owned).collect(),
             ip_addresses: old.ip_addresses().collect(),
             validity: Validity {
@@ -127,20 +128,25 @@ pub(super) fn decide(
                 not_after: asked
                     .validity
                     .not_before
-                    .checked_add(period(asked, old, authority, usual))
+                    .checked_add(period.length)
                     .unwrap_or(asked.validity.not_after),
             },
             algorithm: algorithm_of(&old.public_key).unwrap_or(asked.algorithm),
         };
-        // Mail addresses and the like: Kubernetes looks at none of them.
-        let dropped = others(old);
-        return (
-            leaf,
-            Differences {
-                dropped,
-                ..Differences::default()
-            },
-        );
+        let mut names = Differences {
+            // Mail addresses and the like: Kubernetes looks at none of them.
+            dropped: others(old),
+            others: what_changes(old, &leaf),
+            ..Differences::default()
+        };
+        if period.is_cut {
+            names.others.push(format!(
+                "lives no longer than the pairs: {} days and no longer {}",
+                days(period.length),
+                days(length(old.validity))
+            ));
+        }
+        return (leaf, names);
     }
     let mut names = differences(asked, old);
     let mut dns_names = asked.dns_names.clone();
@@ -194,6 +200,7 @@ pub(super) fn decide(
         },
         algorithm: asked.algorithm,
     };
+    names.others.extend(what_changes(old, &leaf));
     (leaf, names)
 }
 
@@ -204,14 +211,26 @@ fn subject_of(old: &Certificate) -> Subject {
     }
 }
 
-fn usages_of(old: &Certificate) -> Vec<ExtendedKeyUsage> {
-    old.extended_key_usages
+/// What the old one may be used for, as far as kubeadm knows of it, and what it is needed for. One
+/// that says nothing of it may be used for all.
+fn usages_of(old: &Certificate, needed: &[ExtendedKeyUsage]) -> Vec<ExtendedKeyUsage> {
+    if old.extended_key_usages.is_empty() {
+        return Vec::new();
+    }
+    let mut usages: Vec<ExtendedKeyUsage> = old
+        .extended_key_usages
         .iter()
         .filter_map(|usage| match usage {
             Usage::Known(usage) => Some(*usage),
             Usage::Other(_) => None,
         })
-        .collect()
+        .collect();
+    for usage in needed {
+        if !usages.contains(usage) {
+            usages.push(*usage);
+        }
+    }
+    usages
 }
 
 fn others(old: &Certificate) -> Vec<String> {
@@ -224,7 +243,72 @@ fn others(old: &Certificate) -> Vec<String> {
         .collect()
 }
 
-/// How the user and the key change.
+/// What the new one does not take over or says beyond the old one, names and groups aside.
+fn what_changes(old: &Certificate, new: &NewLeaf) -> Vec<String> {
+    let mut changes = Vec::new();
+    // Of several common names the last one counts.
+    let common_name = old
+        .subject
+        .attributes
+        .iter()
+        .rposition(|(kind, _)| kind == "CN");
+    let lost = Name {
+        raw: Vec::new(),
+        attributes: old
+            .subject
+            .attributes
+            .iter()
+            .enumerate()
+            .filter(|(index, (kind, _))| kind != "O" && Some(*index) != common_name)
+            .map(|(_, attribute)| attribute.clone())
+            .collect(),
+    };
+    if !lost.attributes.is_empty() {
+        changes.push(format!("has no longer {lost} in its subject"));
+    }
+    let before: Vec<&str> = old.extended_key_usages.iter().map(usage_name).collect();
+    let known: Vec<Usage> = new.usages.iter().copied().map(Usage::Known).collect();
+    let after: Vec<&str> = known.iter().map(usage_name).collect();
+    let without = |some: &[&str], others: &[&str]| -> Vec<String> {
+        some.iter()
+            .filter(|one| !others.contains(one))
+            .map(|one| (*one).to_owned())
+            .collect()
+    };
+    let (lost, gained) = (without(&before, &after), without(&after, &before));
+    if !lost.is_empty() {
+        changes.push(format!("has no longer the usage {}", lost.join(", ")));
+    }
+    if !gained.is_empty() {
+        changes.push(format!("gets the usage {}", gained.join(", ")));
+    }
+    let algorithm = new.algorithm.to_string();
+    if old.public_key.to_string() != algorithm {
+        changes.push(format!(
+            "gets a key of {algorithm} and no longer of {}",
+            old.public_key
+        ));
+    }
+    changes
+}
+
+/// A usage as OpenSSL's configuration names it (RFC 5280, section 4.2.1.12), or its dotted OID.
+fn usage_name(usage: &Usage) -> &str {
+    match usage {
+        Usage::Known(ExtendedKeyUsage::ServerAuth) => "serverAuth",
+        Usage::Known(ExtendedKeyUsage::ClientAuth) => "clientAuth",
+        Usage::Other(oid) => match oid.as_str() {
+            "1.3.6.1.5.5.7.3.3" => "codeSigning",
+            "1.3.6.1.5.5.7.3.4" => "emailProtection",
+            "1.3.6.1.5.5.7.3.8" => "timeStamping",
+            "1.3.6.1.5.5.7.3.9" => "OCSPSigning",
+            "2.5.29.37.0" => "anyExtendedKeyUsage",
+            other => other,
+        },
+    }
+}
+
+/// How the user changes.
 fn differences(asked: &Asked, old: &Certificate) -> Differences {
     let groups = &asked.subject.organizations;
     let mut differences = Differences {
@@ -248,13 +332,6 @@ fn differences(asked: &Asked, old: &Certificate) -> Differences {
             .others
             .push(format!("names {user} and no longer {before}"));
     }
-    let algorithm = asked.algorithm.to_string();
-    if old.public_key.to_string() != algorithm {
-        differences.others.push(format!(
-            "gets a key of {algorithm} and no longer of {}",
-            old.public_key
-        ));
-    }
     differences
 }
 
@@ -262,33 +339,49 @@ fn differences(asked: &Asked, old: &Certificate) -> Differences {
 ///
 /// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority, so that
 /// its two dates do not tell when it was made (seen with 1.32, 1.36 and 1.37; its pairs begin five
-/// minutes before they are made). It lives no longer than those, and where there are none, no
-/// longer than what is asked for by default. The same holds for one that begins before its
-/// authority: that of then was replaced by one for the same key, and its first moment is not known.
+/// minutes before they are made). The authority of then may have been replaced since, and its first
+/// moment with it. So no certificate of a kubeconfig lives longer than the pairs; where there are
+/// none, one that begins with its authority or before it lives no longer than what is asked for by
+/// default.
 fn period(
     asked: &Asked,
     old: &Certificate,
     authority: &Authority,
     usual: Option<SignedDuration>,
-) -> SignedDuration {
+) -> Period {
     let told = length(old.validity);
     let begin = old.validity.not_before;
-    let is_backdated = asked.in_kubeconfig
-        && (begin < authority.certificate().validity.not_before
-            || authority
-                .certificates
-                .iter()
-                .any(|signer| signer.validity.not_before == begin));
-    if is_backdated {
-        told.min(usual.unwrap_or_else(|| length(asked.validity)))
-    } else {
-        told
+    let is_backdated = begin <= authority.certificate().validity.not_before
+        || authority
+            .certificates
+            .iter()
+            .any(|signer| signer.validity.not_before == begin);
+    let most = match usual {
+        _ if !asked.in_kubeconfig => None,
+        None if !is_backdated => None,
+        usual => Some(usual.unwrap_or_else(|| length(asked.validity))),
+    };
+    let length = most.map_or(told, |most| told.min(most));
+    Period {
+        length,
+        is_cut: length < told && !is_backdated,
     }
+}
+
+/// How long a new certificate lives.
+struct Period {
+    length: SignedDuration,
+    /// Whether the old one may have been meant to live longer.
+    is_cut: bool,
 }
 
 /// From the first moment to the last.
 pub(super) fn length(validity: Validity) -> SignedDuration {
     validity.not_after.duration_since(validity.not_before)
+}
+
+fn days(length: SignedDuration) -> i64 {
+    length.as_hours() / 24
 }
 
 /// The algorithm of new keys that is no weaker than that of the old one.

@@ -10,6 +10,7 @@
 
 mod atomic;
 mod expiration;
+mod kept;
 mod renewal;
 mod requests;
 mod support;
