@@ -1,10 +1,12 @@
 //! Where the client certificate of a kubeconfig is, and how a new one gets there.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
-use rinit_pki::PrivateKey;
+use rinit_pki::{Certificate, PrivateKey};
 use rinit_plan::{FileMode, KubeconfigSpec, LogicalPath, Secret, users};
 use serde_json::{Map, Value, json};
 
@@ -149,6 +151,8 @@ impl Document {
 pub(super) struct Found {
     /// The old certificate; empty where it is gone.
     pub(super) certificate: Vec<u8>,
+    /// Its key; empty where it is gone or is not read.
+    pub(super) key: Secret<Vec<u8>>,
     /// The URL of the API server.
     pub(super) server: String,
     /// The certificates that it trusts; empty where they are gone.
@@ -187,6 +191,24 @@ impl Found {
             fields.insert("server".to_owned(), server.into());
             self.changed = true;
         }
+    }
+
+    /// Whether it trusts what the authority was before: a certificate of that name, or whatever has
+    /// signed its own client certificate.
+    pub(super) fn trusts_former(&self, authority: &[u8]) -> bool {
+        let Ok(trusted) = Certificate::read_all(&self.trusted) else {
+            return false;
+        };
+        let names = |pem| -> BTreeSet<String> {
+            let certificates = Certificate::read_all(pem).unwrap_or_default();
+            certificates
+                .iter()
+                .map(|certificate| certificate.subject.to_string())
+                .collect()
+        };
+        !names(&self.trusted).is_disjoint(&names(authority))
+            || Certificate::read_all(&self.certificate)
+                .is_ok_and(|client| rinit_pki::chain(&client, &trusted, &[]).is_ok())
     }
 
     /// Trusts other certificates from now on.
@@ -239,14 +261,32 @@ pub(super) fn find(
         .pop()
         .unwrap_or_default();
     let mut is_elsewhere = false;
+    let mut key = Secret::new(Vec::new());
     let (certificate, files) = match (context.client_certificate, context.client_key) {
-        (Some(Source::Data(data)), _) => (data.expose().clone(), None),
-        (Some(Source::File(certificate)), Some(Source::File(key))) => {
+        (Some(Source::Data(data)), embedded) => {
+            key = match embedded {
+                Some(Source::Data(data)) => data,
+                Some(Source::File(file)) => {
+                    let file = real(path, &file, link).map_err(unusable)?;
+                    let text = if scope.has(&file) {
+                        // Without its key the certificate is of no use, whatever the reason.
+                        read(&file).ok().flatten()
+                    } else {
+                        None
+                    };
+                    Secret::new(text.unwrap_or_default())
+                }
+                None => key,
+            };
+            (data.expose().clone(), None)
+        }
+        (Some(Source::File(certificate)), Some(Source::File(key_file))) => {
             let certificate = real(path, &certificate, link).map_err(unusable)?;
-            let key = real(path, &key, link).map_err(unusable)?;
-            if scope.has(&certificate) && scope.has(&key) {
+            let key_file = real(path, &key_file, link).map_err(unusable)?;
+            if scope.has(&certificate) && scope.has(&key_file) {
+                key = Secret::new(read(&key_file).ok().flatten().unwrap_or_default());
                 match read(&certificate).map_err(NotFound::Foreign)? {
-                    Some(pem) => (pem, Some((certificate, key))),
+                    Some(pem) => (pem, Some((certificate, key_file))),
                     // A link that leads nowhere: the kubelet starts anew from what is embedded.
                     None => (Vec::new(), None),
                 }
@@ -272,6 +312,7 @@ pub(super) fn find(
     };
     Ok(Found {
         certificate,
+        key,
         server: context.server,
         trusted,
         is_elsewhere,

@@ -233,6 +233,15 @@ fn usages_of(old: &Certificate, needed: &[ExtendedKeyUsage]) -> Vec<ExtendedKeyU
     usages
 }
 
+/// Whether a certificate may be used for these.
+pub(super) fn allows(certificate: &Certificate, usages: &[ExtendedKeyUsage]) -> bool {
+    let allowed = &certificate.extended_key_usages;
+    allowed.is_empty()
+        || usages
+            .iter()
+            .all(|usage| allowed.contains(&Usage::Known(*usage)))
+}
+
 fn others(old: &Certificate) -> Vec<String> {
     old.alternative_names
         .iter()

@@ -56,6 +56,8 @@ pub struct Renewal {
     pub left: Vec<Left>,
     /// Files that change without a new certificate in them.
     pub rewritten: Vec<Rewritten>,
+    /// What stays as it is and may be wrong.
+    pub warnings: Vec<Problem>,
     authorities: BTreeMap<CaId, Authority>,
 }
 
@@ -95,8 +97,8 @@ pub struct Renewed {
 pub struct Rewritten {
     /// The file.
     pub path: LogicalPath,
-    /// What changes in it, a sentence without its subject.
-    pub change: String,
+    /// What changes in it, a sentence without its subject each.
+    pub changes: Vec<String>,
     mode: FileMode,
     content: Secret<Vec<u8>>,
 }
@@ -189,6 +191,7 @@ impl Renewal {
                 renewed: Vec::new(),
                 left: Vec::new(),
                 rewritten: Vec::new(),
+                warnings: Vec::new(),
                 authorities: BTreeMap::new(),
             },
         };
@@ -337,10 +340,13 @@ impl Planner<'_, '_> {
                 None
             };
             if let Some(reason) = reason {
-                // It renews its certificate, and never whom it trusts.
-                if all && let Some(change) = self.trust(spec, &mut found) {
-                    let file = found.file();
-                    self.rewrite(file, change);
+                // It renews its certificate, and never whom it trusts nor where it leads.
+                if all {
+                    let changes = self.changes(spec, &mut found);
+                    if !changes.is_empty() {
+                        let file = found.file();
+                        self.rewrite(file, changes);
+                    }
                 }
                 return self.leave(&spec.name, &spec.path, reason);
             }
@@ -386,9 +392,9 @@ impl Planner<'_, '_> {
         });
     }
 
-    /// Where a kubeconfig leads and whom it trusts. With a configuration that is what it asks for;
-    /// without one, only a part of the authority's certificates becomes the whole: who trusts
-    /// others has them for a reason.
+    /// Where a kubeconfig leads and whom it trusts. With a configuration that is what it asks for.
+    /// Without one, who trusts a part of the authority's certificates, or the authority that was
+    /// before, trusts all of them from now on; who trusts others has them for a reason.
     fn changes(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Vec<String> {
         let mut changes = Vec::new();
         let configured = self.options.configured;
@@ -405,16 +411,40 @@ impl Planner<'_, '_> {
 
     /// The part of that which is about trust.
     fn trust(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Option<String> {
-        let configured = self.options.configured;
-        let authority = (self.read)(&spec.signer.certificate).ok().flatten()?;
-        let other = match Trust::between(&found.trusted, &authority) {
-            Ok(trust) => !trust.is_same() && (configured || !trust.is_other()),
-            Err(_) => configured,
+        let file = &spec.signer.certificate;
+        let authority = (self.read)(file).ok().flatten()?;
+        let trust = Trust::between(&found.trusted, &authority);
+        let is_other = match &trust {
+            Ok(trust) if trust.is_same() => return None,
+            Ok(trust) => trust.is_other(),
+            Err(_) => false,
         };
-        other.then(|| {
-            found.trust(&authority);
-            format!("trusts what is in {}", spec.signer.certificate)
-        })
+        let follows = match trust {
+            Ok(_) => !is_other || found.trusts_former(&authority),
+            Err(_) => false,
+        };
+        if !follows && !self.options.configured {
+            if is_other {
+                self.renewal.warnings.push(
+                    Problem::new(format!(
+                        "{}: it trusts none of the certificates in {file}, and is left so",
+                        spec.path
+                    ))
+                    .with_hint(format!(
+                        "If that is wrong, `rinit certs renew {} --config FILE` has it trust them.",
+                        spec.name
+                    )),
+                );
+            }
+            return None;
+        }
+        found.trust(&authority);
+        let before = if is_other {
+            ", none of which it trusted"
+        } else {
+            ""
+        };
+        Some(format!("trusts what is in {file}{before}"))
     }
 
     /// Has the controller manager's own copy of the signing certificate follow the authority.
@@ -439,14 +469,14 @@ impl Planner<'_, '_> {
         };
         self.rewrite(
             file,
-            "gets the certificate of the key that signs for the cluster".to_owned(),
+            vec!["gets the certificate of the key that signs for the cluster".to_owned()],
         );
     }
 
-    fn rewrite(&mut self, file: NewFile, change: String) {
+    fn rewrite(&mut self, file: NewFile, changes: Vec<String>) {
         self.renewal.rewritten.push(Rewritten {
             path: file.path,
-            change,
+            changes,
             mode: file.mode,
             content: file.content,
         });
@@ -460,13 +490,17 @@ impl Planner<'_, '_> {
         let Ok(Some(authority)) = (self.read)(&spec.signer.certificate) else {
             return false;
         };
-        let valid = certificates
-            .first()
-            .is_some_and(|leaf| leaf.validity.not_after > self.options.now);
+        let Ok(authority) = Certificate::read_all(&authority) else {
+            return false;
+        };
         let usages = [ExtendedKeyUsage::ClientAuth];
-        valid
-            && Certificate::read_all(&authority)
-                .is_ok_and(|authority| rinit_pki::chain(&certificates, &authority, &usages).is_ok())
+        let now = self.options.now;
+        certificates.first().is_some_and(|leaf| {
+            leaf.validity.not_before <= now
+                && now < leaf.validity.not_after
+                && leaf::allows(leaf, &usages)
+                && PrivateKey::load(found.key.expose()).is_ok_and(|key| key.belongs_to(leaf))
+        }) && rinit_pki::chain(&certificates, &authority, &usages).is_ok()
     }
 
     fn renew(&mut self, candidate: Candidate<'_>) {

@@ -11,6 +11,7 @@
 mod atomic;
 mod expiration;
 mod kept;
+mod kubeconfigs;
 mod renewal;
 mod requests;
 mod support;

@@ -141,19 +141,32 @@ impl Node {
             validity,
         };
         let certificate = authority.issue(leaf, &key).unwrap();
+        self.put(name, "client-certificate-data", certificate.as_bytes());
+        self.put(name, "client-key-data", key.pem().expose().as_bytes());
+    }
+
+    /// Puts other bytes into a field of a kubeconfig.
+    pub(crate) fn put(&self, name: &str, wanted: &str, content: &[u8]) {
         let path = self.path(&format!("/etc/kubernetes/{name}"));
         let text = std::fs::read_to_string(&path).unwrap();
-        let lines = text.lines().map(|line| {
-            let (field, value) = line.split_once(": ").unwrap_or((line, ""));
-            match field.trim() {
-                "client-certificate-data" => format!("{field}: {}", STANDARD.encode(&certificate)),
-                "client-key-data" => format!("{field}: {}", STANDARD.encode(key.pem().expose())),
-                _ if value.is_empty() => line.to_owned(),
-                _ => format!("{field}: {value}"),
+        let lines = text.lines().map(|line| match line.split_once(": ") {
+            Some((field, _)) if field.trim() == wanted => {
+                format!("{field}: {}", STANDARD.encode(content))
             }
+            _ => line.to_owned(),
         });
-        let text: Vec<String> = lines.collect();
-        std::fs::write(&path, text.join("\n")).unwrap();
+        let lines: Vec<String> = lines.collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
+    }
+
+    /// The certificates that a kubeconfig trusts, as PEM.
+    pub(crate) fn trusted(&self, name: &str) -> Vec<u8> {
+        let text = self.read(&format!("/etc/kubernetes/{name}"));
+        let context = CurrentContext::parse(std::str::from_utf8(&text).unwrap()).unwrap();
+        let Some(Source::Data(trusted)) = context.ca else {
+            panic!("no authority is embedded");
+        };
+        trusted.expose().clone()
     }
 
     pub(crate) fn issue_aged(

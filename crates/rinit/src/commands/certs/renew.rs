@@ -80,6 +80,10 @@ async fn run(
     };
     let renewal = plan(&host, &actions, &options, &given)?;
     tell(&renewal, arguments.dry_run);
+    given
+        .complete_problems(&renewal.warnings)
+        .iter()
+        .for_each(printer::warning);
     if !options.names.is_empty()
         && let Some(left) = renewal.left.first()
     {
@@ -252,7 +256,9 @@ fn tell(renewal: &Renewal, dry_run: bool) {
         }
     }
     for rewritten in &renewal.rewritten {
-        printer::progress(&format!("{} {}", rewritten.path, rewritten.change));
+        for change in &rewritten.changes {
+            printer::progress(&format!("{} {change}", rewritten.path));
+        }
     }
     let mut short: Vec<&SignedBy> = Vec::new();
     for renewed in &renewal.renewed {
@@ -306,7 +312,7 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
     let rewritten: Vec<Value> = renewal
         .rewritten
         .iter()
-        .map(|rewritten| json!({ "path": rewritten.path, "changes": [rewritten.change] }))
+        .map(|rewritten| json!({ "path": rewritten.path, "changes": rewritten.changes }))
         .collect();
     let document =
         json!({ "renewed": renewed, "left": left, "rewritten": rewritten, "backup": backup });

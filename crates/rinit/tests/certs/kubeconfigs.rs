@@ -1,0 +1,186 @@
+//! `rinit certs renew` and kubeconfigs: whom they trust, where they lead, how long they live, and
+//! when the kubelet's is left to the kubelet.
+
+use jiff::{SignedDuration, Timestamp};
+use rinit_manifest::kubeconfig::CurrentContext;
+use rinit_pki::{Authority, Leaf, PrivateKey};
+use rinit_plan::{
+    CaId, CertificateAuthoritySpec, ExtendedKeyUsage, KeyAlgorithm, LogicalPath, Subject, Validity,
+};
+
+use crate::support::{KUBECONFIGS, Node, embedded};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// All five.
+fn all() -> impl Iterator<Item = &'static str> {
+    KUBECONFIGS.into_iter().chain(["kubelet.conf"])
+}
+
+/// Whom a kubeconfig trusted before does not answer any more once the authority is another.
+#[test]
+fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
+    for same_key in [false, true] {
+        let node = Node::new();
+        let pki = node.path("/etc/kubernetes/pki");
+        let before = node.pki("ca.crt");
+        let config = node.config();
+        if same_key {
+            let key = PrivateKey::load(&node.pki("ca.key")).unwrap();
+            let now = Timestamp::now();
+            let spec = CertificateAuthoritySpec {
+                id: CaId::Cluster,
+                common_name: "kubernetes".to_owned(),
+                certificate: LogicalPath::parse("/etc/kubernetes/pki/ca.crt").unwrap(),
+                key: LogicalPath::parse("/etc/kubernetes/pki/ca.key").unwrap(),
+                algorithm: KeyAlgorithm::EcdsaP256,
+                validity: Validity {
+                    not_before: now,
+                    not_after: now + DAY * 3650,
+                },
+            };
+            let authority = rinit_pki::issue_authority(&spec, &key).unwrap();
+            std::fs::write(pki.join("ca.crt"), authority).unwrap();
+        } else {
+            std::fs::remove_file(pki.join("ca.crt")).unwrap();
+            std::fs::remove_file(pki.join("ca.key")).unwrap();
+            let init = ["init", "phase", "certs", "ca", "--config", &config];
+            assert_eq!(node.rinit(&init).code, Some(0));
+        }
+        let output = node.renew(&["all"]);
+        for name in all() {
+            let trusted = node.trusted(name);
+            assert_eq!(trusted, node.pki("ca.crt"), "{name}");
+            assert_ne!(trusted, before);
+            let told = format!(
+                "/etc/kubernetes/{name} trusts what is in /etc/kubernetes/pki/ca.crt, none of which \
+                 it trusted"
+            );
+            assert!(output.stderr.contains(&told), "{}", output.stderr);
+        }
+        for phase in ["certs", "kubeconfig"] {
+            let init = ["init", "phase", phase, "all", "--config", &config];
+            let init = node.rinit(&init);
+            assert_eq!(init.code, Some(0), "{}", init.stderr);
+        }
+    }
+}
+
+/// An API server may show clients a certificate of another authority (`--tls-sni-cert-key`).
+#[test]
+fn who_trusts_an_authority_of_another_name_goes_on_and_that_is_told() {
+    let node = Node::new();
+    let other = node.pki("etcd/ca.crt");
+    node.put("admin.conf", "certificate-authority-data", &other);
+    let told = "warning: /etc/kubernetes/admin.conf: it trusts none of the certificates in \
+                /etc/kubernetes/pki/ca.crt, and is left so";
+    let output = node.renew(&["all"]);
+    assert_eq!(output.stderr.matches("it trusts none").count(), 1);
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.trusted("admin.conf"), other);
+    // With the configuration it is known whom it should trust.
+    let output = node.renew(&["admin.conf", "--config", &node.config()]);
+    assert!(!output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.trusted("admin.conf"), node.pki("ca.crt"));
+}
+
+/// Where the dates come from is not known: see `a_certificate_that_begins_with_its_authority…`.
+#[test]
+fn no_kubeconfig_lives_longer_than_the_pairs() {
+    let node = Node::new();
+    let (old, _) = embedded(&node.read("/etc/kubernetes/super-admin.conf"));
+    let subject = Subject {
+        common_name: "kubernetes-super-admin".to_owned(),
+        organizations: vec!["system:masters".to_owned()],
+    };
+    let begin = old.validity.not_before + SignedDuration::from_mins(1);
+    let validity = Validity {
+        not_before: begin,
+        not_after: begin + DAY * 3650,
+    };
+    node.embed("super-admin.conf", &subject, validity);
+    let output = node.renew(&["super-admin.conf"]);
+    let (new, _) = embedded(&node.read("/etc/kubernetes/super-admin.conf"));
+    assert!(new.validity.not_after <= Timestamp::now() + DAY * 366);
+    let told = "super-admin.conf lives no longer than the pairs: 365 days and no longer 3650";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+}
+
+/// The kubelet asks for its next certificate with the one that it has.
+#[test]
+fn a_kubelet_that_cannot_go_on_gets_a_new_certificate() {
+    let node = Node::new();
+    let output = node.renew(&["all"]);
+    let left = "leaving kubelet.conf: the kubelet renews it by itself";
+    assert!(output.stderr.contains(left), "{}", output.stderr);
+
+    let (client, server) = (ExtendedKeyUsage::ClientAuth, ExtendedKeyUsage::ServerAuth);
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let other = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let pem = |key: &PrivateKey| key.pem().expose().clone().into_bytes();
+    for (wrong, key_text, usage, begin) in [
+        ("another key", pem(&other), client, -1),
+        ("no key", Vec::new(), client, -1),
+        ("not valid yet", pem(&key), client, 5),
+        ("only for servers", pem(&key), server, -1),
+    ] {
+        let node = Node::new();
+        let now = Timestamp::now();
+        let subject = Subject {
+            common_name: "system:node:cp".to_owned(),
+            organizations: vec!["system:nodes".to_owned()],
+        };
+        let leaf = Leaf {
+            subject: &subject,
+            usages: &[usage],
+            dns_names: &[],
+            ip_addresses: &[],
+            validity: Validity {
+                not_before: now + DAY * begin,
+                not_after: now + DAY * 300,
+            },
+        };
+        let authority = Authority::load(&node.pki("ca.crt"), &node.pki("ca.key")).unwrap();
+        let certificate = authority.issue(leaf, &key).unwrap();
+        let data = "client-certificate-data";
+        node.put("kubelet.conf", data, certificate.as_bytes());
+        node.put("kubelet.conf", "client-key-data", &key_text);
+        let output = node.renew(&["all"]);
+        assert!(!output.stderr.contains(left), "{wrong}: {}", output.stderr);
+        let (new, key) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+        assert!(key.belongs_to(&new), "{wrong}");
+        assert!(new.validity.not_before <= now, "{wrong}");
+        assert_eq!(new.subject.common_name(), Some("system:node:cp"));
+        let usages = &new.extended_key_usages;
+        assert!(usages.contains(&rinit_pki::Usage::Known(client)), "{wrong}");
+        let told = output
+            .stderr
+            .contains("kubelet.conf gets the usage clientAuth");
+        assert_eq!(told, usage == server, "{wrong}: {}", output.stderr);
+        // Now it goes on.
+        let output = node.renew(&["all"]);
+        assert!(output.stderr.contains(left), "{wrong}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn with_a_configuration_all_five_lead_to_its_server() {
+    let node = Node::new();
+    let config = std::fs::read_to_string(node.config()).unwrap();
+    std::fs::write(node.config(), config.replace("192.0.2.10", "192.0.2.11")).unwrap();
+    let (old, _) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+    let output = node.renew(&["all", "--config", &node.config()]);
+    for name in all() {
+        let text = node.read(&format!("/etc/kubernetes/{name}"));
+        let context = CurrentContext::parse(std::str::from_utf8(&text).unwrap()).unwrap();
+        assert_eq!(context.server, "https://192.0.2.11:6443", "{name}");
+        let told = format!(
+            "/etc/kubernetes/{name} leads to https://192.0.2.11:6443 and no longer to \
+             https://192.0.2.10:6443"
+        );
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+    }
+    // The kubelet keeps its certificate.
+    let (kept, _) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
+    assert_eq!(kept.serial, old.serial);
+}
