@@ -151,7 +151,7 @@ impl ExitCode {
         ),
         (
             Self::Expiring,
-            "a certificate is missing, unreadable, not valid yet, expired, or expires within the time asked about",
+            "a certificate is missing, unreadable, not valid yet, not signed by its authority, expired, or expires within the time asked about",
         ),
     ];
 }

@@ -72,7 +72,10 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
     let mut read = |path: &LogicalPath| Ok(Some(content(path).to_vec()));
     let report = ExpirationReport::collect(&fixture.actions, &Scope::Host, &mut read, now());
     show((report.to_text(), report.to_json(), report.to_yaml()));
-    show((report.to_prometheus(), report.problems().len()));
+    show((
+        report.to_prometheus(),
+        report.problems(std::time::Duration::ZERO).len(),
+    ));
 
     let folder =
         LogicalPath::parse("/etc/kubernetes/pki").unwrap_or_else(|error| panic!("{error}"));

@@ -199,7 +199,7 @@ fn text_json_and_yaml_are_those_of_kubeadm() {
     assert_eq!(complete.to_json(), recorded!("complete.json"));
     let complete = of_kubeadm(&files(), before_end(31_534_907));
     assert_eq!(complete.to_yaml(), recorded!("complete.yaml"));
-    assert!(complete.problems().is_empty());
+    assert!(complete.problems(Duration::ZERO).is_empty());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn one_unreadable_file_does_not_hide_the_others() {
     let report = report(&files, before_end(1000));
     assert_eq!(
         report
-            .problems()
+            .problems(Duration::ZERO)
             .into_iter()
             .map(|problem| problem.message)
             .collect::<Vec<_>>(),
@@ -301,7 +301,7 @@ fn a_key_that_may_not_be_read_is_not_an_external_authority() {
         before_end(1000),
     );
     assert!(report.rows().all(|row| !row.externally_managed));
-    assert!(report.problems().is_empty());
+    assert!(report.problems(Duration::ZERO).is_empty());
 }
 
 #[test]
@@ -313,8 +313,43 @@ fn the_exit_code_follows_the_worst_row() {
     assert_eq!(code(&files, before_end(-1), 0), ExitCode::Expiring);
     files.remove("/etc/kubernetes/super-admin.conf");
     assert_eq!(code(&files, before_end(1000), 0), ExitCode::Success);
+    // Signed by another authority, and valid as long.
+    let own = files[&format!("{PKI}/apiserver.crt")].clone();
+    let foreign = files[&format!("{PKI}/etcd/peer.crt")].clone();
+    files.insert(format!("{PKI}/apiserver.crt"), foreign);
+    assert_eq!(code(&files, before_end(1000), 0), ExitCode::Expiring);
+    files.insert(format!("{PKI}/apiserver.crt"), own);
+    assert_eq!(code(&files, before_end(1000), 0), ExitCode::Success);
     files.remove("/etc/kubernetes/admin.conf");
     assert_eq!(code(&files, before_end(1000), 0), ExitCode::Expiring);
+}
+
+/// The kubelet keeps one that has expired.
+#[test]
+fn a_serving_certificate_of_the_kubelet_s_own_that_ends_is_told_with_a_way_out() {
+    let mut files = files();
+    let certificate = files[&format!("{PKI}/ca.crt")].clone();
+    let folder = "/var/lib/kubelet/pki";
+    files.insert(format!("{folder}/kubelet.crt"), certificate);
+    let told = |now: &str, within| {
+        report(&files, now.parse().unwrap()).problems(Duration::from_hours(within))
+    };
+    // The authority lives ten years.
+    assert_eq!(told("2027-01-01T00:00:00Z", 0), []);
+    assert_eq!(told("2027-01-01T00:00:00Z", 24 * 30), []);
+    for (now, verb, within) in [
+        ("2036-11-10T00:00:00Z", "expires", 24 * 30),
+        ("2037-01-01T00:00:00Z", "expired", 0),
+    ] {
+        let problems = told(now, within);
+        let [problem] = &problems[..] else {
+            panic!("{problems:?}");
+        };
+        let message = format!("{folder}/kubelet.crt: it {verb} at 2036-");
+        assert!(problem.message.starts_with(&message), "{problem:?}");
+        let command = format!("`rm {folder}/kubelet.crt {folder}/kubelet.key && systemctl restart");
+        assert!(problem.hint.as_ref().unwrap().contains(&command));
+    }
 }
 
 proptest! {
@@ -326,7 +361,7 @@ proptest! {
             &mut |_| Ok(Some(bytes.clone())),
             before_end(0),
         );
-        prop_assert_eq!(report.problems().len(), report.rows().count());
+        prop_assert_eq!(report.problems(Duration::ZERO).len(), report.rows().count());
         let _ = (report.to_text(), report.to_json(), report.to_yaml());
     }
 }

@@ -157,8 +157,9 @@ impl ExpirationReport {
             .chain(&self.kubelet)
     }
 
-    /// What stands in the way of a full report, and what its authority has not signed.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// What stands in the way of a full report, what its authority has not signed, and what ends
+    /// within this time and is not renewed by `rinit certs renew`.
+    pub fn problems(&self, within: Duration) -> Vec<Problem> {
         let mut problems = Vec::new();
         for row in self.rows() {
             if let State::Unreadable(reason) = &row.state {
@@ -171,15 +172,21 @@ impl ExpirationReport {
                 );
             }
             if let Some(problem) = &row.unsigned {
+                let hint = match row.kind {
+                    // Only who renews it can: the kubelet.
+                    Kind::KubeletServer => None,
+                    _ => Some(format!(
+                        "Make it anew with `rinit certs renew {}`.",
+                        row.name
+                    )),
+                };
                 problems.push(Problem {
                     message: format!("{}: {}", row.path, problem.message),
-                    hint: problem.hint.clone().or_else(|| {
-                        Some(format!(
-                            "Make it anew with `rinit certs renew {}`.",
-                            row.name
-                        ))
-                    }),
+                    hint: problem.hint.clone().or(hint),
                 });
+            }
+            if row.kind == Kind::KubeletServer && row.ends_within(within) {
+                problems.push(serving_certificate_ends(row));
             }
         }
         problems
@@ -192,25 +199,19 @@ impl ExpirationReport {
             .any(|row| row.signed_by.as_ref().is_some_and(|signed| signed.of > 1))
     }
 
-    /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, is not valid yet, has
-    /// expired, or expires within this time, by itself or with the one that has signed it. kubeadm
-    /// itself never fails for any of them but the second.
+    /// [`ExitCode::Expiring`] if a certificate is missing, cannot be read, is not valid yet, is not
+    /// signed by its authority, has expired, or expires within this time, by itself or with the one
+    /// that has signed it. kubeadm itself never fails for any of them but the second.
     pub fn worst(&self, within: Duration) -> ExitCode {
-        let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let is_bad = |row: &Row| match row.state {
             State::Missing => !row.optional,
             State::Unreadable(_) => true,
-            State::Present { .. } if row.state.begins_later(self.made).is_some() => true,
-            State::Present {
-                not_after,
-                residual_seconds,
-                ..
-            } => {
-                // In a file with several authorities the signer has no row of its own.
-                let signer_ends_earlier = row.signed_by.as_ref().map_or(0, |signed_by| {
-                    not_after.duration_since(signed_by.not_after).as_secs()
-                });
-                residual_seconds - signer_ends_earlier.max(0) <= within
+            State::Present { .. } => {
+                // Another signer than the cluster's may sign for the kubelet as a server.
+                let is_unsigned = row.unsigned.is_some() && row.kind != Kind::KubeletServer;
+                is_unsigned
+                    || row.state.begins_later(self.made).is_some()
+                    || row.ends_within(within)
             }
         };
         if self.rows().any(is_bad) {
@@ -219,6 +220,64 @@ impl ExpirationReport {
             ExitCode::Success
         }
     }
+}
+
+impl Row {
+    /// Whether it is there and ends within this time, by itself or with the one that has signed it.
+    fn ends_within(&self, within: Duration) -> bool {
+        let State::Present {
+            not_after,
+            residual_seconds,
+            ..
+        } = self.state
+        else {
+            return false;
+        };
+        let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        // In a file with several authorities the signer has no row of its own.
+        let signer_ends_earlier = self.signed_by.as_ref().map_or(0, |signed_by| {
+            not_after.duration_since(signed_by.not_after).as_secs()
+        });
+        residual_seconds - signer_ends_earlier.max(0) <= within
+    }
+}
+
+/// How the kubelet gets its next serving certificate. One that it has signed itself it makes only
+/// where both files are missing: with one of them it does not start, and an expired one it keeps
+/// (seen with 1.37.1).
+fn serving_certificate_ends(row: &Row) -> Problem {
+    let end = match row.state {
+        State::Present {
+            not_after,
+            residual_seconds,
+            ..
+        } => {
+            let verb = if residual_seconds < 0 {
+                "expired"
+            } else {
+                "expires"
+            };
+            format!("it {verb} at {not_after}")
+        }
+        State::Missing | State::Unreadable(_) => String::new(),
+    };
+    let hint = if row.signer.is_some() {
+        "The kubelet asks for the next one: look for its request with `kubectl get csr`, which \
+         somebody has to approve."
+            .to_owned()
+    } else {
+        format!(
+            "The kubelet makes it anew where neither it nor its key is there: `rm {0} {1} && \
+             systemctl restart kubelet`.",
+            row.path,
+            row.path.parent().join("kubelet.key")
+        )
+    };
+    Problem::new(format!(
+        "{}: {end}, and `rinit certs renew` does not renew it",
+        row.path
+    ))
+    .with_hint(hint)
 }
 
 impl State {

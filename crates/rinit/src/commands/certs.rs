@@ -18,7 +18,7 @@ use rinit_cli::{
 use rinit_config::{Documents, ReadOptions};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Overrides};
-use rinit_host::{Host, HostError, Lock, Root};
+use rinit_host::{FileKind, Host, HostError, Lock, Root};
 use rinit_operations::Scope;
 use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::defaults::{CERTIFICATES_FOLDER, KUBERNETES_FOLDER};
@@ -247,6 +247,10 @@ async fn check_expiration(
         Ok(setting) => setting,
         Err(code) => return code,
     };
+    if let Err(problem) = has_root(&setting.host) {
+        printer::problem(&problem);
+        return ExitCode::Blocked;
+    }
     warn_of_cut_off_runs(&setting, &given);
     let Setting { host, facts, scope } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
@@ -268,7 +272,7 @@ async fn check_expiration(
     };
     let report = ExpirationReport::collect(&actions, &scope, &mut read, rinit_host::now());
     given
-        .complete_problems(&report.problems())
+        .complete_problems(&report.problems(within.unwrap_or_default()))
         .iter()
         .for_each(printer::warning);
     reader.tell();
@@ -282,6 +286,20 @@ async fn check_expiration(
         Some(within) => report.worst(within),
         None => ExitCode::Success,
     }
+}
+
+/// A folder of `--root` that is not there has nothing in it, which is hardly what was meant.
+fn has_root(host: &Host) -> Result<(), Problem> {
+    let (Root::Folder(folder), Ok(root)) = (host.root(), LogicalPath::parse("/")) else {
+        return Ok(());
+    };
+    let what = match host.info(&root) {
+        Ok(Some(info)) if info.kind == FileKind::Folder => return Ok(()),
+        Ok(Some(_)) => "it is not a folder".to_owned(),
+        Ok(None) => "there is no such folder".to_owned(),
+        Err(error) => rinit_diag::chain(&error),
+    };
+    Err(Problem::new(format!("--root {}: {what}", folder.display())))
 }
 
 /// A duration as Go writes them, with days in front: `30d`, `1d12h`, `90m`.

@@ -80,6 +80,43 @@ fn the_kubelet_s_files_of_the_host_are_no_part_of_a_copy() {
 }
 
 #[test]
+fn what_another_authority_has_signed_counts_as_bad() {
+    let (node, other) = (Node::new(), Node::new());
+    for file in ["pki/apiserver.crt", "pki/apiserver.key", "admin.conf"] {
+        let file = format!("/etc/kubernetes/{file}");
+        std::fs::write(node.path(&file), other.read(&file)).unwrap();
+    }
+    let check = || node.rinit(&["certs", "check-expiration", "--warn-within", "1d"]);
+    let found = check();
+    assert_eq!(found.code, Some(6), "{}", found.stderr);
+    node.renew(&["apiserver", "admin.conf"]);
+    let found = check();
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_and_not_a_row_of_missing_files() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    for (name, told) in [
+        ("elsewhere", "there is no such folder"),
+        ("file", "it is not a folder"),
+    ] {
+        let root = folder.path().join(name);
+        let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+            .args(["certs", "check-expiration", "--root"])
+            .arg(&root)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        assert!(output.stdout.is_empty());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let told = format!("error: --root {}: {told}", root.display());
+        assert!(stderr.contains(&told), "{stderr}");
+    }
+}
+
+#[test]
 fn a_bundle_is_kept_and_it_is_said_which_authority_signed() {
     let node = Node::new();
     let other = Node::new();
