@@ -45,6 +45,35 @@ fn judge_the_rest(data: &[u8]) {
         Err(error) => show(error.to_string()),
         Ok(_) => unreachable!("a file with errors resolves"),
     }
+    with_flags(documents, &host);
+}
+
+/// What flags that replace much of a file make of it, be it wrong or not.
+fn with_flags(mut documents: Documents, host: &HostFacts) {
+    let text = |value: &str| Some(value.to_owned());
+    let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let overrides = Overrides {
+        apiserver_advertise_address: text("192.0.2.7"),
+        apiserver_extra_args: pair("v", "2"),
+        controller_manager_extra_args: pair("node-cidr-mask-size-ipv4", "26"),
+        feature_gates: vec![("PublicKeysECDSA".to_owned(), true)],
+        kubernetes_version: text("v1.32.13"),
+        node_name: text("flagged"),
+        pod_network_cidr: text("10.7.0.0/16"),
+        service_cidr: text("10.8.0.0/16"),
+        token_ttl: text("2h"),
+        ..Overrides::default()
+    };
+    documents.leave_out(&|path| overrides.replaces(path));
+    match rinit_facts::resolve(&documents, &overrides, host) {
+        Err(error) => show(error.to_string()),
+        Ok(facts) => {
+            assert!(!documents.findings.has_errors(), "errors resolve");
+            for decision in rinit_facts::decisions(&documents, &overrides, host, &facts) {
+                show(decision.to_string());
+            }
+        }
+    }
 }
 
 /// A file with the fields of the schema and mostly fitting values.
@@ -96,9 +125,14 @@ fn go_on(documents: Documents) {
             let advice = rinit_facts::advise(&documents, &Overrides::default(), &host, &facts);
             show(advice.findings.to_string());
             show(facts.needed_images());
+            for decision in rinit_facts::decisions(&documents, &Overrides::default(), &host, &facts)
+            {
+                show(decision.to_string());
+            }
             plan(&facts);
         }
     }
+    with_flags(documents.clone(), &host);
     migrate(documents);
 }
 
