@@ -53,7 +53,12 @@ macro_rules! lists {
 }
 
 /// The lists in the order of [`FlaggedComponent::ALL`].
-const LISTS: [(u32, [&str; 5]); 2] = [(36, lists!("1.36")), (37, lists!("1.37"))];
+const LISTS: [(u32, [&str; 5]); 4] = [
+    (34, lists!("1.34")),
+    (35, lists!("1.35")),
+    (36, lists!("1.36")),
+    (37, lists!("1.37")),
+];
 
 /// The names of the flags of a component of Kubernetes 1.`minor`, sorted; none if its components
 /// were not asked.
@@ -75,7 +80,7 @@ mod tests {
             (FlaggedComponent::Etcd, "data-dir"),
             (FlaggedComponent::Kubelet, "node-ip"),
         ] {
-            for minor in [36, 37] {
+            for minor in LISTS.map(|(minor, _)| minor) {
                 let flags = flags(minor, component).unwrap_or_default();
                 assert!(flags.contains(&flag), "{} {minor}", component.program());
                 assert!(flags.is_sorted(), "{} {minor}", component.program());
