@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use rinit_config::{Documents, Findings, ReadOptions, Rule, Severity, UnknownFields, parse};
@@ -380,6 +381,14 @@ fn words_and_empty_values_mean_what_they_mean_to_kubeadm() {
     );
 }
 
+/// What this thread computed so far: other work on the machine does not count.
+fn processor_time() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock)
+        .expect("the clock of this thread")
+        .into()
+}
+
 /// Files of about a megabyte that try to cost much: none may take long or much memory.
 #[test]
 fn hostile_files_are_cheap() {
@@ -411,19 +420,19 @@ fn hostile_files_are_cheap() {
         format!("{head}clusterName: \"{}\n", "\\x".repeat(500_000)),
     ];
     for (index, text) in hostile.iter().enumerate() {
-        let start = std::time::Instant::now();
+        let start = processor_time();
         let outcome = read("hostile", text.as_bytes());
         let report = outcome.map_or_else(
             |findings| findings.to_string(),
             |documents| documents.findings.to_string(),
         );
-        let spent = start.elapsed();
+        let spent = processor_time() - start;
         assert!(
             report.len() < 1 << 20,
             "case {index} reports {} bytes",
             report.len()
         );
-        assert!(spent.as_secs() < 20, "case {index} takes {spent:?}");
+        assert!(spent.as_secs() < 10, "case {index} takes {spent:?}");
     }
 }
 
