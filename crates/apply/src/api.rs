@@ -318,6 +318,11 @@ impl Apply {
                     .ok_or_else(|| ApplyError::Missing {
                         path: ca_certificate.clone(),
                     })?;
+                let ca =
+                    rinit_pki::certificates_of(&ca).map_err(|source| ApplyError::Material {
+                        path: ca_certificate.clone(),
+                        source,
+                    })?;
                 Ok(Value::from(rinit_manifest::discovery::kubeconfig(
                     server, &ca,
                 )))

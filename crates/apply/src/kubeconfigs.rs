@@ -3,7 +3,7 @@
 use rinit_diag::Problem;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
-use rinit_pki::Trust;
+use rinit_pki::{Certificate, Trust};
 use rinit_plan::{ClientRotation, KubeconfigSpec, LogicalPath, Secret};
 use rinit_workflow::{Ensured, Remedy, State};
 use serde_json::Value;
@@ -162,17 +162,11 @@ impl Apply {
         };
         let key = self.draw_key(&spec.path, spec.algorithm).await?;
         let client_certificate = authority.issue(spec, &key).map_err(issue)?;
-        let ca = self
-            .host
-            .read_text(&spec.signer.certificate)?
-            .ok_or_else(|| ApplyError::Missing {
-                path: spec.signer.certificate.clone(),
-            })?;
         let text = Kubeconfig {
             server: &spec.server,
             cluster_name: &spec.cluster_name,
             user: &spec.subject.common_name,
-            ca_certificates: &ca,
+            ca_certificates: &Certificate::bundle(&authority.certificates),
             client_certificate: &client_certificate,
             client_key: key.pem(),
         }

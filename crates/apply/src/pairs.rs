@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, Finding, Leaf, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
-    Action, CaId, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyAlgorithm, KeyPairSpec,
-    LogicalPath, Secret, Severity, Signer,
+    Action, CaId, CertificateAuthoritySpec, CertificateBundle, CertificateSpec, FileMode,
+    KeyAlgorithm, KeyPairSpec, LogicalPath, Secret, Severity, Signer,
 };
 use rinit_workflow::{Ensured, Remedy, State};
 
@@ -288,13 +288,13 @@ impl Apply {
         found: Found,
         key_path: &LogicalPath,
         path: &LogicalPath,
-        issue: impl FnOnce(&PrivateKey) -> Result<String, PkiError>,
+        issue: impl FnOnce(&PrivateKey) -> Result<CertificateBundle, PkiError>,
     ) -> Result<(), ApplyError> {
         let certificate = issue(&found.key).map_err(|source| ApplyError::Issue {
             path: path.clone(),
             source,
         })?;
-        self.write_beside(found, key_path, path, FileMode::PUBLIC, certificate)
+        self.write_beside(found, key_path, path, FileMode::PUBLIC, certificate.into())
             .await
     }
 

@@ -10,7 +10,7 @@ use rinit_operations::expiration::ExpirationReport;
 use rinit_operations::renewal::{Options, Renewal};
 use rinit_operations::requests;
 use rinit_pki::PrivateKey;
-use rinit_plan::{Action, LogicalPath, Secret};
+use rinit_plan::{Action, CertificateBundle, LogicalPath, Secret};
 use rinit_workflow::Selection;
 
 use crate::config::now;
@@ -105,6 +105,10 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
     renewed
 }
 
+fn bundle(pem: &str) -> CertificateBundle {
+    rinit_pki::certificates_of(pem.as_bytes()).unwrap_or_else(|error| panic!("no fixture: {error}"))
+}
+
 pub(crate) fn kubeconfig_seeds() -> Vec<Vec<u8>> {
     let fixture = &*FIXTURE;
     let embedded = |server, user| {
@@ -112,8 +116,8 @@ pub(crate) fn kubeconfig_seeds() -> Vec<Vec<u8>> {
             server,
             cluster_name: "kubernetes",
             user,
-            ca_certificates: &fixture.authority,
-            client_certificate: &fixture.leaf,
+            ca_certificates: &bundle(&fixture.authority),
+            client_certificate: &bundle(&fixture.leaf),
             client_key: &Secret::new(fixture.leaf_key.clone()),
         }
         .to_yaml(true)

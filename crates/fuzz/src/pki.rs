@@ -43,7 +43,7 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let authority = rinit_pki::issue_authority(first_authority(&actions), &key)?;
         let signer = Authority::load(authority.as_bytes(), key.pem().expose().as_bytes())?;
         let leaf = signer.issue(first_leaf(&actions), &leaf_key)?;
-        Ok::<_, rinit_pki::PkiError>((authority, leaf))
+        Ok::<_, rinit_pki::PkiError>((authority.into(), leaf.into()))
     };
     let (authority, leaf) = made().unwrap_or_else(|error| panic!("no fixture: {error}"));
     Fixture {
@@ -256,7 +256,7 @@ pub(crate) fn certificate_pem_seeds() -> Vec<Vec<u8>> {
     ] {
         let authority = PrivateKey::generate(algorithm)
             .and_then(|key| rinit_pki::issue_authority(first_authority(&fixture.actions), &key));
-        seeds.extend(authority.map(String::into_bytes));
+        seeds.extend(authority.map(|authority| authority.as_bytes().to_vec()));
     }
     seeds
 }

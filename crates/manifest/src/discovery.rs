@@ -2,13 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rinit_plan::CertificateBundle;
 use serde_json::json;
 
 use crate::yaml;
 
 /// A kubeconfig with one cluster without a name, and nothing else: what kubeadm puts into the
-/// ConfigMap `cluster-info`. `ca_certificates` is PEM.
-pub fn kubeconfig(server: &str, ca_certificates: &[u8]) -> String {
+/// ConfigMap `cluster-info`, which anybody may read.
+pub fn kubeconfig(server: &str, ca_certificates: &CertificateBundle) -> String {
     yaml::to_string(&json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -27,14 +28,17 @@ pub fn kubeconfig(server: &str, ca_certificates: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rinit_plan::CertificateBundle;
+
     #[test]
     fn it_has_the_layout_of_kubeadm() {
+        let authority = CertificateBundle::from_der([b"CA".as_slice()]);
         assert_eq!(
-            super::kubeconfig("https://10.0.0.1:6443", b"CA\n"),
+            super::kubeconfig("https://10.0.0.1:6443", &authority),
             "apiVersion: v1\n\
              clusters:\n\
              - cluster:\n    \
-                 certificate-authority-data: Q0EK\n    \
+                 certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClEwRT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\n    \
                  server: https://10.0.0.1:6443\n  \
                name: \"\"\n\
              contexts: null\n\

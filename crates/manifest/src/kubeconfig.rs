@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rinit_plan::Secret;
+use rinit_plan::{CertificateBundle, Secret};
 use serde_json::{Value, json};
 
 use crate::yaml::{self, YamlError};
@@ -18,10 +18,10 @@ pub struct Kubeconfig<'a> {
     pub cluster_name: &'a str,
     /// The name of the user entry.
     pub user: &'a str,
-    /// The certificates of the cluster's authority, PEM.
-    pub ca_certificates: &'a str,
-    /// The client certificate, PEM.
-    pub client_certificate: &'a str,
+    /// The certificates of the cluster's authority.
+    pub ca_certificates: &'a CertificateBundle,
+    /// The client certificate, with those that lead to its authority behind it.
+    pub client_certificate: &'a CertificateBundle,
     /// The key of the client certificate, PEM.
     pub client_key: &'a Secret<String>,
 }

@@ -9,7 +9,8 @@ use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Fault, Finding, PkiError, PrivateKey};
 use rinit_plan::{
-    Action, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec, LogicalPath, Secret, Severity,
+    Action, CertificateBundle, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec,
+    LogicalPath, Secret, Severity,
 };
 use serde_json::json;
 
@@ -242,9 +243,32 @@ pub fn install<'a>(
                 continue;
             }
         };
+        // What is installed is for everybody to read.
+        if rinit_pki::has_private_key(&pem) {
+            problems.push(
+                Problem::new(format!(
+                    "{file}: a private key stands beside the certificate"
+                ))
+                .with_hint(format!(
+                    "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' \
+                         DIR/{file}`. If anybody may have read it, make another key and request: \
+                         `rinit certs generate-csr {name}`, with the old key moved away."
+                )),
+            );
+            continue;
+        }
+        let new = match rinit_pki::certificates_of(&pem) {
+            Ok(new) => new,
+            Err(error) => {
+                problems.push(Problem::new(format!("{file}: {error}")).with_hint(format!(
+                    "Put there what was signed for the request of {name}, in PEM form."
+                )));
+                continue;
+            }
+        };
         let checked = match action {
-            Action::Certificate(spec) => pair(spec, pem, read, now),
-            Action::Kubeconfig(spec) => kubeconfig(spec, &pem, read, now),
+            Action::Certificate(spec) => pair(spec, new, read, now),
+            Action::Kubeconfig(spec) => kubeconfig(spec, &new, read, now),
             _ => continue,
         };
         match checked {
@@ -306,24 +330,30 @@ fn authority(path: &LogicalPath, read: &mut ReadFile<'_>) -> Result<Secret<Vec<u
 
 fn pair(
     spec: &CertificateSpec,
-    pem: Vec<u8>,
+    new: CertificateBundle,
     read: &mut ReadFile<'_>,
     now: Timestamp,
 ) -> Result<(NewFile, Vec<Finding>), Problem> {
     let key = needed(&spec.key, read)?;
     let authority = authority(&spec.signer.certificate, read)?;
-    let findings = rinit_pki::judge_leaf(spec, &pem, Some(key.expose()), authority.expose(), now);
+    let findings = rinit_pki::judge_leaf(
+        spec,
+        new.as_bytes(),
+        Some(key.expose()),
+        authority.expose(),
+        now,
+    );
     let file = NewFile {
         path: spec.certificate.clone(),
         mode: FileMode::PUBLIC,
-        content: Secret::new(pem),
+        content: Secret::new(String::from(new).into_bytes()),
     };
     Ok((file, findings))
 }
 
 fn kubeconfig(
     spec: &KubeconfigSpec,
-    pem: &[u8],
+    new: &CertificateBundle,
     read: &mut ReadFile<'_>,
     now: Timestamp,
 ) -> Result<(NewFile, Vec<Finding>), Problem> {
@@ -336,14 +366,22 @@ fn kubeconfig(
     let Some(Source::Data(key)) = context.client_key else {
         return Err(wrong("the current user has no key in the file".to_owned()));
     };
-    let findings = rinit_pki::judge_client(spec, pem, Some(key.expose()), authority.expose(), now);
+    let findings = rinit_pki::judge_client(
+        spec,
+        new.as_bytes(),
+        Some(key.expose()),
+        authority.expose(),
+        now,
+    );
     let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
+    let trusted = rinit_pki::certificates_of(authority.expose())
+        .map_err(|error| Problem::new(format!("{}: {error}", spec.signer.certificate)))?;
     let text = Kubeconfig {
         server: &context.server,
         cluster_name: &context.cluster_name,
         user: &context.user,
-        ca_certificates: &String::from_utf8_lossy(authority.expose()),
-        client_certificate: &String::from_utf8_lossy(pem),
+        ca_certificates: &trusted,
+        client_certificate: new,
         client_key: &key,
     }
     .to_yaml(false);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
-use rinit_plan::{ExtendedKeyUsage, Validity};
+use rinit_plan::{CertificateBundle, ExtendedKeyUsage, Validity};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certificate::X509Certificate;
@@ -247,8 +247,13 @@ impl Certificate {
     }
 
     /// The certificate as PEM.
-    pub fn pem(&self) -> String {
-        crate::pem_text("CERTIFICATE", &self.der)
+    pub fn pem(&self) -> CertificateBundle {
+        CertificateBundle::from_der([self.der.as_slice()])
+    }
+
+    /// Certificates as PEM, in their order.
+    pub fn bundle(certificates: &[Self]) -> CertificateBundle {
+        CertificateBundle::from_der(certificates.iter().map(|one| one.der.as_slice()))
     }
 
     /// The DNS names among the alternative names.
@@ -283,6 +288,22 @@ impl Certificate {
     pub(crate) fn public_key_bits(&self) -> &[u8] {
         &self.public_key_bits
     }
+}
+
+/// What of a PEM file may go elsewhere: its certificates, written anew. Other blocks and all text
+/// between them stay behind.
+pub fn certificates_of(pem: &[u8]) -> Result<CertificateBundle, PkiError> {
+    Ok(Certificate::bundle(&Certificate::read_all(pem)?))
+}
+
+/// Whether a private key of any kind stands in a PEM file, also one that is encrypted.
+pub fn has_private_key(pem: &[u8]) -> bool {
+    let marks: [&[u8]; 2] = [b"-----BEGIN ", b"PRIVATE KEY-----"];
+    pem.split(|byte| matches!(byte, b'\n' | b'\r')).any(|line| {
+        marks
+            .iter()
+            .all(|mark| line.windows(mark.len()).any(|part| part == *mark))
+    })
 }
 
 /// The pins of all certificates in a PEM file; see [`Certificate::public_key_pin`].

@@ -13,12 +13,13 @@ use rcgen::{
     SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use rinit_plan::{
-    CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec, Subject, Validity,
+    CertificateAuthoritySpec, CertificateBundle, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec,
+    Subject, Validity,
 };
 use time::OffsetDateTime;
 
 use crate::der::{self, tag};
-use crate::{Certificate, PkiError, PrivateKey, Request, SignedBy, name, pem_text, random};
+use crate::{Certificate, PkiError, PrivateKey, Request, SignedBy, name, random};
 
 /// A certificate authority that can sign: its certificates and the key of one of them.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl<'a> From<&'a KubeconfigSpec> for Leaf<'a> {
 pub fn issue_authority(
     spec: &CertificateAuthoritySpec,
     key: &PrivateKey,
-) -> Result<String, PkiError> {
+) -> Result<CertificateBundle, PkiError> {
     let subject = Subject {
         common_name: spec.common_name.clone(),
         organizations: Vec::new(),
@@ -129,7 +130,7 @@ impl Authority {
 
     /// The certificate whose key signs as PEM, without the others of its file; none if it is alone
     /// there.
-    pub fn singled_out(&self) -> Option<String> {
+    pub fn singled_out(&self) -> Option<CertificateBundle> {
         let several = self.certificates.len() > 1;
         several.then(|| self.certificate().pem())
     }
@@ -139,7 +140,7 @@ impl Authority {
         &self,
         leaf: impl Into<Leaf<'a>>,
         key: &PrivateKey,
-    ) -> Result<String, PkiError> {
+    ) -> Result<CertificateBundle, PkiError> {
         self.issue_for(leaf.into(), key.pair())
     }
 
@@ -149,11 +150,15 @@ impl Authority {
         &self,
         leaf: impl Into<Leaf<'a>>,
         request: &Request,
-    ) -> Result<String, PkiError> {
+    ) -> Result<CertificateBundle, PkiError> {
         self.issue_for(leaf.into(), &request.public_key)
     }
 
-    fn issue_for(&self, leaf: Leaf<'_>, key: &impl PublicKeyData) -> Result<String, PkiError> {
+    fn issue_for(
+        &self,
+        leaf: Leaf<'_>,
+        key: &impl PublicKeyData,
+    ) -> Result<CertificateBundle, PkiError> {
         let signer = self.certificate();
         let subject_raw = name::write(leaf.subject);
         let mut extensions = vec![extension::key_usage(false)];
@@ -199,7 +204,11 @@ struct Unsigned<'a> {
 }
 
 impl Unsigned<'_> {
-    fn sign(self, key: &impl PublicKeyData, signer: &PrivateKey) -> Result<String, PkiError> {
+    fn sign(
+        self,
+        key: &impl PublicKeyData,
+        signer: &PrivateKey,
+    ) -> Result<CertificateBundle, PkiError> {
         let failed = |reason: String| PkiError::Sign {
             subject: self.subject.to_string(),
             reason,
@@ -235,7 +244,7 @@ impl Unsigned<'_> {
             algorithm.as_slice(),
             der::bit_string(&signature).as_slice(),
         ]);
-        Ok(pem_text("CERTIFICATE", &certificate))
+        Ok(CertificateBundle::from_der([certificate.as_slice()]))
     }
 }
 

@@ -16,7 +16,7 @@ use rinit_plan::{
 
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
-use crate::{Certificate, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage};
+use crate::{Certificate, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage, has_private_key};
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub enum Fault {
         /// The certificate file.
         certificate: LogicalPath,
     },
+    /// A private key stands in a file of certificates, which everybody may read.
+    KeyAmongCertificates,
     /// The public key file is not that of the private key.
     PublicKeyMismatch {
         /// The private key file.
@@ -144,9 +146,10 @@ impl Fault {
     /// Whether init refuses the file or only says so.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Expired { .. } | Self::NotYetValid { .. } | Self::MoreOrganizations { .. } => {
-                Severity::Warning
-            }
+            Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::MoreOrganizations { .. }
+            | Self::KeyAmongCertificates => Severity::Warning,
             Self::Unreadable(_)
             | Self::KeyMissing { .. }
             | Self::KeyMismatch { .. }
@@ -172,6 +175,9 @@ impl fmt::Display for Fault {
             Self::KeyMismatch { certificate } => {
                 write!(f, "the key does not belong to {certificate}")
             }
+            Self::KeyAmongCertificates => f.write_str(
+                "a private key stands among the certificates, where everybody may read it",
+            ),
             Self::PublicKeyMismatch { private_key } => {
                 write!(f, "the public key does not belong to {private_key}")
             }
@@ -315,6 +321,7 @@ pub fn judge_signer(
         hint: Some(hint.to_owned()),
     };
     let mut findings = Vec::new();
+    findings.extend(key_among_certificates(&spec.certificate, certificate));
     let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
         findings.push(finding(
             &spec.certificate,
@@ -361,6 +368,23 @@ pub fn judge_signer(
         }
     }
     findings
+}
+
+/// What there is to say of an authority's file of certificates if a private key stands in it.
+pub fn key_among_certificates(file: &LogicalPath, certificates: &[u8]) -> Option<Finding> {
+    // `openssl x509` would keep the first certificate only.
+    let hint = || {
+        format!(
+            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. The API \
+             server and the controller manager hand out the file as it is; if anybody may have \
+             read it, replace the authority."
+        )
+    };
+    has_private_key(certificates).then(|| Finding {
+        path: file.clone(),
+        fault: Fault::KeyAmongCertificates,
+        hint: Some(hint()),
+    })
 }
 
 /// Judges a key pair without a certificate. `public_key` is none where the file is absent.
@@ -418,6 +442,10 @@ impl Judge<'_> {
         now: Timestamp,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
+        // The kubelet keeps both in one file, and a kubeconfig has both too.
+        if self.certificate != self.key && has_private_key(certificate) {
+            findings.push(self.finding(Fault::KeyAmongCertificates));
+        }
         let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
             findings.push(self.finding(Fault::Unreadable(error)));
             Vec::new()

@@ -20,13 +20,15 @@ mod seal;
 mod trust;
 
 pub use certificate::{
-    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, public_key_pins,
+    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, certificates_of,
+    has_private_key, public_key_pins,
 };
 pub use chain::{ChainFault, SignedBy, chain};
 pub use error::PkiError;
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf, judge_signer,
+    key_among_certificates,
 };
 pub use key::PrivateKey;
 pub use limits::{Limit, judge_signing};

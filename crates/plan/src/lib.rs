@@ -9,6 +9,7 @@
 
 mod action;
 mod artefact;
+mod bundle;
 mod certificate;
 mod check;
 pub mod defaults;
@@ -22,6 +23,7 @@ pub use action::{
     JoinCommandSpec, Lane, NodeMark, Plan, PullPolicy, Taint, UnitSpec, WaitSpec, WaitTarget,
 };
 pub use artefact::Artefact;
+pub use bundle::CertificateBundle;
 pub use certificate::{
     CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KeyPairSpec,
     KubeconfigSpec, Signer, Subject, Validity,

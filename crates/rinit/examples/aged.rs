@@ -108,5 +108,5 @@ fn aged(old: &[u8], authority: &str, validity: Validity) -> Outcome<(String, Pri
         validity,
     };
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256)?;
-    Ok((authority.issue(leaf, &key)?, key))
+    Ok((authority.issue(leaf, &key)?.into(), key))
 }

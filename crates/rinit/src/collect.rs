@@ -178,6 +178,7 @@ fn cluster_ca_signer(
     rinit_pki::Authority::load(&certificate, &key)
         .ok()?
         .singled_out()
+        .map(String::from)
 }
 
 /// The version in the API server's manifest of an earlier init.

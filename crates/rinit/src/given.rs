@@ -21,6 +21,9 @@ pub(crate) struct Given {
     has_file: bool,
 }
 
+/// Commands in hints that work on files of the host, named by whole paths.
+const OF_FILES: [&str; 4] = ["chmod", "mv", "openssl", "sed"];
+
 /// Which commands take a flag.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Takes {
@@ -114,15 +117,16 @@ impl Given {
         }
     }
 
-    /// Puts the flags behind a command of rinit, and the folder of `--root` in front of files that
-    /// are to be moved.
+    /// Puts the flags behind a command of rinit, and the folder of `--root` in front of the files of
+    /// one that works on files.
     pub(crate) fn complete(&self, command: &str) -> String {
-        if let (Some(root), Some(files)) = (&self.root, command.strip_prefix("mv ")) {
-            let below = |file: &str| {
-                let path = root.join(file.trim_start_matches('/'));
-                format!(" {}", quoted(&path.to_string_lossy()))
+        let tool = command.split(' ').next().unwrap_or_default();
+        if let Some(root) = self.root.as_ref().filter(|_| OF_FILES.contains(&tool)) {
+            let below = |word: &str| match word.strip_prefix('/') {
+                Some(file) => quoted(&root.join(file).to_string_lossy()),
+                None => word.to_owned(),
             };
-            return format!("mv{}", files.split(' ').map(below).collect::<String>());
+            return command.split(' ').map(below).collect::<Vec<_>>().join(" ");
         }
         // What has flags is complete, but for the file that the user is to name.
         let flags = if command.trim_end_matches(" --config FILE").contains(" --") {

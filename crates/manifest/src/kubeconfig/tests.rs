@@ -6,15 +6,20 @@ fn key() -> Secret<String> {
     Secret::new("key".to_owned())
 }
 
-fn kubeconfig(client_key: &Secret<String>) -> Kubeconfig<'_> {
+fn bundle(der: &[u8]) -> CertificateBundle {
+    CertificateBundle::from_der([der])
+}
+
+fn to_yaml(writes_preferences: bool) -> Secret<String> {
     Kubeconfig {
         server: "https://10.123.0.2:6443",
         cluster_name: "kubernetes",
         user: "system:node:cp1",
-        ca_certificates: "ca",
-        client_certificate: "certificate",
-        client_key,
+        ca_certificates: &bundle(b"ca"),
+        client_certificate: &bundle(b"certificate"),
+        client_key: &key(),
     }
+    .to_yaml(writes_preferences)
 }
 
 /// The text of kubeadm 1.37.1, with other data.
@@ -22,7 +27,7 @@ const TEXT: &str = "\
 apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: Y2E=
+    certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyRT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=
     server: https://10.123.0.2:6443
   name: kubernetes
 contexts:
@@ -35,15 +40,15 @@ kind: Config
 users:
 - name: system:node:cp1
   user:
-    client-certificate-data: Y2VydGlmaWNhdGU=
+    client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyVnlkR2xtYVdOaGRHVT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=
     client-key-data: a2V5
 ";
 
 #[test]
 fn the_layout_is_kubeadms() {
-    assert_eq!(kubeconfig(&key()).to_yaml(false).expose(), TEXT);
+    assert_eq!(to_yaml(false).expose(), TEXT);
     let older = TEXT.replace("kind: Config\n", "kind: Config\npreferences: {}\n");
-    assert_eq!(*kubeconfig(&key()).to_yaml(true).expose(), older);
+    assert_eq!(*to_yaml(true).expose(), older);
 }
 
 #[test]
@@ -55,9 +60,9 @@ fn what_is_written_is_read() {
         CurrentContext {
             server: "https://10.123.0.2:6443".to_owned(),
             cluster_name: "kubernetes".to_owned(),
-            ca: data("ca"),
+            ca: data(&bundle(b"ca")),
             user: "system:node:cp1".to_owned(),
-            client_certificate: data("certificate"),
+            client_certificate: data(&bundle(b"certificate")),
             client_key: data("key"),
             token: None,
         }
@@ -68,11 +73,11 @@ fn what_is_written_is_read() {
 fn files_and_tokens_are_read() {
     let text = TEXT
         .replace(
-            "certificate-authority-data: Y2E=",
+            "certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyRT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=",
             "certificate-authority: ca.crt",
         )
         .replace(
-            "client-certificate-data: Y2VydGlmaWNhdGU=",
+            "client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClkyVnlkR2xtYVdOaGRHVT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=",
             "client-certificate: /pki/current.pem",
         )
         .replace("client-key-data: a2V5", "token: abcdef.0123456789abcdef");

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Certificate, PrivateKey};
-use rinit_plan::{FileMode, KubeconfigSpec, LogicalPath, Secret, users};
+use rinit_plan::{CertificateBundle, FileMode, KubeconfigSpec, LogicalPath, Secret, users};
 use serde_json::{Map, Value, json};
 
 use super::{LinkTarget, NewFile};
@@ -32,7 +32,7 @@ pub(super) enum Place {
     /// Into a kubeconfig that is made from nothing.
     Whole {
         spec: Box<KubeconfigSpec>,
-        authority: String,
+        authority: CertificateBundle,
     },
 }
 
@@ -54,7 +54,7 @@ impl std::fmt::Debug for Place {
 
 impl Place {
     /// The files, the key before the certificate.
-    pub(super) fn files(&self, certificate: &str, key: &PrivateKey) -> Vec<NewFile> {
+    pub(super) fn files(&self, certificate: &CertificateBundle, key: &PrivateKey) -> Vec<NewFile> {
         let key_text = key.pem().expose();
         match self {
             Self::Pair {
@@ -212,7 +212,7 @@ impl Found {
     }
 
     /// Trusts other certificates from now on.
-    pub(super) fn trust(&mut self, authority: &[u8]) {
+    pub(super) fn trust(&mut self, authority: &CertificateBundle) {
         if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
             fields.remove("certificate-authority");
             fields.insert(

@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
 use rinit_plan::{
-    Action, CaId, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm, KubeconfigSpec,
-    LogicalPath, Secret, Signer,
+    Action, CaId, CertificateBundle, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm,
+    KubeconfigSpec, LogicalPath, Secret, Signer,
 };
 
 use crate::Scope;
@@ -375,11 +375,12 @@ impl Planner<'_, '_> {
 
     /// A kubeconfig of which nothing can be kept is made as the configuration asks for it.
     fn whole(&mut self, spec: &KubeconfigSpec) {
-        // Its absence is told with the key of the authority.
+        // What it lacks is told with the key of the authority.
         let authority = (self.read)(&spec.signer.certificate).ok().flatten();
         let place = Place::Whole {
             spec: Box::new(spec.clone()),
-            authority: String::from_utf8_lossy(&authority.unwrap_or_default()).into_owned(),
+            authority: rinit_pki::certificates_of(&authority.unwrap_or_default())
+                .unwrap_or_else(|_| CertificateBundle::from_der([])),
         };
         self.renew(Candidate {
             name: &spec.name,
@@ -438,7 +439,7 @@ impl Planner<'_, '_> {
             }
             return None;
         }
-        found.trust(&authority);
+        found.trust(&rinit_pki::certificates_of(&authority).ok()?);
         let before = if is_other {
             ", none of which it trusted"
         } else {
@@ -465,7 +466,7 @@ impl Planner<'_, '_> {
         let file = NewFile {
             path: path.clone(),
             mode: FileMode::PUBLIC,
-            content: Secret::new(signer.pem().into_bytes()),
+            content: Secret::new(String::from(signer.pem()).into_bytes()),
         };
         self.rewrite(
             file,

@@ -29,7 +29,7 @@ impl Pair {
         let certificate = root.authority.issue(spec, &key).unwrap();
         Self {
             root,
-            certificate,
+            certificate: certificate.into(),
             key,
         }
     }
@@ -157,7 +157,9 @@ fn a_foreign_signer_is_refused() {
     );
     let mut other = authority_spec(KeyAlgorithm::EcdsaP256);
     other.common_name = "other".to_owned();
-    pair.root.certificate = rinit_pki::issue_authority(&other, &pair.root.key).unwrap();
+    pair.root.certificate = rinit_pki::issue_authority(&other, &pair.root.key)
+        .unwrap()
+        .into();
     let [finding] = pair.judge(&server_spec()).try_into().unwrap();
     assert!(matches!(
         finding.fault,
@@ -369,6 +371,54 @@ fn authorities_are_judged() {
 
     let [finding] = judge("", Some(own_key)).try_into().unwrap();
     assert_eq!(finding.fault, Fault::Unreadable(PkiError::NoCertificate));
+}
+
+/// Where everybody may read it; but the kubelet keeps certificate and key in one file for itself.
+#[test]
+fn a_key_among_certificates_is_told() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let key = root.key.pem().expose();
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nAAAA\r\n\
+                     -----END ENCRYPTED PRIVATE KEY-----\r\n";
+    for key in [key, encrypted] {
+        let combined = format!("{}{key}", root.certificate);
+        let spec = authority_spec(KeyAlgorithm::EcdsaP256);
+        let [finding] = judge_authority(&spec, combined.as_bytes(), None, now())
+            .try_into()
+            .unwrap();
+        assert_eq!(
+            finding.to_string(),
+            "/etc/kubernetes/pki/ca.crt: a private key stands among the certificates, where \
+             everybody may read it"
+        );
+        assert_eq!(finding.severity(), Severity::Warning);
+        assert!(finding.hint.unwrap().contains(
+            "`sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' /etc/kubernetes/pki/ca.crt`"
+        ));
+    }
+
+    let mut pair = Pair::new();
+    let key = pair.key.pem().expose().clone();
+    pair.certificate.push_str(&key);
+    assert_eq!(
+        only(pair.judge(&server_spec())),
+        warned("a private key stands among the certificates, where everybody may read it")
+    );
+    let mut both = server_spec();
+    both.key = both.certificate.clone();
+    assert_eq!(pair.judge(&both), []);
+}
+
+#[test]
+fn only_certificates_of_a_file_go_on() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let certificate = &root.certificate;
+    let key = root.key.pem().expose();
+    let windows = certificate.replace('\n', "\r\n");
+    let file = format!("subject=CN = kubernetes\n{windows}{key}\n# the next\n{certificate}");
+    let bundle = rinit_pki::certificates_of(file.as_bytes()).unwrap();
+    assert_eq!(bundle.to_string(), format!("{certificate}{certificate}"));
+    assert!(!rinit_pki::has_private_key(bundle.as_bytes()));
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub(crate) fn authority(algorithm: KeyAlgorithm) -> Issued {
     let certificate = issue_authority(&authority_spec(algorithm), &key).unwrap();
     let authority = load(&certificate, key.pem().expose());
     Issued {
-        certificate,
+        certificate: certificate.into(),
         key,
         authority,
     }

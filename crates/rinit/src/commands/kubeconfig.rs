@@ -6,16 +6,21 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use rinit_cli::{GlobalArguments, KubeconfigCommand, KubeconfigUserArguments};
+use rinit_cli::{
+    GlobalArguments, KubeconfigCommand, KubeconfigUserArguments, SpecificationArguments,
+};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{BACKDATE, Overrides};
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
 use rinit_manifest::yaml;
 use rinit_pki::{Authority, Leaf, PrivateKey, Request};
-use rinit_plan::{CaId, ExtendedKeyUsage, LogicalPath, Secret, Subject, Validity};
+use rinit_plan::{
+    CaId, CertificateBundle, ExtendedKeyUsage, LogicalPath, Secret, Subject, Validity,
+};
 use serde_json::{Value, json};
 
 use crate::commands::certs::{Setting, duration, setting};
+use crate::given::Given;
 use crate::printer;
 
 /// The longest period that is not warned of, as in kubeadm.
@@ -49,7 +54,19 @@ async fn user(
     };
     // What the user trusts is the cluster's, whoever signs.
     let trusted = read(&signer.certificate)?;
-    let ca = String::from_utf8_lossy(trusted.expose()).into_owned();
+    let ca = rinit_pki::certificates_of(trusted.expose()).map_err(|error| {
+        let place = &signer.certificate;
+        refuse(&Problem::new(format!("{place}: {error}")))
+    })?;
+    if let Some(finding) = rinit_pki::key_among_certificates(&signer.certificate, trusted.expose())
+    {
+        let unspecified = SpecificationArguments::default();
+        let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
+        given
+            .complete_problems(&[finding.into()])
+            .iter()
+            .for_each(printer::warning);
+    }
     // An empty word names no group, as for kubeadm.
     let organizations: Vec<String> = arguments
         .org
@@ -152,10 +169,7 @@ async fn cluster(
     global: &GlobalArguments,
     arguments: &KubeconfigUserArguments,
 ) -> Result<(Setting, Server), ExitCode> {
-    let overrides = || Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        ..Overrides::default()
-    };
+    let overrides = || overrides(arguments);
     let config = arguments.config.as_deref();
     if config.is_none() {
         let setting = setting(global, None, overrides(), true).await?;
@@ -179,6 +193,13 @@ async fn cluster(
         cluster: setting.facts.cluster_name.clone(),
     };
     Ok((setting, server))
+}
+
+fn overrides(arguments: &KubeconfigUserArguments) -> Overrides {
+    Overrides {
+        cert_dir: arguments.cert_dir.clone(),
+        ..Overrides::default()
+    }
 }
 
 fn period(typed: &str) -> Result<SignedDuration, ExitCode> {
@@ -293,7 +314,7 @@ fn key_name(user: &str) -> String {
 }
 
 /// A kubeconfig with a user of any kind.
-fn document(server: &Server, user_name: &str, ca: &str, user: &Value) -> String {
+fn document(server: &Server, user_name: &str, ca: &CertificateBundle, user: &Value) -> String {
     let Server { url, cluster } = server;
     let context = format!("{user_name}@{cluster}");
     yaml::to_string(&json!({

@@ -157,6 +157,45 @@ fn what_is_not_valid_yet_is_not_installed() {
     assert_eq!(node.files(), before);
 }
 
+/// What is installed, everybody may read.
+#[test]
+fn a_private_key_beside_a_certificate_is_not_installed() {
+    let node = Node::new();
+    let signed = node.folder.path().join("signed");
+    std::fs::create_dir_all(&signed).unwrap();
+    let certificate = node.pki("apiserver.crt");
+    let (client, key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    let put = |name: &str, parts: [&[u8]; 3]| {
+        std::fs::write(signed.join(name), parts.concat()).unwrap();
+    };
+    let server_key = node.pki("apiserver.key");
+    put("apiserver.crt", [b"", &certificate, &server_key]);
+    let client_pem = client.pem();
+    let client_key = key.pem().expose().as_bytes();
+    put("admin.conf.crt", [client_key, client_pem.as_bytes(), b""]);
+    let from = signed.display().to_string();
+    let install = ["certs", "install-signed", &from, "--config", &node.config()];
+    let before = node.files();
+    let refused = node.rinit(&install);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    for file in ["apiserver.crt", "admin.conf.crt"] {
+        let told = format!("{file}: a private key stands beside the certificate");
+        assert!(refused.stderr.contains(&told), "{}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains("-----BEGIN"), "{}", refused.stderr);
+    assert_eq!(node.files(), before);
+
+    // Text beside the certificates stays behind.
+    let text = b"Certificate:\n    Data:\n";
+    put("apiserver.crt", [text, &certificate, b""]);
+    put("admin.conf.crt", [text, client_pem.as_bytes(), b""]);
+    let output = node.rinit(&install);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(node.pki("apiserver.crt"), certificate);
+    let [_, written] = node.data("admin.conf");
+    assert_eq!(written, client_pem.as_bytes());
+}
+
 /// A request as OpenSSL tells it, without the numbers of its key and signature.
 fn told(request: &Path) -> String {
     let output = Command::new("openssl")

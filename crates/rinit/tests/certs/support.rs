@@ -103,6 +103,16 @@ impl Node {
             .remove(0)
     }
 
+    /// What a kubeconfig embeds: whom it trusts, and its client certificate.
+    pub(crate) fn data(&self, kubeconfig: &str) -> [Vec<u8>; 2] {
+        let text = String::from_utf8(self.read(&format!("/etc/kubernetes/{kubeconfig}"))).unwrap();
+        let context = CurrentContext::parse(&text).unwrap();
+        [context.ca, context.client_certificate].map(|source| match source {
+            Some(Source::Data(data)) => data.expose().clone(),
+            other => panic!("{kubeconfig}: {other:?}"),
+        })
+    }
+
     /// Every file below the folder, with its content.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         fn walk(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
@@ -199,7 +209,7 @@ impl Node {
                 not_after: now - day * i32::try_from(days - 365).unwrap(),
             },
         };
-        (authority.issue(leaf, &key).unwrap(), key)
+        (authority.issue(leaf, &key).unwrap().into(), key)
     }
 }
 

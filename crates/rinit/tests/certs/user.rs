@@ -8,7 +8,7 @@ use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_parity::{Disk, Init, Snapshot, compare};
 use rinit_pki::{Certificate, PrivateKey};
 
-use crate::support::{Node, Output, embedded, has, kubeadm};
+use crate::support::{KUBECONFIGS, Node, Output, embedded, has, kubeadm};
 
 /// The command for the user jane, with the configuration of the node.
 fn jane(node: &Node, more: &[&str]) -> Output {
@@ -48,6 +48,66 @@ fn a_kubeconfig_for_a_user_is_printed() {
     assert_eq!(context.token.unwrap().expose(), "abc.def");
     assert!(context.client_certificate.is_none());
     assert_eq!(node.files(), before);
+}
+
+/// An authority in one file with its key is what other tools make. What rinit writes for others to
+/// read has its certificates alone.
+#[test]
+fn a_key_in_the_authoritys_file_goes_nowhere() {
+    let node = Node::new();
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    let whole = |parts: &[&[u8]]| std::fs::write(&file, parts.concat()).unwrap();
+    let (authority, key) = (node.pki("ca.crt"), node.pki("ca.key"));
+    let config = node.config();
+    let trusted = |name: &str| {
+        let [trusted, _] = node.data(name);
+        String::from_utf8(trusted).unwrap()
+    };
+
+    whole(&[b"subject=CN = kubernetes\n", &authority, &key]);
+    let output = node.rinit(&["init", "phase", "certs", "all", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let mend = format!(
+        "sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {}",
+        file.display()
+    );
+    let told = "ca.crt: a private key stands among the certificates";
+    for part in [told, &mend] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    std::fs::remove_file(node.path("/etc/kubernetes/admin.conf")).unwrap();
+    let output = node.rinit(&["init", "phase", "kubeconfig", "all", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    // Text beside the certificates makes no difference either.
+    assert!(!output.stderr.contains("trust"), "{}", output.stderr);
+    assert_eq!(trusted("admin.conf").as_bytes(), authority);
+
+    let output = jane(&node, &[]);
+    for part in [told, &mend] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    for output in [output, jane(&node, &["--token", "abc.def"])] {
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        let context = CurrentContext::parse(&output.stdout).unwrap();
+        let Some(Source::Data(trusted)) = context.ca else {
+            panic!("no authority");
+        };
+        assert_eq!(*trusted.expose(), authority);
+    }
+
+    // A renewal that changes whom kubeconfigs trust, one of them made from nothing.
+    let other = node.pki("front-proxy-ca.crt");
+    whole(&[&authority, &key, &other]);
+    std::fs::write(node.path("/etc/kubernetes/scheduler.conf"), "nothing").unwrap();
+    node.renew(&["all", "--config", &config]);
+    let both = String::from_utf8([authority, other].concat()).unwrap();
+    for name in KUBECONFIGS.iter().chain(&["kubelet.conf"]) {
+        assert_eq!(trusted(name), both, "{name}");
+    }
+
+    let status = Command::new("sh").args(["-c", &mend]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(node.pki("ca.crt"), both.as_bytes());
 }
 
 /// kubeadm's and ours from the same authority and configuration: they differ in the key, the
