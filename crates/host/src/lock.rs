@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use rinit_plan::FileMode;
+use rinit_plan::{FileMode, LogicalPath};
 
+use crate::root::LastLink;
 use crate::{Host, HostError, Result, Root};
 
 /// The file that is locked on a running machine.
@@ -38,21 +39,27 @@ impl Host {
     pub fn lock(&self) -> Result<Lock> {
         match self.root() {
             Root::System => lock_file(Path::new(LOCK_FILE)),
-            Root::Folder(folder) => {
-                let made = folder
-                    .ancestors()
-                    .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
-                    .map(Path::to_path_buf)
-                    .collect();
-                crate::write::make_folders(folder, FileMode::PUBLIC_DIRECTORY)?;
-                let file =
-                    File::open(folder).map_err(|error| HostError::file("open", folder, error))?;
-                let mut lock = hold(file, folder)?;
-                lock.made = made;
-                Ok(lock)
-            }
+            Root::Folder(folder) => lock_folder(folder),
         }
     }
+
+    /// The same for a folder that has nothing to do with what else is on the machine.
+    pub fn lock_folder(&self, folder: &LogicalPath) -> Result<Lock> {
+        lock_folder(&self.locate(folder, LastLink::Followed)?)
+    }
+}
+
+fn lock_folder(folder: &Path) -> Result<Lock> {
+    let made = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .map(Path::to_path_buf)
+        .collect();
+    crate::write::make_folders(folder, FileMode::PUBLIC_DIRECTORY)?;
+    let file = File::open(folder).map_err(|error| HostError::file("open", folder, error))?;
+    let mut lock = hold(file, folder)?;
+    lock.made = made;
+    Ok(lock)
 }
 
 fn lock_file(path: &Path) -> Result<Lock> {

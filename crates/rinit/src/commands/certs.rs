@@ -2,6 +2,7 @@
 
 mod csr;
 mod discover;
+mod interrupts;
 mod read;
 mod renew;
 mod restart;
@@ -55,6 +56,10 @@ pub(crate) struct Setting {
     pub(crate) host: Host,
     pub(crate) facts: Facts,
     pub(crate) scope: Scope,
+    /// Whether nothing is worked on that belongs to this host's control plane.
+    is_copy: bool,
+    /// The folder that keeps what is replaced.
+    keeping: LogicalPath,
 }
 
 /// The host and the facts. Where `lenient`, nothing is asked of a host that only its own name and
@@ -98,14 +103,26 @@ pub(crate) async fn setting_of(
     })?;
     let typed = overrides.cert_dir.is_some();
     let facts = resolve(&documents, &overrides.into(), &host_facts)?;
-    let scope = scope(&host, &facts, typed.then_some(&documents));
-    Ok(Setting { host, facts, scope })
+    let (scope, is_copy) = scope(&host, &facts, typed.then_some(&documents));
+    // Keys of a copy are no matter of this host's folders.
+    let keeping = if is_copy {
+        facts.paths.kubeconfigs.join("tmp")
+    } else {
+        write::keeping(&facts)
+    };
+    Ok(Setting {
+        host,
+        facts,
+        scope,
+        is_copy,
+        keeping,
+    })
 }
 
 /// Whose files the folders hold. Kubeconfigs of a control plane are in one place; its certificates
 /// are where the configuration or the static pods of this host have them. Where `--cert-dir` was
-/// typed, `documents` are what there is without it.
-fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> Scope {
+/// typed, `documents` are what there is without it. With it whether neither is of this host.
+fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> (Scope, bool) {
     let paths = &facts.paths;
     let is_own = |documents: &Documents| {
         let cluster = documents.cluster.as_ref();
@@ -116,11 +133,13 @@ fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> Scope {
     let has_own_certificates = documents.is_none_or(|documents| {
         is_own(documents) || discover::documents(host).as_ref().is_some_and(is_own)
     });
-    if has_own_certificates && paths.kubeconfigs.as_str() == KUBERNETES_FOLDER {
+    let has_own_kubeconfigs = paths.kubeconfigs.as_str() == KUBERNETES_FOLDER;
+    let scope = if has_own_certificates && has_own_kubeconfigs {
         Scope::Host
     } else {
         Scope::Apart(vec![paths.kubeconfigs.clone(), paths.certificates.clone()])
-    }
+    };
+    (scope, !has_own_certificates && !has_own_kubeconfigs)
 }
 
 /// The same for a command that writes: takes the lock first, and takes up what runs that were cut
@@ -133,7 +152,12 @@ pub(crate) async fn writing_setting(
     lenient: bool,
 ) -> Result<(Setting, Lock), ExitCode> {
     let found = setting_of(global, config, reading, overrides.clone(), lenient).await?;
-    let lock = found.host.lock().map_err(|error| {
+    let lock = if found.is_copy {
+        found.host.lock_folder(&found.facts.paths.kubeconfigs)
+    } else {
+        found.host.lock()
+    };
+    let lock = lock.map_err(|error| {
         printer::problem(&Problem::from_error(&error));
         ExitCode::Blocked
     })?;
@@ -152,9 +176,12 @@ pub(crate) async fn writing_setting(
     Ok((found, lock))
 }
 
-async fn take_up(Setting { host, facts, .. }: &Setting) -> Result<Vec<String>, HostError> {
-    let mut told = write::take_up(host, facts)?;
-    told.extend(restart::put_back(host, facts).await?);
+async fn take_up(setting: &Setting) -> Result<Vec<String>, HostError> {
+    let Setting { host, facts, .. } = setting;
+    let mut told = write::take_up(host, &setting.keeping)?;
+    if !setting.is_copy {
+        told.extend(restart::put_back(host, facts).await?);
+    }
     Ok(told)
 }
 
@@ -163,7 +190,7 @@ fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
     let Setting { host, facts, .. } = setting;
     let mut warnings = Vec::new();
     // What cannot be looked at is told by those who need it.
-    let replacing = write::cut_off(host, facts)
+    let replacing = write::cut_off(host, &setting.keeping)
         .unwrap_or_default()
         .iter()
         .any(|(_, replacing)| *replacing);
@@ -174,7 +201,12 @@ fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
             ),
         );
     }
-    for manifest in restart::parked(host, facts).unwrap_or_default() {
+    let parked = if setting.is_copy {
+        Vec::new()
+    } else {
+        restart::parked(host, facts).unwrap_or_default()
+    };
+    for manifest in parked {
         warnings.push(
             Problem::new(format!(
                 "{manifest} is away: a restart was cut off, and its pod does not run"
@@ -252,7 +284,9 @@ async fn check_expiration(
         return ExitCode::Blocked;
     }
     warn_of_cut_off_runs(&setting, &given);
-    let Setting { host, facts, scope } = setting;
+    let Setting {
+        host, facts, scope, ..
+    } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
         Ok(actions) => actions,
         Err(code) => return code,

@@ -10,6 +10,7 @@
 
 mod atomic;
 mod expiration;
+mod interrupted;
 mod kept;
 mod kubeconfigs;
 mod renewal;

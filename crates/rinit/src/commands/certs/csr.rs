@@ -1,17 +1,20 @@
 //! `rinit certs generate-csr` and `rinit certs install-signed`
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rinit_cli::{
     GenerateCsrArguments, GlobalArguments, InstallSignedArguments, SpecificationArguments,
 };
 use rinit_diag::{ExitCode, Problem};
 use rinit_host::Lock;
+use rinit_operations::renewal::NewFile;
 use rinit_operations::requests;
 use rinit_pki::KeyPool;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 
+use super::interrupts::Interrupts;
 use super::read::Reader;
 use super::renew::asked;
 use super::write::{replace, write_all};
@@ -33,8 +36,13 @@ pub(super) async fn generate(
         kubeconfigs: arguments.kubeconfig_dir.as_deref(),
     };
     let outcome = async {
-        let work = begin(tree, global, typed, false).await?;
-        make(&work, &arguments.names)
+        let mut interrupts = Interrupts::listen_or_fail()?;
+        let (work, _lock) = begin(tree, global, typed, false).await?;
+        let names = asked(&arguments.names, &work.actions)?;
+        let work = Arc::new(work);
+        let making = Arc::clone(&work);
+        let files = interrupts.unless(move || make(&making, &names)).await??;
+        write(&work, &files)
     };
     outcome.await.unwrap_or_else(|code| code)
 }
@@ -52,7 +60,7 @@ pub(super) async fn install(
         kubeconfigs: arguments.kubeconfig_dir.as_deref(),
     };
     let outcome = async {
-        let work = begin(tree, global, typed, arguments.dry_run).await?;
+        let (work, _lock) = begin(tree, global, typed, arguments.dry_run).await?;
         put(&work, &arguments.from, arguments.dry_run)
     };
     outcome.await.unwrap_or_else(|code| code)
@@ -71,7 +79,6 @@ struct Work {
     setting: Setting,
     given: Given,
     actions: Vec<Action>,
-    _lock: Option<Lock>,
 }
 
 async fn begin(
@@ -79,7 +86,7 @@ async fn begin(
     global: &GlobalArguments,
     typed: Typed<'_>,
     dry_run: bool,
-) -> Result<Work, ExitCode> {
+) -> Result<(Work, Option<Lock>), ExitCode> {
     let overrides =
         settings::of_specification(typed.specification, typed.certificates, typed.kubeconfigs);
     let given = Given::to_certificates(global, typed.specification, typed.config, &overrides);
@@ -95,26 +102,28 @@ async fn begin(
         (setting, Some(lock))
     };
     let actions = actions(tree, &setting.facts, &PHASES)?;
-    Ok(Work {
+    let work = Work {
         setting,
         given,
         actions,
-        _lock: lock,
-    })
+    };
+    Ok((work, lock))
 }
 
-fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
-    let host = &work.setting.host;
-    let names = asked(names, &work.actions)?;
-    let reader = Reader::new(host);
+/// Makes keys and requests in memory.
+fn make(work: &Work, names: &[String]) -> Result<Vec<NewFile>, ExitCode> {
+    let reader = Reader::new(&work.setting.host);
     let mut read = |path: &LogicalPath| reader.read(path);
-    let files = tokio::task::block_in_place(|| {
-        let wanted = requests::wanted(&work.actions, &names, &mut read)?;
+    let files = requests::wanted(&work.actions, names, &mut read).and_then(|wanted| {
         let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
         requests::generate(&wanted, &mut |algorithm| pool.take(algorithm))
-    })
-    .map_err(|problems| blocked(&work.given, &reader, &problems))?;
-    write_all(host, &files).map_err(|problem| failed(&problem))?;
+    });
+    files.map_err(|problems| blocked(&work.given, &reader, &problems))
+}
+
+fn write(work: &Work, files: &[NewFile]) -> Result<ExitCode, ExitCode> {
+    let host = &work.setting.host;
+    write_all(host, files).map_err(|problem| failed(&problem))?;
     for file in files {
         printer::progress(&format!("wrote {}", host.resolve(&file.path).display()));
     }
@@ -122,7 +131,12 @@ fn make(work: &Work, names: &[String]) -> Result<ExitCode, ExitCode> {
 }
 
 fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
-    let Setting { host, facts, .. } = &work.setting;
+    let Setting {
+        host,
+        facts,
+        keeping,
+        ..
+    } = &work.setting;
     let reader = Reader::new(host);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut signed = |name: &str| {
@@ -153,8 +167,8 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
         "installed"
     };
     if !dry_run {
-        let backup =
-            replace(host, facts, &installation.files).map_err(|problem| failed(&problem))?;
+        let backup = replace(host, keeping, facts.now, &installation.files)
+            .map_err(|problem| failed(&problem))?;
         if let Some(folder) = &backup.folder {
             printer::progress(&format!(
                 "the old files are in {}",

@@ -1,5 +1,7 @@
 //! `rinit certs renew`
 
+use std::sync::Arc;
+
 use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Facts;
@@ -11,6 +13,7 @@ use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
+use super::interrupts::Interrupts;
 use super::read::Reader;
 use super::restart::{self, Before, Restart};
 use super::write::replace;
@@ -48,6 +51,7 @@ async fn run(
         );
         return Err(ExitCode::Usage);
     }
+    let mut interrupts = Interrupts::listen_or_fail()?;
     let specification = &arguments.specification;
     let overrides = settings::of_specification(
         specification,
@@ -67,7 +71,13 @@ async fn run(
             writing_setting(global, config, reading, overrides, !configured).await?;
         (setting, Some(lock))
     };
-    let Setting { host, facts, scope } = setting;
+    let Setting {
+        host,
+        facts,
+        scope,
+        keeping,
+        ..
+    } = setting;
     let actions = actions(tree, &facts, &PHASES)?;
     let names = asked(&arguments.names, &actions)?;
     let options = Options {
@@ -78,7 +88,7 @@ async fn run(
         scope,
         cluster_signer: facts.paths.cluster_signer_certificate(),
     };
-    let renewal = plan(&host, &actions, &options, &given)?;
+    let renewal = Arc::new(plan(&host, &actions, &options, &given)?);
     tell(&renewal, arguments.dry_run);
     given
         .complete_problems(&renewal.warnings)
@@ -113,13 +123,14 @@ async fn run(
         report(arguments.output, &renewal, None);
         return Ok(ExitCode::Success);
     }
-    let files = issue(&renewal)?;
+    let issued = Arc::clone(&renewal);
+    let files = interrupts.unless(move || issue(&issued)).await??;
     let before = if arguments.restart {
         Some(Before::look(tree, &host, &facts).await?)
     } else {
         None
     };
-    let backup = replace(&host, &facts, &files).map_err(|problem| failed(&problem))?;
+    let backup = replace(&host, &keeping, facts.now, &files).map_err(|problem| failed(&problem))?;
     if let Some(folder) = &backup.folder {
         printer::progress(&format!(
             "the old files are in {}",
@@ -138,6 +149,13 @@ async fn run(
                 .iter()
                 .any(|rewritten| rewritten.path.file_name() == KUBELET));
     drop(files);
+    if interrupts.have_come().await {
+        printer::error(
+            "interrupted",
+            Some("the new certificates are in place, and nothing was restarted"),
+        );
+        return Ok(ExitCode::Failure);
+    }
     if let Some(before) = before {
         let restart = Restart {
             before,
@@ -147,7 +165,7 @@ async fn run(
             renewed: &paths,
             kubelet,
         };
-        return Ok(restart.run().await);
+        return Ok(restart.run(&mut interrupts).await);
     }
     if global.root.is_none() {
         remind(&host, &facts, &paths, kubelet);
@@ -203,7 +221,8 @@ fn plan(
 /// Keys are made on all cores; what is issued waits in memory until all of it is there.
 fn issue(renewal: &Renewal) -> Result<Vec<NewFile>, ExitCode> {
     let pool = KeyPool::new(renewal.algorithms());
-    tokio::task::block_in_place(|| renewal.issue(&mut |algorithm| pool.take(algorithm)))
+    renewal
+        .issue(&mut |algorithm| pool.take(algorithm))
         .map_err(|problem| failed(&problem))
 }
 

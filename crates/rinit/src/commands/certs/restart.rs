@@ -16,10 +16,10 @@ use rinit_facts::Facts;
 use rinit_host::{Access, Host, HostError, InitSystem, Runtime, Trust, probe};
 use rinit_plan::{Action, FileMode, LogicalPath, WaitSpec, WaitTarget};
 use rinit_workflow::{Executor as _, Phase};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::pod::{PROBE_LIMIT, Pod, Stage, pod_aside};
 use super::actions;
+use super::interrupts::Interrupts;
 use super::write::{Backup, keeping};
 use crate::printer;
 
@@ -142,41 +142,9 @@ pub(super) async fn put_back(host: &Host, facts: &Facts) -> Result<Vec<String>, 
     Ok(told)
 }
 
-/// What asks a program to end: ctrl-C, the init system, a terminal that is gone.
-struct Interrupts([Signal; 3]);
-
-impl Interrupts {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-}
-
 impl Restart<'_> {
     /// Brings back everything, or says what does not come back.
-    pub(super) async fn run(&self) -> ExitCode {
-        let mut interrupts = match Interrupts::listen() {
-            Ok(interrupts) => interrupts,
-            Err(error) => {
-                printer::error(
-                    &format!("cannot listen for signals, so nothing is restarted: {error}"),
-                    None,
-                );
-                return ExitCode::Failure;
-            }
-        };
+    pub(super) async fn run(&self, interrupts: &mut Interrupts) -> ExitCode {
         // Every change of a file is made in one go between two waits, so that ending at any of
         // them leaves nothing but a manifest aside.
         tokio::select! {

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rinit_diag::{Hint as _, Problem};
 use rinit_facts::Facts;
 use rinit_host::{Access, FileInfo, Host, HostError};
@@ -37,17 +38,21 @@ pub(super) struct Backup {
     files: Vec<Old>,
 }
 
-/// Where rinit keeps what it replaces: beside kubeadm's own backups.
+/// Where rinit keeps what it replaces on this host: beside kubeadm's own backups.
 pub(super) fn keeping(facts: &Facts) -> LogicalPath {
     facts.paths.manifests.parent().join("tmp")
 }
 
 /// Replaces all files or none. The old ones are kept under their whole paths, with their modes and
-/// owners, in a new folder that only root enters.
-pub(super) fn replace(host: &Host, facts: &Facts, files: &[NewFile]) -> Result<Backup, Problem> {
-    let folder = free_name(host, facts).map_err(|error| Problem::from_error(&error))?;
-    let parent = folder.parent();
-    let named = |end: &str| parent.join(&format!("{}{end}", folder.file_name()));
+/// owners, in a new folder of `keeping` that only their owner enters, named after the moment.
+pub(super) fn replace(
+    host: &Host,
+    keeping: &LogicalPath,
+    now: Timestamp,
+    files: &[NewFile],
+) -> Result<Backup, Problem> {
+    let folder = free_name(host, keeping, now).map_err(|error| Problem::from_error(&error))?;
+    let named = |end: &str| keeping.join(&format!("{}{end}", folder.file_name()));
     let (incomplete, replacing) = (named(INCOMPLETE), named(REPLACING));
     let folders = missing_folders(
         host,
@@ -167,16 +172,15 @@ fn remove_empty(host: &Host, folders: &[LogicalPath]) {
 }
 
 /// A name that no earlier run of the same second has taken.
-fn free_name(host: &Host, facts: &Facts) -> Result<LogicalPath, HostError> {
-    let time = facts.now.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-    let parent = keeping(facts);
+fn free_name(host: &Host, keeping: &LogicalPath, now: Timestamp) -> Result<LogicalPath, HostError> {
+    let time = now.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let mut count = 1;
     loop {
         let name = match count {
             1 => format!("{PREFIX}{time}"),
             _ => format!("{PREFIX}{time}-{count}"),
         };
-        let folder = parent.join(&name);
+        let folder = keeping.join(&name);
         if !host.exists(&folder)? {
             return Ok(folder);
         }
@@ -293,24 +297,26 @@ impl Backup {
 }
 
 /// The folders of runs that were cut off, and whether files were being replaced.
-pub(super) fn cut_off(host: &Host, facts: &Facts) -> Result<Vec<(LogicalPath, bool)>, HostError> {
-    let parent = keeping(facts);
-    let names = host.list(&parent)?.unwrap_or_default();
+pub(super) fn cut_off(
+    host: &Host,
+    keeping: &LogicalPath,
+) -> Result<Vec<(LogicalPath, bool)>, HostError> {
+    let names = host.list(keeping)?.unwrap_or_default();
     Ok(names
         .iter()
         .filter(|name| name.starts_with(PREFIX))
         .filter_map(|name| {
             let replacing = name.ends_with(REPLACING);
-            (replacing || name.ends_with(INCOMPLETE)).then(|| (parent.join(name), replacing))
+            (replacing || name.ends_with(INCOMPLETE)).then(|| (keeping.join(name), replacing))
         })
         .collect())
 }
 
 /// Takes up runs that were cut off: puts back the old files where some were replaced, and takes
 /// away what is left beside them. Answers what is to be told.
-pub(super) fn take_up(host: &Host, facts: &Facts) -> Result<Vec<String>, HostError> {
+pub(super) fn take_up(host: &Host, keeping: &LogicalPath) -> Result<Vec<String>, HostError> {
     let mut told = Vec::new();
-    for (folder, replacing) in cut_off(host, facts)? {
+    for (folder, replacing) in cut_off(host, keeping)? {
         let copies = host.files_below(&folder)?.unwrap_or_default();
         let list = folder.join(NEW_FILES);
         for copy in copies.iter().filter(|copy| **copy != list) {
