@@ -3,7 +3,7 @@
 //! After a failure, what was done beside it is told as well, of later phases too. A phase that was
 //! not done whole is never told to be finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -36,6 +36,10 @@ struct Told<'run> {
     reporter: &'run dyn Reporter,
     /// The stage that is being told.
     stage: usize,
+    /// Whether its beginning was told.
+    opened: bool,
+    /// The stages of which something has begun.
+    begun: BTreeSet<usize>,
     /// How many of its tasks are done and told.
     done: usize,
     /// When the first of them began, and the last ended.
@@ -57,6 +61,8 @@ impl<'run> Account<'run> {
             stages,
             reporter,
             stage: 0,
+            opened: false,
+            begun: BTreeSet::new(),
             done: 0,
             span: None,
             changed_before: 0,
@@ -69,6 +75,15 @@ impl<'run> Account<'run> {
         };
         told.start(0);
         Self(Mutex::new(told))
+    }
+
+    /// Takes that a task begins.
+    pub(crate) fn begin(&self, place: Place) {
+        let mut told = self.lock();
+        told.begun.insert(place.0);
+        if place.0 == told.stage {
+            told.open();
+        }
     }
 
     /// Takes what became of a task.
@@ -129,16 +144,16 @@ impl<'run> Account<'run> {
 }
 
 impl Told<'_> {
-    /// Begins to tell of a stage, if there is one.
+    /// Begins to tell of a stage, if there is one. That it has begun is told once something of it has.
     fn start(&mut self, stage: usize) {
-        let Some(Stage { phase, tasks, .. }) = self.stages.get(stage) else {
+        let Some(Stage { tasks, .. }) = self.stages.get(stage) else {
             return;
         };
         (self.stage, self.done, self.span) = (stage, 0, None);
-        self.changed_before = self.changed;
-        self.reporter.report(Event::PhaseStarted {
-            phase: phase.clone(),
-        });
+        (self.opened, self.changed_before) = (false, self.changed);
+        if tasks.is_empty() || self.begun.contains(&stage) {
+            self.open();
+        }
         let (now, later) = std::mem::take(&mut self.progress)
             .into_iter()
             .partition(|(place, _)| place.0 == stage);
@@ -148,6 +163,15 @@ impl Told<'_> {
         }
         if tasks.is_empty() {
             self.finish();
+        }
+    }
+
+    /// Tells that the stage has begun, once.
+    fn open(&mut self) {
+        if !std::mem::replace(&mut self.opened, true) {
+            self.reporter.report(Event::PhaseStarted {
+                phase: self.stages[self.stage].phase.clone(),
+            });
         }
     }
 

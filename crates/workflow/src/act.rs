@@ -91,6 +91,7 @@ async fn side_by_side<E: Executor>(
                 // What held at the first look still holds, unless something it hangs on was made.
                 let hangs_on = work.task.action.hangs_on();
                 let stale = hangs_on.iter().any(|need| touched.contains(need));
+                account.begin(work.place);
                 let dealing = deal_with(work, stale, executor, account);
                 running.push(async move { (work, dealing.await) });
             }

@@ -268,6 +268,29 @@ async fn a_failure_beside_other_phases_is_told_with_what_they_made() {
     );
 }
 
+/// While the one is still made another fails: what would follow the one is not begun.
+#[tokio::test]
+async fn a_phase_of_which_nothing_was_begun_is_not_told_to_start() {
+    let tree = [
+        leaf("one", vec![key_pair("/d")]),
+        leaf("two", vec![key_pair("/d.pub")]),
+        leaf("three", vec![key_pair("/x")]),
+    ];
+    let mut double = Double::default();
+    double.failing = ["key pair /x"].map(str::to_owned).into();
+    double.delays = [("key pair /d".to_owned(), 5)].into();
+    let ran = go_all(&tree, &double).await;
+    let started: Vec<&str> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::PhaseStarted { phase } => Some(phase.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(started, ["one", "three"]);
+}
+
 /// The failure that is told in full is the first in the plan, not the first that happened.
 #[tokio::test]
 async fn of_several_failures_the_first_in_the_plan_is_told() {
