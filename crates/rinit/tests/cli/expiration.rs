@@ -100,9 +100,11 @@ fn an_ordinary_user_sees_what_may_be_seen() {
 #[test]
 fn it_reads_and_makes_no_folder() {
     let place = Place::new();
-    let said = place
-        .run("certs check-expiration --root root --config config.yaml")
-        .succeeded();
-    assert_eq!(said.stdout.matches("!MISSING! ").count(), ROWS.len());
+    let check = "certs check-expiration --root root --config config.yaml";
+    assert_eq!(place.run(check).code, Some(4));
     assert!(!place.at("root").exists());
+    std::fs::create_dir(place.at("root")).unwrap();
+    let said = place.run(check).succeeded();
+    assert_eq!(said.stdout.matches("!MISSING! ").count(), ROWS.len());
+    assert!(place.snapshot("root").is_empty());
 }
