@@ -230,8 +230,8 @@ impl Hint for HostError {
             Self::PermissionDenied { path, source, .. } => {
                 Some(if source.raw_os_error() == Some(Errno::EPERM as i32) {
                     format!(
-                        "The file may be immutable; `lsattr -d {}` shows it.",
-                        path.display()
+                        "It may be immutable; `lsattr -d {}` shows it.",
+                        standing(path).display()
                     )
                 } else {
                     "Run the command as root, for example with `sudo`.".to_owned()
@@ -299,8 +299,23 @@ pub(crate) fn runtime_unit(socket: &str) -> &'static str {
     }
 }
 
+/// What is there to be looked at: the path, or the innermost folder on the way to it. A file that
+/// was being written is gone by the time that a user reads of it, and so may its folder be.
+fn standing(path: &std::path::Path) -> &std::path::Path {
+    let is_passing = |part: &std::path::Path| {
+        part.file_name().is_some_and(|name| {
+            let name = name.to_string_lossy();
+            name.contains(".rinit-") || name.ends_with(".incomplete")
+        })
+    };
+    path.ancestors()
+        .filter(|folder| !folder.ancestors().any(is_passing))
+        .find(|folder| folder.symlink_metadata().is_ok())
+        .unwrap_or(path)
+}
+
 fn file_hint(path: &std::path::Path, source: &io::Error) -> Option<String> {
-    let folder = path.parent().unwrap_or(path).display();
+    let folder = standing(path.parent().unwrap_or(path)).display();
     let errno = source.raw_os_error().map(Errno::from_raw)?;
     match errno {
         Errno::ENOSPC | Errno::EDQUOT => Some(format!(
@@ -325,5 +340,33 @@ fn file_hint(path: &std::path::Path, source: &io::Error) -> Option<String> {
             path.display()
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().display();
+        let passing = folder.path().join("rinit-backup-1.incomplete");
+        let hint = |path: PathBuf, errno: Errno| {
+            let source = io::Error::from(errno);
+            HostError::file("write", path, source).hint().unwrap()
+        };
+        for inner in [passing.join("etc/kubernetes"), folder.path().join("a/b")] {
+            assert_eq!(
+                hint(inner.join("admin.conf"), Errno::ENOSPC),
+                format!("Make room; `df -h {there}` and `df -i {there}` show what is left.")
+            );
+        }
+        for file in [".server.key.rinit-1-2", "server.key"] {
+            assert_eq!(
+                hint(folder.path().join(file), Errno::EPERM),
+                format!("It may be immutable; `lsattr -d {there}` shows it.")
+            );
+        }
     }
 }

@@ -47,14 +47,27 @@ pub struct FileInfo {
 impl Host {
     /// The content of a file; none if there is no such file.
     pub fn read(&self, path: &LogicalPath) -> Result<Option<Vec<u8>>> {
-        read_node_file(&self.locate(path, LastLink::Followed)?)
+        let read = read_node_file(&self.locate(path, LastLink::Followed)?)?;
+        self.none_is_none(path, read)
+    }
+
+    /// A link below the folder of `--root` that leads nowhere is no missing file either: what comes
+    /// next would put a file in its place. Other ways of being absent are seen where it is opened.
+    fn none_is_none<T>(&self, path: &LogicalPath, found: Option<T>) -> Result<Option<T>> {
+        if found.is_none() && !self.is_running_system() {
+            let link = self.locate(path, LastLink::Kept)?;
+            if std::fs::symlink_metadata(&link).is_ok_and(|data| data.is_symlink()) {
+                return Err(HostError::DanglingLink { link });
+            }
+        }
+        Ok(found)
     }
 
     /// The text of a file; none if there is no such file.
     pub fn read_text(&self, path: &LogicalPath) -> Result<Option<String>> {
         let located = self.locate(path, LastLink::Followed)?;
         match read_node_file(&located)? {
-            None => Ok(None),
+            None => self.none_is_none(path, None),
             Some(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Ok(Some(text)),
                 Err(_) => Err(HostError::NotText { path: located }),
@@ -70,11 +83,12 @@ impl Host {
     /// What stands at the path, links followed; none if nothing does.
     pub fn info(&self, path: &LogicalPath) -> Result<Option<FileInfo>> {
         let located = self.locate(path, LastLink::Followed)?;
-        absent_is_none(
+        let info = absent_is_none(
             "look at",
             &located,
             std::fs::metadata(&located).map(|data| FileInfo::of(&data)),
-        )
+        )?;
+        self.none_is_none(path, info)
     }
 
     /// Where a symbolic link leads, as written in it; none if there is nothing or no link.

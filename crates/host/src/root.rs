@@ -188,6 +188,28 @@ mod tests {
         );
     }
 
+    /// What it leads to may be a disk that is not mounted.
+    #[test]
+    fn a_link_that_leads_nowhere_is_no_missing_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("ca.crt");
+        symlink("/nowhere", &link).unwrap();
+        let below = Host::new(Root::Folder(folder.path().to_owned()));
+        let system = Host::new(Root::System);
+        for (host, file) in [
+            (below, path("/ca.crt")),
+            (system, path(link.to_str().unwrap())),
+        ] {
+            for error in [
+                host.read(&file).unwrap_err(),
+                host.read_text(&file).unwrap_err(),
+                host.exists(&file).unwrap_err(),
+            ] {
+                assert!(matches!(&error, HostError::DanglingLink { link: told } if *told == link));
+            }
+        }
+    }
+
     #[test]
     fn a_circle_of_links_is_told() {
         let folder = tempfile::tempdir().unwrap();
