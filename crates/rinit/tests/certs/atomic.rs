@@ -299,6 +299,9 @@ fn old_files_are_kept_with_their_modes_and_owners_and_new_ones_take_them() {
     set("pki/front-proxy-client.key", 0o400);
     // What was readable by anyone is no more.
     set("pki/etcd/peer.key", 0o644);
+    // And what its group might write.
+    set("scheduler.conf", 0o660);
+    set("pki/etcd/peer.crt", 0o664);
     if is_root() {
         for name in ["pki/apiserver.key", "pki/apiserver.crt"] {
             std::os::unix::fs::chown(path(name), Some(1234), Some(4321)).unwrap();
@@ -324,8 +327,10 @@ fn old_files_are_kept_with_their_modes_and_owners_and_new_ones_take_them() {
         kept += 1;
         assert_eq!(after[&folder.join(file)], *old, "{}", file.display());
         assert_eq!((user, group), (&old.1, &old.2), "{}", file.display());
-        let wanted = if file.ends_with("etcd/peer.key") {
+        let wanted = if file.ends_with("etcd/peer.key") || file.ends_with("scheduler.conf") {
             0o640
+        } else if file.ends_with("etcd/peer.crt") {
+            0o644
         } else {
             old.0
         };

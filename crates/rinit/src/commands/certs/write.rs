@@ -189,7 +189,7 @@ fn free_name(host: &Host, keeping: &LogicalPath, now: Timestamp) -> Result<Logic
 }
 
 /// The new file is its old one's owner's, and nobody who could not read that can read it. A key
-/// is for nobody but its owner and, where that was so, its group.
+/// is read by nobody but its owner and, where that was so, its group; only the owner writes.
 fn access(file: &NewFile, old: Option<FileInfo>) -> Access {
     let Some(old) = old else {
         return Access {
@@ -198,9 +198,9 @@ fn access(file: &NewFile, old: Option<FileInfo>) -> Access {
         };
     };
     let widest = if file.mode == FileMode::PRIVATE {
-        0o660
+        0o640
     } else {
-        0o664
+        0o644
     };
     Access {
         mode: FileMode(old.mode.0 & widest),
