@@ -50,8 +50,8 @@ pub struct Apply {
     pub(crate) cluster_signer: LogicalPath,
     /// When what is signed in this run ends.
     pub(crate) leaf_not_after: Timestamp,
-    /// Authorities of which it was told that they end before that.
-    pub(crate) told_short: Mutex<BTreeSet<CaId>>,
+    /// Authorities of which all was told that there is to say of them.
+    pub(crate) told: Mutex<BTreeSet<CaId>>,
 }
 
 impl Apply {
@@ -72,7 +72,7 @@ impl Apply {
             kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
             cluster_signer: facts.paths.cluster_signer_certificate(),
             leaf_not_after: facts.certificates.leaf_validity.not_after,
-            told_short: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 

@@ -175,7 +175,7 @@ impl Apply {
         self.write(move |host| host.write(&path, KubeconfigSpec::MODE, text.expose().as_bytes()))
             .await?;
         Ok(Ensured {
-            warnings: Vec::from_iter(self.signer_ends_first(&authority, &spec.signer)),
+            warnings: self.signer_warnings(&authority, &spec.signer)?,
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
         })

@@ -36,11 +36,12 @@ impl Apply {
             rinit_pki::judge_authority(spec, &certificate, key, self.now),
             None,
         );
+        self.tells_of(spec.id);
         if let (State::Holds { warnings, .. }, Some(key)) = (&mut state, key)
-            && let Ok(authority) = Authority::load(&certificate, key)
+            && let Ok(authority) = Authority::load(&certificate, key, self.now)
             && authority.signs_as().not_after > self.now
         {
-            warnings.extend(self.ends_first(&authority, spec.id, &spec.certificate));
+            warnings.extend(self.ends_first(&authority, &spec.signer()));
             if spec.id == CaId::Cluster {
                 warnings.extend(self.stale_signer(&authority)?);
             }
@@ -95,7 +96,7 @@ impl Apply {
         let key = key.as_ref().map(|key| key.expose().as_slice());
         let mut findings = rinit_pki::judge_signer(signer, &certificate, key, self.now);
         if let Some(key) = key
-            && let Ok(authority) = Authority::load(&certificate, key)
+            && let Ok(authority) = Authority::load(&certificate, key, self.now)
         {
             let finding = rinit_pki::judge_signing(signer, &authority, name, leaf);
             findings.extend(finding.map_err(|source| ApplyError::Issue {
@@ -108,33 +109,43 @@ impl Apply {
     }
 
     /// What there is to say of an authority that ends before what it signs would.
-    fn ends_first(
-        &self,
-        authority: &Authority,
-        id: CaId,
-        certificate: &LogicalPath,
-    ) -> Option<Problem> {
-        let message = authority.signs_as().ends_before(id, self.leaf_not_after)?;
-        if let Ok(mut told) = self.told_short.lock() {
-            told.insert(id);
-        }
-        Some(Problem::new(message).with_hint(format!(
-            "Put a certificate for the same key that is valid for longer into {certificate}; what \
-             the authority has signed stays good."
-        )))
+    fn ends_first(&self, authority: &Authority, signer: &Signer) -> Option<Problem> {
+        let message = authority
+            .signs_as()
+            .ends_before(signer.id, self.leaf_not_after)?;
+        Some(Problem::new(message).with_hint(rinit_pki::prolong(signer)))
     }
 
-    /// The same for what has just been signed, unless it was told in this run.
-    pub(crate) fn signer_ends_first(
+    /// Notes that the warnings about an authority are told; answers whether they were not before.
+    fn tells_of(&self, authority: CaId) -> bool {
+        self.told
+            .lock()
+            .is_ok_and(|mut told| told.insert(authority))
+    }
+
+    /// What there is to say of an authority that has just signed, unless its own action is a part
+    /// of this run and has told it.
+    pub(crate) fn signer_warnings(
         &self,
         authority: &Authority,
         signer: &Signer,
-    ) -> Option<Problem> {
-        let told = self.told_short.lock();
-        if told.is_ok_and(|told| told.contains(&signer.id)) {
-            return None;
+    ) -> Result<Vec<Problem>, ApplyError> {
+        if !self.tells_of(signer.id) {
+            return Ok(Vec::new());
         }
-        self.ends_first(authority, signer.id, &signer.certificate)
+        let certificate = self.host.read(&signer.certificate)?.unwrap_or_default();
+        let key = self.authority_key(&signer.key)?;
+        let key = key.as_ref().map(|key| key.expose().as_slice());
+        let findings = rinit_pki::judge_signer(signer, &certificate, key, self.now);
+        let mut warnings: Vec<Problem> = findings
+            .into_iter()
+            .filter(|finding| finding.severity() == Severity::Warning)
+            .map(Problem::from)
+            .collect();
+        if authority.signs_as().not_after > self.now {
+            warnings.extend(self.ends_first(authority, signer));
+        }
+        Ok(warnings)
     }
 
     pub(crate) async fn ensure_authority(
@@ -210,7 +221,7 @@ impl Apply {
         })
         .await?;
         Ok(Ensured {
-            warnings: Vec::from_iter(self.signer_ends_first(&authority, &spec.signer)),
+            warnings: self.signer_warnings(&authority, &spec.signer)?,
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
         })
@@ -371,12 +382,12 @@ impl Apply {
                 .read(path)?
                 .ok_or_else(|| ApplyError::Missing { path: path.clone() })
         };
-        Authority::load(&read(&signer.certificate)?, &read(&signer.key)?).map_err(|source| {
-            ApplyError::Material {
+        Authority::load(&read(&signer.certificate)?, &read(&signer.key)?, self.now).map_err(
+            |source| ApplyError::Material {
                 path: signer.certificate.clone(),
                 source,
-            }
-        })
+            },
+        )
     }
 
     /// What to say of an authority's key without its certificate: nothing if it can be used.

@@ -29,7 +29,21 @@ impl Apply {
             return remedy;
         }
         let unchained = |finding: &Finding| matches!(finding.fault, Fault::Unchained { .. });
-        if findings.iter().any(unchained) {
+        let renamed = |finding: &Finding| {
+            matches!(&finding.fault, Fault::Unchained { reason, .. }
+                if *reason == ChainFault::OtherEncoding)
+        };
+        if findings.iter().any(renamed) {
+            let Signer {
+                certificate, key, ..
+            } = signer;
+            remedy.note = Some(format!(
+                "If {certificate} was made anew for the same key, make it from the old one instead, \
+                 which keeps the name: `openssl x509 -in OLD -signkey {key} -days 3650 -out \
+                 {certificate}`."
+            ));
+            remedy
+        } else if findings.iter().any(unchained) {
             or_the_authority(remedy, signer)
         } else {
             remedy

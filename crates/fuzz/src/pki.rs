@@ -41,7 +41,7 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let key = PrivateKey::load(AUTHORITY_KEY.as_bytes())?;
         let leaf_key = PrivateKey::load(LEAF_KEY.as_bytes())?;
         let authority = rinit_pki::issue_authority(first_authority(&actions), &key)?;
-        let signer = Authority::load(authority.as_bytes(), key.pem().expose().as_bytes())?;
+        let signer = Authority::load(authority.as_bytes(), key.pem().expose().as_bytes(), now())?;
         let leaf = signer.issue(first_leaf(&actions), &leaf_key)?;
         Ok::<_, rinit_pki::PkiError>((authority.into(), leaf.into()))
     };
@@ -122,7 +122,7 @@ pub(crate) fn certificate_pem(data: &[u8]) -> bool {
             show(finding.severity());
         }
     }
-    if let Ok(signer) = Authority::load(data, authority_key)
+    if let Ok(signer) = Authority::load(data, authority_key, now())
         && let Ok(leaf_key) = PrivateKey::load(key)
         && let Ok(leaf) = signer.issue(first_leaf(actions), &leaf_key)
     {
@@ -181,7 +181,7 @@ pub(crate) fn key_pem(data: &[u8]) -> bool {
     {
         show(finding.fault.to_string());
     }
-    show(Authority::load(authority, data).is_ok());
+    show(Authority::load(authority, data, now()).is_ok());
     let key = match PrivateKey::load(data) {
         Ok(key) => key,
         Err(error) => {
@@ -195,7 +195,7 @@ pub(crate) fn key_pem(data: &[u8]) -> bool {
     // A key that was taken signs.
     let issued = rinit_pki::issue_authority(first_authority(actions), &key);
     if let Ok(certificate) = issued {
-        assert!(Authority::load(certificate.as_bytes(), data).is_ok());
+        assert!(Authority::load(certificate.as_bytes(), data, now()).is_ok());
     }
     true
 }
@@ -224,7 +224,7 @@ pub(crate) fn request_pem(data: &[u8]) -> bool {
     };
     show(format!("{} {request:?}", request.subject));
     let key = fixture.authority_key.as_bytes();
-    let issued = Authority::load(fixture.authority.as_bytes(), key)
+    let issued = Authority::load(fixture.authority.as_bytes(), key, now())
         .and_then(|authority| authority.issue_requested(first_leaf(&fixture.actions), &request));
     match issued.map(|leaf| Certificate::read_all(leaf.as_bytes())) {
         Ok(Ok(certificates)) => assert_eq!(certificates.len(), 1),

@@ -13,7 +13,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::Oid;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use crate::{Name, PkiError, der, hexadecimal, pem_error};
+use crate::{CurveFault, Name, PkiError, der, hexadecimal, pem_error};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub enum PublicKey {
     },
     /// ECDSA.
     Ecdsa {
-        /// The curve: `P256`, or its dotted OID.
+        /// The curve: `P256`, or its dotted OID; empty where it is not named.
         curve: String,
     },
     /// Another one.
@@ -92,6 +92,23 @@ pub enum PublicKey {
         /// Its dotted OID.
         oid: String,
     },
+}
+
+impl PublicKey {
+    /// What has Go refuse the certificate (`parsePublicKey` of Go 1.26).
+    fn curve_fault(&self) -> Option<CurveFault> {
+        match self {
+            Self::Ecdsa { curve } => match curve.as_str() {
+                // The last is P-224, of which Go can read what it cannot use.
+                "P256" | "P384" | "P521" | "1.3.132.0.33" => None,
+                "" => Some(CurveFault::Explicit),
+                oid => Some(CurveFault::Unknown {
+                    oid: oid.to_owned(),
+                }),
+            },
+            Self::Rsa { .. } | Self::Other { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for PublicKey {
@@ -155,6 +172,12 @@ impl Certificate {
                 position: certificates.len() + 1,
                 reason,
             })?;
+            if let Some(what) = certificate.public_key.curve_fault() {
+                return Err(PkiError::Curve {
+                    position: certificates.len() + 1,
+                    what,
+                });
+            }
             certificates.push(certificate);
         }
         if certificates.is_empty() {
@@ -285,6 +308,21 @@ impl Certificate {
         self.subject == self.issuer
     }
 
+    /// Whether it is about the same key as another one.
+    pub(crate) fn has_same_key(&self, other: &Self) -> bool {
+        self.public_key_bits == other.public_key_bits
+    }
+
+    /// Whether it is valid at that moment; its last second is, to its end (RFC 5280, section
+    /// 4.1.2.5).
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        let Validity {
+            not_before,
+            not_after,
+        } = self.validity;
+        now >= not_before && now.as_second() <= not_after.as_second()
+    }
+
     pub(crate) fn public_key_bits(&self) -> &[u8] {
         &self.public_key_bits
     }
@@ -357,6 +395,8 @@ pub(crate) fn kind_of(key: &SubjectPublicKeyInfo<'_>) -> PublicKey {
                 .algorithm
                 .parameters
                 .as_ref()
+                // The library takes any element for one.
+                .filter(|parameters| parameters.tag().0 == u32::from(der::tag::OBJECT_IDENTIFIER))
                 .and_then(|parameters| parameters.as_oid().ok())
                 .map(|oid| oid.to_id_string())
                 .unwrap_or_default();

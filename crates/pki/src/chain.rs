@@ -17,6 +17,8 @@ use crate::limits::{Limit, limit};
 pub enum ChainFault {
     /// No certificate of the authority, and none beside the leaf, bears the issuer's name.
     UnknownIssuer,
+    /// A certificate of the authority bears the issuer's name, written in other bytes.
+    OtherEncoding,
     /// The issuer's name is right, but another key has signed.
     OtherKey,
     /// It is a certificate of the wrong kind, or one on the way is.
@@ -35,6 +37,10 @@ impl fmt::Display for ChainFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer => f.write_str("no certificate of the authority has that name"),
+            Self::OtherEncoding => f.write_str(
+                "a certificate of the authority has the same name in another encoding, and names \
+                 are compared byte for byte",
+            ),
             Self::OtherKey => {
                 f.write_str("another key than that of the authority of the same name signed it")
             }
@@ -199,7 +205,11 @@ pub fn chain(
             Some(&allowed),
         );
         match path {
-            Ok(path) => return trusted(&path).ok_or(ChainFault::UnknownIssuer),
+            Ok(path) => {
+                return trusted(&path)
+                    .map(|index| lasting(authority, index))
+                    .ok_or(ChainFault::UnknownIssuer);
+            }
             Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {}
             Err(error) => outcome = Err(fault(&error)),
         }
@@ -208,7 +218,38 @@ pub fn chain(
     if let Some(limit) = refused.into_inner() {
         return Err(ChainFault::Limited(limit));
     }
+    let is_named_alike = || {
+        leaf.iter().any(|below| {
+            authority.iter().any(|above| {
+                above.subject != below.issuer && above.subject.attributes == below.issuer.attributes
+            })
+        })
+    };
+    if outcome == Err(ChainFault::UnknownIssuer) && is_named_alike() {
+        return Err(ChainFault::OtherEncoding);
+    }
     outcome
+}
+
+/// Of certificates that sign alike the one that ends last: what one has signed, all have.
+fn lasting(authority: &[Certificate], index: usize) -> usize {
+    let one = &authority[index];
+    let is_alike = |other: &Certificate| {
+        other.is_authority
+            && other.subject == one.subject
+            && other.has_same_key(one)
+            && other.path_length == one.path_length
+            && other.extended_key_usages == one.extended_key_usages
+            && !other.has_name_constraints
+            && !one.has_name_constraints
+    };
+    let ends_later = |other: &Certificate| other.validity.not_after > one.validity.not_after;
+    authority
+        .iter()
+        .enumerate()
+        .filter(|(_, other)| is_alike(other) && ends_later(other))
+        .max_by_key(|(_, other)| other.validity.not_after)
+        .map_or(index, |(later, _)| later)
 }
 
 /// Usages are asked of whole paths: webpki asks no trusted certificate for them.

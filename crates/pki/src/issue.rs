@@ -98,13 +98,20 @@ pub fn issue_authority(
 
 impl Authority {
     /// Loads an authority from its certificate file, which may hold a chain or a bundle, and its
-    /// key file.
-    pub fn load(certificate_pem: &[u8], key_pem: &[u8]) -> Result<Self, PkiError> {
+    /// key file. Of several certificates of that key the first signs that is valid `now`; if none
+    /// is, the one that ends last.
+    pub fn load(certificate_pem: &[u8], key_pem: &[u8], now: Timestamp) -> Result<Self, PkiError> {
         let key = PrivateKey::load(key_pem)?;
         let certificates = Certificate::read_all(certificate_pem)?;
-        let signer = certificates
-            .iter()
-            .position(|certificate| key.belongs_to(certificate))
+        let own = || {
+            certificates
+                .iter()
+                .enumerate()
+                .filter(|(_, one)| key.belongs_to(one))
+        };
+        let (signer, _) = own()
+            .find(|(_, one)| one.is_authority && one.is_valid_at(now))
+            .or_else(|| own().max_by_key(|(_, one)| (one.is_authority, one.validity.not_after)))
             .ok_or(PkiError::AuthorityMismatch)?;
         if !certificates[signer].is_authority {
             return Err(PkiError::NotAuthority {

@@ -16,7 +16,9 @@ use rinit_plan::{
 
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
-use crate::{Certificate, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage, has_private_key};
+use crate::{
+    Certificate, CurveFault, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage, has_private_key,
+};
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,12 +291,7 @@ pub fn judge_authority(
     key: Option<&[u8]>,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let signer = Signer {
-        id: spec.id,
-        certificate: spec.certificate.clone(),
-        key: spec.key.clone(),
-    };
-    judge_signer(&signer, certificate, key, now)
+    judge_signer(&spec.signer(), certificate, key, now)
 }
 
 /// The same for who is to sign with it.
@@ -310,11 +307,6 @@ pub fn judge_signer(
          it signs with `rinit certs renew all`.",
         spec.certificate, spec.certificate, spec.key, spec.id
     );
-    let prolong = format!(
-        "Put a certificate for the same key that is valid now into {}; what the authority has \
-         signed stays good.",
-        spec.certificate
-    );
     let finding = |path: &LogicalPath, fault, hint: &str| Finding {
         path: path.clone(),
         fault,
@@ -323,13 +315,18 @@ pub fn judge_signer(
     let mut findings = Vec::new();
     findings.extend(key_among_certificates(&spec.certificate, certificate));
     let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
-        findings.push(finding(
-            &spec.certificate,
-            Fault::Unreadable(error),
-            &replace,
-        ));
+        let hint = match &error {
+            PkiError::Curve {
+                what: CurveFault::Explicit,
+                ..
+            } => format!("Have it name its curve. {}", prolong(spec)),
+            _ => replace.clone(),
+        };
+        findings.push(finding(&spec.certificate, Fault::Unreadable(error), &hint));
         Vec::new()
     });
+    let loaded = key.map(PrivateKey::load);
+    let signing = loaded.as_ref().and_then(|key| key.as_ref().ok());
     for certificate in &certificates {
         if !certificate.is_authority {
             let subject = certificate.subject.to_string();
@@ -343,16 +340,28 @@ pub fn judge_signer(
             findings.push(finding(&spec.certificate, fault, &replace));
         }
         if let Some(fault) = timeliness(certificate, now) {
-            findings.push(finding(&spec.certificate, fault, &prolong));
+            let hint = untimely(spec, certificate, &certificates, signing, now);
+            findings.push(finding(&spec.certificate, fault, &hint));
         }
     }
-    if let Some(key) = key {
+    if let Some(key) = &loaded {
         let hint = format!(
             "Put the key of {} into {}, or move {} away to have everything signed elsewhere.",
             spec.certificate, spec.key, spec.key
         );
-        match PrivateKey::load(key) {
-            Err(error) => findings.push(finding(&spec.key, Fault::Unreadable(error), &hint)),
+        match key {
+            Err(error) => {
+                let hint = if *error == PkiError::ExplicitKey {
+                    let key = &spec.key;
+                    format!(
+                        "Have it name its curve: `openssl ec -in {key} -param_enc named_curve \
+                         -out {key}.new`, then `mv {key}.new {key}`."
+                    )
+                } else {
+                    hint
+                };
+                findings.push(finding(&spec.key, Fault::Unreadable(error.clone()), &hint));
+            }
             Ok(key)
                 if !certificates.is_empty()
                     && !certificates.iter().any(|one| key.belongs_to(one)) =>
@@ -370,14 +379,59 @@ pub fn judge_signer(
     findings
 }
 
+/// How an authority gets a certificate of another period for the same key. OpenSSL keeps name and
+/// identifiers so; `openssl req -x509` writes the name in another encoding, which does not match
+/// that in what was signed before.
+pub fn prolong(signer: &Signer) -> String {
+    let Signer {
+        certificate, key, ..
+    } = signer;
+    format!(
+        "Where the key is, make a certificate for it with the same name, byte for byte: `openssl \
+         x509 -in {certificate} -signkey {key} -days 3650 -out {certificate}.new`, then `mv \
+         {certificate}.new {certificate}`. What the authority has signed stays good. Of a file \
+         with several certificates OpenSSL takes the first."
+    )
+}
+
+/// What to do about a certificate of an authority that is not valid now.
+fn untimely(
+    spec: &Signer,
+    certificate: &Certificate,
+    all: &[Certificate],
+    signing: Option<&PrivateKey>,
+    now: Timestamp,
+) -> String {
+    let file = &spec.certificate;
+    let has_successor = all
+        .iter()
+        .any(|one| one.has_same_key(certificate) && one.is_valid_at(now));
+    if now < certificate.validity.not_before {
+        let clock = "Look whether the clock of this host is right.";
+        return if has_successor || signing.is_some_and(|key| !key.belongs_to(certificate)) {
+            clock.to_owned()
+        } else {
+            format!("{clock} If it is: {}", prolong(spec))
+        };
+    }
+    if has_successor {
+        format!("{file} has another of the same key that is valid: take this one out.")
+    } else if signing.is_some_and(|key| !key.belongs_to(certificate)) {
+        format!("Nothing signs with it here, and nothing trusts it: take it out of {file}.")
+    } else {
+        prolong(spec)
+    }
+}
+
 /// What there is to say of an authority's file of certificates if a private key stands in it.
 pub fn key_among_certificates(file: &LogicalPath, certificates: &[u8]) -> Option<Finding> {
-    // `openssl x509` would keep the first certificate only.
+    // `openssl x509` would keep the first certificate only. The controller manager of 1.37 puts the
+    // file as it is into the ConfigMap `kube-root-ca.crt` of every namespace.
     let hint = || {
         format!(
-            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. The API \
-             server and the controller manager hand out the file as it is; if anybody may have \
-             read it, replace the authority."
+            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. The \
+             controller manager hands the file as it is to every pod of the cluster: where it \
+             ran with this one, replace the authority."
         )
     };
     has_private_key(certificates).then(|| Finding {
@@ -580,22 +634,22 @@ fn name_fault(expected: Leaf<'_>, leaf: &Certificate) -> Option<Fault> {
 }
 
 fn timeliness(certificate: &Certificate, now: Timestamp) -> Option<Fault> {
-    let validity = certificate.validity;
-    let subject = || certificate.subject.to_string();
-    if now < validity.not_before {
-        Some(Fault::NotYetValid {
-            subject: subject(),
-            not_before: validity.not_before,
-        })
-    } else if now.as_second() > validity.not_after.as_second() {
-        // The last second is valid to its end (RFC 5280, section 4.1.2.5).
-        Some(Fault::Expired {
-            subject: subject(),
-            not_after: validity.not_after,
-        })
-    } else {
-        None
+    if certificate.is_valid_at(now) {
+        return None;
     }
+    let validity = certificate.validity;
+    let subject = certificate.subject.to_string();
+    Some(if now < validity.not_before {
+        Fault::NotYetValid {
+            subject,
+            not_before: validity.not_before,
+        }
+    } else {
+        Fault::Expired {
+            subject,
+            not_after: validity.not_after,
+        }
+    })
 }
 
 fn weakness(certificate: &Certificate) -> Option<Fault> {

@@ -24,11 +24,11 @@ pub use certificate::{
     has_private_key, public_key_pins,
 };
 pub use chain::{ChainFault, SignedBy, chain};
-pub use error::PkiError;
+pub use error::{CurveFault, PkiError};
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf, judge_signer,
-    key_among_certificates,
+    key_among_certificates, prolong,
 };
 pub use key::PrivateKey;
 pub use limits::{Limit, judge_signing};

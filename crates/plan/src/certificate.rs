@@ -152,6 +152,17 @@ pub struct CertificateAuthoritySpec {
     pub validity: Validity,
 }
 
+impl CertificateAuthoritySpec {
+    /// The same as who signs.
+    pub fn signer(&self) -> Signer {
+        Signer {
+            id: self.id,
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+        }
+    }
+}
+
 /// Where a certificate authority lies that signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Signer {

@@ -85,6 +85,7 @@ fn aged(old: &[u8], authority: &str, validity: Validity) -> Outcome<(String, Pri
     let authority = Authority::load(
         &fs::read(format!("{PKI}/{authority}.crt"))?,
         &fs::read(format!("{PKI}/{authority}.key"))?,
+        Timestamp::now(),
     )?;
     let usages: Vec<ExtendedKeyUsage> = old
         .extended_key_usages

@@ -175,7 +175,7 @@ fn cluster_ca_signer(
         return None;
     }
     let key = host.read(key?).ok()??;
-    rinit_pki::Authority::load(&certificate, &key)
+    rinit_pki::Authority::load(&certificate, &key, rinit_host::now())
         .ok()?
         .singled_out()
         .map(String::from)

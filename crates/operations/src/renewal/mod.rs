@@ -16,7 +16,7 @@ use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
 use rinit_plan::{
     Action, CaId, CertificateBundle, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm,
-    KubeconfigSpec, LogicalPath, Secret, Signer,
+    KubeconfigSpec, LogicalPath, Secret, Signer, Validity,
 };
 
 use crate::Scope;
@@ -570,22 +570,46 @@ impl Planner<'_, '_> {
             (Err(reason), _) => Problem::new(format!("{}: {reason}", signer.certificate)),
             (_, Err(reason)) => Problem::new(format!("{}: {reason}", signer.key)),
             (Ok(Some(certificate)), Ok(Some(key))) => {
-                match Authority::load(&certificate, &Secret::new(key).expose()[..]) {
+                let key = Secret::new(key);
+                let odd = rinit_pki::key_among_certificates(&signer.certificate, &certificate);
+                match Authority::load(&certificate, key.expose(), self.options.now) {
                     Ok(authority) => {
-                        let end = authority.certificate().validity.not_after;
-                        if end > self.options.now {
+                        let certificate = authority.certificate();
+                        if certificate.is_valid_at(self.options.now) {
+                            self.renewal.warnings.extend(odd.map(Problem::from));
                             self.renewal.authorities.insert(signer.id, authority);
                             return Ok(true);
                         }
+                        let Validity {
+                            not_before,
+                            not_after,
+                        } = certificate.validity;
+                        let what = if self.options.now < not_before {
+                            format!("is not valid before {not_before}")
+                        } else {
+                            format!("expired at {not_after}")
+                        };
                         Problem::new(format!(
-                            "{}: the certificate of the authority expired at {end}, so that nothing \
-                             it signs is of use",
+                            "{}: the certificate of the authority {what}, so that nothing it signs \
+                             is of use",
                             signer.certificate
                         ))
-                        .with_hint(format!(
-                            "Put a new certificate for the same key into {}.",
-                            signer.certificate
-                        ))
+                        .with_hint(rinit_pki::prolong(signer))
+                    }
+                    // Judging knows the way out of these.
+                    Err(PkiError::ExplicitKey | PkiError::Curve { .. }) => {
+                        let findings = rinit_pki::judge_signer(
+                            signer,
+                            &certificate,
+                            Some(key.expose()),
+                            self.options.now,
+                        );
+                        for problem in findings.into_iter().map(Problem::from) {
+                            if !self.problems.contains(&problem) {
+                                self.problems.push(problem);
+                            }
+                        }
+                        return Err(());
                     }
                     Err(error) => Problem::new(format!("{}: {error}", signer.certificate))
                         .with_hint(format!(

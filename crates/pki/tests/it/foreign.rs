@@ -388,7 +388,7 @@ fn in_a_bundle_the_certificate_of_the_key_signs() {
 
     let stranger = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     assert_eq!(
-        Authority::load(bundle.as_bytes(), stranger.pem().expose().as_bytes()).unwrap_err(),
+        Authority::load(bundle.as_bytes(), stranger.pem().expose().as_bytes(), now()).unwrap_err(),
         PkiError::AuthorityMismatch
     );
 }
@@ -398,7 +398,7 @@ fn a_leaf_is_no_authority() {
     let root = authority(KeyAlgorithm::EcdsaP256);
     let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
     let leaf = root.authority.issue(&server_spec(), &key).unwrap();
-    let error = Authority::load(leaf.as_bytes(), key.pem().expose().as_bytes()).unwrap_err();
+    let error = Authority::load(leaf.as_bytes(), key.pem().expose().as_bytes(), now()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the certificate of CN=kube-apiserver is not that of a certificate authority"

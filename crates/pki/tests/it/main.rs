@@ -2,6 +2,7 @@
 //! wrote. What it judges is made wrong on purpose, one thing at a time.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod authorities;
 mod foreign;
 mod issued;
 mod judged;

@@ -116,7 +116,7 @@ pub(crate) fn authority(algorithm: KeyAlgorithm) -> Issued {
 }
 
 pub(crate) fn load(certificate: &str, key: &str) -> Authority {
-    Authority::load(certificate.as_bytes(), key.as_bytes()).unwrap()
+    Authority::load(certificate.as_bytes(), key.as_bytes(), now()).unwrap()
 }
 
 /// A folder of files for OpenSSL, removed at the end.

@@ -112,8 +112,8 @@ async fn user(
             rinit_diag::chain(error)
         )))
     };
-    let authority =
-        Authority::load(certificate.expose(), key.expose()).map_err(|error| unusable(&error))?;
+    let authority = Authority::load(certificate.expose(), key.expose(), facts.now)
+        .map_err(|error| unusable(&error))?;
     let leaf = Leaf {
         subject: &subject,
         usages: &[ExtendedKeyUsage::ClientAuth],
@@ -236,6 +236,12 @@ fn validity(
         printer::warning(&Problem::new(format!(
             "the authority expires at {}, and with it what it has signed",
             signer.not_after
+        )));
+    }
+    if now < signer.not_before {
+        printer::warning(&Problem::new(format!(
+            "the authority is not valid before {}, nor is what it signs",
+            signer.not_before
         )));
     }
     Ok(Validity {

@@ -140,7 +140,8 @@ fn a_kubelet_that_cannot_go_on_gets_a_new_certificate() {
                 not_after: now + DAY * 300,
             },
         };
-        let authority = Authority::load(&node.pki("ca.crt"), &node.pki("ca.key")).unwrap();
+        let authority =
+            Authority::load(&node.pki("ca.crt"), &node.pki("ca.key"), Timestamp::now()).unwrap();
         let certificate = authority.issue(leaf, &key).unwrap();
         let data = "client-certificate-data";
         node.put("kubelet.conf", data, certificate.as_bytes());

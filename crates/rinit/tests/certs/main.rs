@@ -9,6 +9,7 @@
 )]
 
 mod atomic;
+mod authorities;
 mod expiration;
 mod interrupted;
 mod kept;

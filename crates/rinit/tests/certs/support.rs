@@ -141,7 +141,8 @@ impl Node {
 
     /// Puts another client certificate, with its key, into a kubeconfig.
     pub(crate) fn embed(&self, name: &str, subject: &Subject, validity: Validity) {
-        let authority = Authority::load(&self.pki("ca.crt"), &self.pki("ca.key")).unwrap();
+        let authority =
+            Authority::load(&self.pki("ca.crt"), &self.pki("ca.key"), Timestamp::now()).unwrap();
         let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
         let leaf = Leaf {
             subject,
@@ -188,6 +189,7 @@ impl Node {
         let authority = Authority::load(
             &self.pki(&format!("{authority}.crt")),
             &self.pki(&format!("{authority}.key")),
+            Timestamp::now(),
         )
         .unwrap();
         let now = Timestamp::now();

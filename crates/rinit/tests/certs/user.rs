@@ -99,7 +99,9 @@ fn a_key_in_the_authoritys_file_goes_nowhere() {
     let other = node.pki("front-proxy-ca.crt");
     whole(&[&authority, &key, &other]);
     std::fs::write(node.path("/etc/kubernetes/scheduler.conf"), "nothing").unwrap();
-    node.renew(&["all", "--config", &config]);
+    let output = node.rinit(&["certs", "renew", "all", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains(&mend), "{}", output.stderr);
     let both = String::from_utf8([authority, other].concat()).unwrap();
     for name in KUBECONFIGS.iter().chain(&["kubelet.conf"]) {
         assert_eq!(trusted(name), both, "{name}");

@@ -370,6 +370,7 @@ impl Node {
         let authority = Authority::load(
             &load(format!("{authority}.crt")),
             &load(format!("{authority}.key")),
+            Timestamp::now(),
         )
         .unwrap();
         let subject = rinit_plan::Subject {

@@ -1,0 +1,174 @@
+//! Authorities that were given another certificate for their key, and keys that Go cannot read:
+//! which certificate signs, what is told, and that the way out leads there.
+
+use rinit_pki::{
+    Authority, Certificate, ChainFault, CurveFault, Fault, Finding, PkiError, PrivateKey, chain,
+    issue_authority, judge_authority, judge_leaf,
+};
+use rinit_plan::KeyAlgorithm;
+
+use crate::support::{
+    Folder, Issued, authority, authority_spec, now, read_one, server_spec, validity,
+};
+
+/// A certificate for the key of an authority that is valid in these years.
+fn of_years(root: &Issued, first: u16, last: u16) -> String {
+    let mut spec = authority_spec(KeyAlgorithm::EcdsaP256);
+    spec.validity = validity(
+        &format!("{first}-01-01T00:00:00Z"),
+        &format!("{last}-01-01T00:00:00Z"),
+    );
+    issue_authority(&spec, &root.key).unwrap().into()
+}
+
+fn judge(certificates: &str, key: Option<&PrivateKey>) -> Vec<Finding> {
+    judge_authority(
+        &authority_spec(KeyAlgorithm::EcdsaP256),
+        certificates.as_bytes(),
+        key.map(|key| key.pem().expose().as_bytes()),
+        now(),
+    )
+}
+
+/// The hint of the one finding.
+fn hint(findings: Vec<Finding>) -> String {
+    let [finding] = findings.try_into().unwrap();
+    finding.hint.unwrap()
+}
+
+#[test]
+fn of_several_certificates_of_the_key_one_that_is_valid_signs() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let (old, older) = (of_years(&root, 2016, 2025), of_years(&root, 2010, 2020));
+    let (current, coming) = (of_years(&root, 2026, 2036), of_years(&root, 2030, 2040));
+    let signer = |bundle: &[&String]| {
+        let text: String = bundle.iter().map(|one| one.as_str()).collect();
+        let key = root.key.pem().expose().as_bytes();
+        let authority = Authority::load(text.as_bytes(), key, now()).unwrap();
+        authority.certificate().pem().to_string()
+    };
+    assert_eq!(signer(&[&old, &current]), current);
+    assert_eq!(signer(&[&coming, &current, &old]), current);
+    assert_eq!(signer(&[&older, &old, &older]), old);
+    // What they signed is good for as long as the last of them.
+    let leaf = read_one(&root.authority.issue(&server_spec(), &root.key).unwrap());
+    let authorities = [read_one(&old), read_one(&current)];
+    assert_eq!(chain(&[leaf], &authorities, &[]), Ok(1));
+    // Nobody is sent for another certificate where there is one.
+    let told = hint(judge(&format!("{old}{current}"), Some(&root.key)));
+    assert!(
+        told.ends_with("that is valid: take this one out."),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_has_expired_and_signs_nothing_is_to_be_taken_out() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let other = of_years(&authority(KeyAlgorithm::EcdsaP256), 2010, 2020);
+    let told = hint(judge(
+        &format!("{}{other}", root.certificate),
+        Some(&root.key),
+    ));
+    assert!(told.starts_with("Nothing signs with it here"), "{told}");
+    let told = hint(judge(&of_years(&root, 2030, 2040), Some(&root.key)));
+    assert!(told.starts_with("Look whether the clock"), "{told}");
+}
+
+/// `openssl req -x509` writes the same name as UTF8String.
+#[test]
+fn a_name_in_another_encoding_is_told_and_the_way_out_keeps_it() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let leaf = root.authority.issue(&server_spec(), &key).unwrap();
+    let folder = Folder::new();
+    folder.write("ca.crt", &of_years(&root, 2010, 2020));
+    folder.write("ca.key", root.key.pem().expose());
+    folder.openssl("req -x509 -new -key ca.key -subj /CN=kubernetes -days 30 -out renamed.crt");
+    let renamed = folder.read("renamed.crt");
+    assert_eq!(
+        chain(&[read_one(&leaf)], &[read_one(&renamed)], &[]),
+        Err(ChainFault::OtherEncoding)
+    );
+    let findings = judge_leaf(
+        &server_spec(),
+        leaf.as_bytes(),
+        Some(key.pem().expose().as_bytes()),
+        renamed.as_bytes(),
+        now(),
+    );
+    let [finding] = findings.try_into().unwrap();
+    assert!(
+        finding.to_string().ends_with(
+            "a certificate of the authority has the same name in another encoding, and names are \
+             compared byte for byte"
+        ),
+        "{finding}"
+    );
+
+    let told = hint(judge(&folder.read("ca.crt"), Some(&root.key)));
+    let command = told.split('`').nth(1).unwrap();
+    let command = command.replace("/etc/kubernetes/pki/", "");
+    folder.openssl(command.strip_prefix("openssl ").unwrap());
+    let prolonged = read_one(&folder.read("ca.crt.new"));
+    assert_eq!(chain(&[read_one(&leaf)], &[prolonged], &[]), Ok(0));
+}
+
+/// The library takes such keys, and Go says "invalid ECDSA parameters".
+#[test]
+fn a_curve_that_is_spelled_out_is_refused_and_the_way_out_names_it() {
+    let folder = Folder::new();
+    folder.openssl("ecparam -name prime256v1 -genkey -param_enc explicit -out ca.key");
+    folder.openssl("req -x509 -key ca.key -subj /CN=kubernetes -days 3650 -out ca.crt");
+    folder.openssl("pkcs8 -topk8 -nocrypt -in ca.key -out pkcs8.key");
+    for file in ["ca.key", "pkcs8.key"] {
+        let error = PrivateKey::load(folder.read(file).as_bytes()).unwrap_err();
+        assert_eq!(error, PkiError::ExplicitKey, "{file}");
+    }
+    let certificate = folder.read("ca.crt");
+    let what = CurveFault::Explicit;
+    assert_eq!(
+        Certificate::read_all(certificate.as_bytes()).unwrap_err(),
+        PkiError::Curve { position: 1, what }
+    );
+
+    let key = folder.read("ca.key");
+    let spec = authority_spec(KeyAlgorithm::EcdsaP256);
+    let findings = judge_authority(&spec, certificate.as_bytes(), Some(key.as_bytes()), now());
+    let hints: Vec<String> = findings
+        .into_iter()
+        .map(|finding| {
+            assert!(matches!(finding.fault, Fault::Unreadable(_)));
+            finding.hint.unwrap()
+        })
+        .collect();
+    let run = |hint: &str, made: &str, name: &str| {
+        let command = hint.split('`').nth(1).unwrap();
+        let command = command.replace("/etc/kubernetes/pki/", "");
+        folder.openssl(command.strip_prefix("openssl ").unwrap());
+        folder.write(name, &folder.read(made));
+    };
+    let [of_certificate, of_key] = hints.try_into().unwrap();
+    run(&of_key, "ca.key.new", "ca.key");
+    run(&of_certificate, "ca.crt.new", "ca.crt");
+    let authority = Authority::load(
+        folder.read("ca.crt").as_bytes(),
+        folder.read("ca.key").as_bytes(),
+        now(),
+    );
+    authority.unwrap();
+}
+
+#[test]
+fn a_curve_that_go_does_not_have_is_refused() {
+    let folder = Folder::new();
+    folder.openssl("ecparam -name secp256k1 -genkey -noout -out ca.key");
+    folder.openssl("req -x509 -key ca.key -subj /CN=kubernetes -days 3650 -out ca.crt");
+    assert_eq!(
+        Certificate::read_all(folder.read("ca.crt").as_bytes())
+            .unwrap_err()
+            .to_string(),
+        "certificate 1 of the file is one that Kubernetes cannot read: its curve 1.3.132.0.10 is \
+         not known"
+    );
+}
