@@ -10,6 +10,7 @@ use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
 use crate::timestamp::Timestamp;
 use crate::tree::{Node, NodeKind};
+use crate::v1beta4::EnvironmentVariable;
 use crate::{ReadOptions, UnknownFields};
 
 /// Fields that every document has beside its own.
@@ -92,8 +93,13 @@ impl Walk<'_> {
             return;
         };
         let fields = schema.all_fields();
+        // A variable of the environment may hold a password, whatever its name.
+        let holds_secrets = schema.name == EnvironmentVariable::SCHEMA.name;
         for entry in entries {
             let path = join(path, &entry.key);
+            if holds_secrets && !matches!(entry.key.as_str(), "name" | "valueFrom") {
+                withhold(&entry.value, self.findings);
+            }
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 if !more.contains(&entry.key.as_str()) {
                     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
@@ -359,6 +365,18 @@ fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
     let like_a_secret =
         probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
     (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
+}
+
+/// Withholds what a value holds wherever it would be shown.
+pub(crate) fn withhold(node: &Node, findings: &mut Findings) {
+    match &node.kind {
+        NodeKind::List(items) => items.iter().for_each(|item| withhold(item, findings)),
+        NodeKind::Map(entries) => entries
+            .iter()
+            .for_each(|entry| withhold(&entry.value, findings)),
+        NodeKind::Null | NodeKind::Refused => {}
+        _ => findings.source_mut().secrets.push(node.span),
+    }
 }
 
 /// The path of a field below another.

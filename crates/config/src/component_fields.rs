@@ -9,9 +9,12 @@
 //! fields of an `object` are listed if any is; those of a `map-of-…` are free. The JSON Schema is
 //! made from the same lists.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use rinit_diag::probable;
 
-use crate::check::{self, METADATA, join};
+use crate::check::{self, METADATA, join, withhold};
 use crate::documents::Documents;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
@@ -33,7 +36,7 @@ pub struct LaterField {
 /// The fields of the components' configurations that the component of a minor does not know.
 pub fn later_fields(documents: &Documents, minor: u32) -> Vec<LaterField> {
     let mut found = Vec::new();
-    for table in TABLES {
+    for table in &TABLES {
         for (path, _, since) in table.lines() {
             // Of what is in a field that is not known nothing more is said.
             let is_within = |later: &LaterField| {
@@ -63,19 +66,47 @@ pub(crate) struct Table {
     pub(crate) api_version: &'static str,
     /// One path a line with its type, the minor that it came with and `omitempty`, sorted.
     paths: &'static str,
+    /// The same by path, as a file of a megabyte asks for many.
+    index: LazyLock<Index>,
 }
 
+/// The fields of a kind, by their path and by that of what they stand in.
+struct Index {
+    types: HashMap<&'static str, &'static str>,
+    names: HashMap<&'static str, Vec<&'static str>>,
+}
+
+impl Index {
+    fn of(paths: &'static str) -> Self {
+        let mut index = Self {
+            types: HashMap::new(),
+            names: HashMap::new(),
+        };
+        for (path, of, _) in lines(paths) {
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+            index.types.insert(path, of);
+            index.names.entry(parent).or_default().push(name);
+        }
+        index
+    }
+}
+
+const KUBELET: &str = include_str!("component_fields/kubelet.txt");
+const KUBE_PROXY: &str = include_str!("component_fields/kube_proxy.txt");
+
 /// The kinds of components.
-pub(crate) const TABLES: &[Table] = &[
+pub(crate) static TABLES: [Table; 2] = [
     Table {
         kind: "KubeletConfiguration",
         api_version: "kubelet.config.k8s.io/v1beta1",
-        paths: include_str!("component_fields/kubelet.txt"),
+        paths: KUBELET,
+        index: LazyLock::new(|| Index::of(KUBELET)),
     },
     Table {
         kind: "KubeProxyConfiguration",
         api_version: "kubeproxy.config.k8s.io/v1alpha1",
-        paths: include_str!("component_fields/kube_proxy.txt"),
+        paths: KUBE_PROXY,
+        index: LazyLock::new(|| Index::of(KUBE_PROXY)),
     },
 ];
 
@@ -92,28 +123,13 @@ pub(crate) fn table(kind: &str) -> Option<&'static Table> {
 
 impl Table {
     /// The names of the fields right below a path.
-    pub(crate) fn fields(&self, path: &str) -> Vec<&'static str> {
-        self.lines()
-            .filter_map(|(listed, _, _)| {
-                let rest = listed.strip_prefix(path)?;
-                let name = if path.is_empty() {
-                    rest
-                } else {
-                    rest.strip_prefix('.')?
-                };
-                (!name.contains('.')).then_some(name)
-            })
-            .collect()
+    pub(crate) fn fields(&self, path: &str) -> &[&'static str] {
+        self.index.names.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// Path, type, and the minor that the field came with if that is not the oldest.
     fn lines(&self) -> impl Iterator<Item = (&'static str, &'static str, Option<u32>)> {
-        self.paths.lines().filter_map(|line| {
-            let mut words = line.split(' ');
-            let (path, of) = (words.next()?, words.next()?);
-            let minor = words.next().and_then(|since| since.strip_prefix("1."));
-            Some((path, of, minor.and_then(|minor| minor.parse().ok())))
-        })
+        lines(self.paths)
     }
 
     /// The paths of the fields that Go leaves out where they are zero.
@@ -127,9 +143,17 @@ impl Table {
 
     /// The type of a field, as the list words it.
     pub(crate) fn type_of(&self, path: &str) -> Option<&'static str> {
-        self.lines()
-            .find_map(|(listed, of, _)| (listed == path).then_some(of))
+        self.index.types.get(path).copied()
     }
+}
+
+fn lines(paths: &'static str) -> impl Iterator<Item = (&'static str, &'static str, Option<u32>)> {
+    paths.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        let (path, of) = (words.next()?, words.next()?);
+        let minor = words.next().and_then(|since| since.strip_prefix("1."));
+        Some((path, of, minor.and_then(|minor| minor.parse().ok())))
+    })
 }
 
 /// Refuses a value that is not of the type. `null` stands for no value, as in Go, but for most
@@ -151,8 +175,8 @@ fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
         ("bool", _) => check::value(node, &Shape::Bool, Format::Free, path, findings),
         ("int32", _) => check::value(node, &Shape::Integer, Format::Free, path, findings),
         ("uint32", _) => whole(node, 0, u32::MAX.into(), path, findings),
-        ("float", _) => real(node, f64::MAX, path, findings),
-        ("float32", _) => real(node, f32::MAX.into(), path, findings),
+        ("float", _) => real(node, f64::MAX, f64::is_finite, path, findings),
+        ("float32", _) => real(node, f32::MAX.into(), fits_32_bits, path, findings),
         ("duration", NodeKind::Null) => {
             let message = "wants a duration, found nothing";
             let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
@@ -203,8 +227,15 @@ fn whole(node: &Node, minimum: i128, maximum: i128, path: &str, findings: &mut F
     }
 }
 
+/// Whether a number of 32 bits is near: the fewest digits of the largest one tell a larger one.
+fn fits_32_bits(number: f64) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "that is what is asked")]
+    let rounded = number as f32;
+    rounded.is_finite()
+}
+
 /// Refuses what is no number, no finite one, or one that is too large either way.
-fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
+fn real(node: &Node, maximum: f64, fits: fn(f64) -> bool, path: &str, findings: &mut Findings) {
     #[expect(clippy::cast_precision_loss, reason = "the bounds are far from exact")]
     let number = match node.kind {
         NodeKind::Integer(number) => Some(number as f64),
@@ -216,7 +247,7 @@ fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
             Rule::ValueType,
             "wants a number, found one that is not finite".to_owned(),
         ),
-        Some(number) if number.abs() > maximum => (
+        Some(number) if !fits(number) => (
             Rule::NumberRange,
             format!("{number:e} is not within {:e} and {maximum:e}", -maximum),
         ),
@@ -227,18 +258,6 @@ fn real(node: &Node, maximum: f64, path: &str, findings: &mut Findings) {
         ),
     };
     findings.push(Finding::error(rule, node.span, message).with_path(path));
-}
-
-/// Withholds what a value holds wherever it would be shown.
-fn withhold(node: &Node, findings: &mut Findings) {
-    match &node.kind {
-        NodeKind::List(items) => items.iter().for_each(|item| withhold(item, findings)),
-        NodeKind::Map(entries) => entries
-            .iter()
-            .for_each(|entry| withhold(&entry.value, findings)),
-        NodeKind::Null | NodeKind::Refused => {}
-        _ => findings.source_mut().secrets.push(node.span),
-    }
 }
 
 /// Warns of every field that the kind does not have, and refuses values of another type.

@@ -140,6 +140,7 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     let (roots, faults) = tree::read(text);
     let mut findings = Findings::new(Source::new(file_name, text));
     for fault in faults {
+        findings.source_mut().secrets.extend(fault.secret);
         let finding = Finding::error(fault.rule, fault.span, fault.message);
         findings.push(match fault.hint {
             Some(hint) => finding.with_hint(hint),

@@ -22,7 +22,7 @@ pub fn json_schema() -> Value {
         object(schema, Some((API_VERSION, kind)), &mut definitions);
         choices.push(reference(kind));
     }
-    for table in component_fields::TABLES {
+    for table in &component_fields::TABLES {
         definitions.insert(table.kind.to_owned(), component(table));
         choices.push(reference(table.kind));
     }
@@ -161,11 +161,11 @@ fn component_value(table: &component_fields::Table, path: &str, of: &str) -> Val
         "object" => {
             let properties: Map<String, Value> = table
                 .fields(path)
-                .into_iter()
+                .iter()
                 .map(|name| {
                     let path = join(path, name);
                     let of = table.type_of(&path).unwrap_or_default();
-                    (name.to_owned(), component_value(table, &path, of))
+                    ((*name).to_owned(), component_value(table, &path, of))
                 })
                 .collect();
             json!({ "type": ["object", "null"], "properties": properties })

@@ -47,10 +47,12 @@ pub(crate) fn from_column(text: &str, from: usize) -> String {
     masked + MASK
 }
 
-/// Any text with everything masked that has the form of a token or key.
+/// Any text with everything masked that has the form of a token or key, or stands before the host of a
+/// URL.
 pub(crate) fn text(text: &str) -> String {
+    let text = rinit_diag::mask_credentials(text);
     let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(start) = rest.find(|next: char| next.is_ascii_alphanumeric()) {
         let (before, from) = rest.split_at(start);
         masked.push_str(before);
@@ -88,6 +90,7 @@ mod tests {
     fn masks_by_form() {
         assert_eq!(text("a abcdef.0123456789abcdef b"), "a <withheld> b");
         assert_eq!(text(&format!("k: {}", "0f".repeat(32))), "k: <withheld>");
+        assert_eq!(text("`https://root:pw@a:1`"), "`https://<secret>@a:1`");
         for harmless in [
             "registry.k8s.io/kube-apiserver:v1.37.2",
             "system.authenticated",

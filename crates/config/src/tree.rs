@@ -168,6 +168,8 @@ pub(crate) struct Fault {
     pub(crate) span: Span,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// What may be a secret there and belongs to no document.
+    pub(crate) secret: Option<Span>,
 }
 
 /// Every document of a file that could be read, and what was wrong.
@@ -232,6 +234,7 @@ fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
         span,
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
         hint: hint.map(str::to_owned),
+        secret: None,
     }
 }
 
@@ -370,6 +373,7 @@ impl Builder {
             span,
             message: message.into(),
             hint: hint.map(str::to_owned),
+            secret: None,
         });
     }
 
@@ -533,6 +537,8 @@ impl Builder {
                                 first.key_span.start.line
                             ),
                             hint: Some("keep one of the two".to_owned()),
+                            // It may be that of a variable of the environment.
+                            secret: (name == "value").then_some(node.span),
                         });
                     } else {
                         seen.insert(name.clone(), entries.len());
@@ -555,6 +561,7 @@ impl Builder {
                         span,
                         message: "`<<` takes a map or a list of maps".to_owned(),
                         hint: None,
+                        secret: None,
                     }),
                 },
                 Some(Key::Refused) | None => {}

@@ -83,10 +83,11 @@ impl Documents {
                 finding.rule,
                 Rule::PodNetworkTooSmall | Rule::PodNetworkTooLarge
             ) && is_replaced(pod_networks::ARGUMENTS);
+            let of_networks = finding.rule == Rule::NodeMask && is_replaced(pod_networks::PODS);
             finding.path.is_empty()
                 || finding.rule == Rule::UnknownField
                 || !is_of_kind(finding.place)
-                || !(is_replaced(&finding.path) || of_arguments)
+                || !(is_replaced(&finding.path) || of_arguments || of_networks)
         };
         let before = self.findings.len();
         self.findings = self.findings.clone().filtered(counts);

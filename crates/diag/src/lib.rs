@@ -84,23 +84,16 @@ pub fn chain(error: &dyn Error) -> String {
 /// The same text without user names and passwords in URLs, such as a proxy's.
 pub fn mask_credentials(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("://") {
-        let (before, after) = rest.split_at(start + 3);
-        masked.push_str(before);
-        // A password may hold a slash; only the end of the word ends it for certain.
-        let word = after
-            .find(|c: char| c.is_whitespace() || c == '"')
-            .unwrap_or(after.len());
-        rest = match after[..word].rfind('@') {
-            Some(at) => {
-                masked.push_str("<secret>");
-                &after[at..]
-            }
-            None => after,
-        };
+    // A password may hold a slash; only the end of the word ends it for certain.
+    for word in text.split_inclusive(|c: char| c.is_whitespace() || c == '"') {
+        let parts = word
+            .split_once("://")
+            .and_then(|(scheme, after)| Some((scheme, after.rsplit_once('@')?.1)));
+        match parts {
+            Some((scheme, host)) => masked.extend([scheme, "://<secret>@", host]),
+            None => masked.push_str(word),
+        }
     }
-    masked.push_str(rest);
     masked
 }
 

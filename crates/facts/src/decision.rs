@@ -207,7 +207,12 @@ impl<'run> Book<'run> {
         self.list.push(Decision {
             what: what.to_owned(),
             field: field.to_owned(),
-            value,
+            // A URL may hold a password.
+            value: if value.contains("://") {
+                rinit_diag::mask_credentials(&value)
+            } else {
+                value
+            },
             origin,
         });
     }

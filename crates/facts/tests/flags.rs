@@ -121,6 +121,25 @@ controllerManager: {extraArgs: 5}
 scheduler: {extraArgs: [{value: x}]}
 ";
 
+/// An argument that only the replaced networks give a meaning to does not count either.
+#[test]
+fn a_mask_of_a_family_that_no_network_has_is_not_judged() {
+    const FILE: &str = "apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+networking: {podSubnet: 10.0.0.0/16}
+controllerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: x}]}
+";
+    let flags = Overrides {
+        pod_network_cidr: Some("fd00:5::/56".to_owned()),
+        service_cidr: Some("fd01::/112".to_owned()),
+        apiserver_advertise_address: Some("fd00::1".to_owned()),
+        ..Overrides::default()
+    };
+    assert_eq!(said(FILE, &flags), "");
+    let told = said(FILE, &Overrides::default());
+    assert!(told.contains("`x` is not a whole number"), "{told}");
+}
+
 /// What the file says of a field that a flag replaces does not count, be it wrong or not.
 #[test]
 fn a_file_that_flags_make_good_is_taken() {

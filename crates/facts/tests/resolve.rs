@@ -205,6 +205,14 @@ bootstrapTokens:
     let error = resolve(&documents, &overrides, &host).unwrap_err();
     assert_eq!(error.problems.len(), 1, "{error}");
     assert!(error.to_string().contains("--token"), "{error}");
+
+    let both = Overrides {
+        token_ttl: Some("3x".to_owned()),
+        ..overrides
+    };
+    let error = resolve(&documents, &both, &host).unwrap_err();
+    assert_eq!(error.problems.len(), 2, "{error}");
+    assert!(error.to_string().contains("--token-ttl"), "{error}");
 }
 
 /// Several tokens are drawn, each its own, and each knows how many look like it.

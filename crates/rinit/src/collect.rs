@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use rinit_config::Documents;
+use rinit_config::v1beta4::ApiEndpoint;
 use rinit_diag::Problem;
 use rinit_facts::{DefaultRoute, ExistingCluster, HostFacts, Missing, Overrides, PatchFile};
 use rinit_host::{Host, HostError, MachineFacts};
@@ -110,12 +111,23 @@ fn of_machine(
 
 /// Whether an address of this host is wanted where the documents name none.
 pub(crate) fn needs_address(documents: &Documents) -> bool {
-    documents.init.is_some()
-        || documents.cluster.is_some()
-        || documents
-            .join
-            .as_ref()
-            .is_some_and(|join| join.control_plane.is_some())
+    let asks = |endpoint: &ApiEndpoint| {
+        let written = endpoint.advertise_address.as_deref();
+        written.is_none_or(|text| {
+            text.is_empty()
+                || rinit_config::parse_ip(text).is_some_and(|address| address.is_unspecified())
+        })
+    };
+    let control_plane = documents
+        .join
+        .as_ref()
+        .and_then(|join| join.control_plane.as_ref());
+    let init = match (&documents.init, &documents.cluster) {
+        (Some(init), _) => asks(&init.local_api_endpoint),
+        // An InitConfiguration is made beside it.
+        (None, cluster) => cluster.is_some(),
+    };
+    init || control_plane.is_some_and(|node| asks(&node.local_api_endpoint))
 }
 
 /// What the configuration names and this host does not have, and the name of the endpoint if it

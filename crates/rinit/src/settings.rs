@@ -33,7 +33,8 @@ pub(crate) fn refused(documents: Documents) -> Trouble {
 }
 
 /// The documents of a configuration file, none of them without a file, and what could be read of one
-/// with errors: [`resolve`] refuses it with all that can be told at once. What is wrong in fields that flags replace does not count.
+/// with errors: [`resolve`] refuses it with all that can be told at once. What is wrong in fields that
+/// flags replace does not count.
 pub(crate) fn readable(
     config: Option<&Path>,
     options: ReadOptions,
@@ -56,7 +57,7 @@ pub(crate) fn readable(
         }
         Ok(None) => Err(Trouble::configuration(
             Problem::new(format!("there is no configuration file {name}"))
-                .with_hint("check the path after `--config`"),
+                .with_hint("check the path as it was typed"),
         )),
         Err(error) => Err(Trouble::of(ExitCode::Configuration, &error)),
     }

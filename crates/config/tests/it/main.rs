@@ -157,6 +157,26 @@ fn no_secret_is_shown() {
     }
 }
 
+/// The value of a variable of the environment may be a password, and a URL may hold one.
+#[test]
+fn passwords_are_masked() {
+    let begin = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    let etcd = "etcd: {external: {caFile: /a, certFile: /b, keyFile: /c, endpoints: [";
+    for rest in [
+        "apiServer: {extraEnvs: [{name: A, value: 987001}]}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - name: A\n    value: [pw987001]\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - {nam: A, value: pw987001}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - {name: A, valeu: pw987001}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - {value: pw987001, name: A, x: 1}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - value: pw987001\n    value: pw987001\n".to_owned(),
+        format!("{etcd}'https://root:pw987001@a{{b:1']}}}}\n"),
+    ] {
+        let findings = read("a", format!("{begin}{rest}").as_bytes()).expect_err("a fault");
+        let report = format!("{findings} {findings:?}");
+        assert!(!report.contains("987001"), "{rest}: {report}");
+    }
+}
+
 /// Nor is a token that became a key, or stands beside others in a line.
 #[test]
 fn a_secret_in_an_odd_place_is_masked() {

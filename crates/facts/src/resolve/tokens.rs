@@ -29,14 +29,14 @@ impl Resolver<'_> {
         if let Some(token) = &self.overrides.token {
             self.check_flag("token", Format::BootstrapToken, token.expose());
             described = by_flags;
-            let Some(token) = rinit_config::BootstrapToken::new(token.expose().clone()) else {
-                // It was refused just now; none is to be drawn in its place.
-                return Vec::new();
-            };
-            configured = vec![v1beta4::BootstrapToken {
-                token: Some(token),
-                ..Default::default()
-            }];
+            // One that was refused just now is not drawn anew.
+            configured = rinit_config::BootstrapToken::new(token.expose().clone())
+                .map(|token| v1beta4::BootstrapToken {
+                    token: Some(token),
+                    ..Default::default()
+                })
+                .into_iter()
+                .collect();
         } else if configured.is_empty() {
             described = by_flags;
             configured = vec![v1beta4::BootstrapToken::default()];

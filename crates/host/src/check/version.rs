@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rinit_diag::mask_credentials;
 use rinit_plan::LogicalPath;
 
 use super::CheckOutcome;
@@ -95,15 +96,16 @@ impl Host {
             key: key.into(),
         });
         let url = format!("{}/version", endpoint.trim_end_matches('/'));
+        let (endpoint, shown_url) = (mask_credentials(endpoint), mask_credentials(&url));
         let mut outcome = CheckOutcome::Passed;
         // An etcd that elects a leader may be silent for a moment.
         for _ in 0..3 {
             outcome = match probe(&url, &trust, identity.as_ref(), Duration::from_secs(5)).await {
-                Ok(answer) => return Ok(judge_etcd(endpoint, &answer.body, minimum)),
+                Ok(answer) => return Ok(judge_etcd(&endpoint, &answer.body, minimum)),
                 Err(error) => CheckOutcome::failed(
-                    rinit_diag::chain(&error),
+                    mask_credentials(&rinit_diag::chain(&error)),
                     format!(
-                        "Ask it by hand: `curl --cacert {} --cert {} --key {} {url}`.",
+                        "Ask it by hand: `curl --cacert {} --cert {} --key {} {shown_url}`.",
                         shown(files[0]),
                         shown(files[1]),
                         shown(files[2])

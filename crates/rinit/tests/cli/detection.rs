@@ -173,6 +173,28 @@ fn kubeadm_finds_the_same_for_what_is_written() {
     }
 }
 
+/// Where no address is to be looked for, none is missing.
+#[test]
+fn a_file_with_addresses_is_migrated_without_a_network() {
+    if !may_try() {
+        return;
+    }
+    let place = Place::new();
+    let rinit = env!("CARGO_BIN_EXE_rinit");
+    for (address, code) in [("192.0.2.7", 0), ("0.0.0.0", 3)] {
+        place.write(
+            "old.yaml",
+            format!(
+                "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n\
+                 localAPIEndpoint: {{advertiseAddress: {address}}}\n"
+            ),
+        );
+        let words = "config migrate --old-config old.yaml";
+        let said = Said::of(&on_host(&place, "true", rinit, words));
+        assert_eq!(said.code, Some(code), "{address}: {said:?}");
+    }
+}
+
 /// A socket of a runtime, and what a second init finds of the first.
 #[test]
 fn a_runtime_is_found_by_its_socket() {
