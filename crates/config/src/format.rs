@@ -553,17 +553,15 @@ fn quantity(text: &str) -> Result<(), Breach> {
 }
 
 fn url(text: &str) -> Result<(), Breach> {
-    match url_scheme(text) {
-        Some(_) => Ok(()),
-        None => {
-            let hint = if text.contains("://") {
-                "write one URL an item, and an IPv6 address in brackets: `https://[2001:db8::1]:2379`"
-            } else {
-                "write it with its scheme, as `https://192.0.2.1:2379`"
-            };
-            Err(Breach::new(Rule::Url, format!("`{text}` is not a URL")).hint(hint))
-        }
+    if url_scheme(text).is_some() {
+        return Ok(());
     }
+    let hint = if text.contains("://") {
+        "write one URL an item, and an IPv6 address in brackets: `https://[2001:db8::1]:2379`"
+    } else {
+        "write it with its scheme, as `https://192.0.2.1:2379`"
+    };
+    Err(Breach::new(Rule::Url, format!("`{text}` is not a URL")).hint(hint))
 }
 
 fn token_group(text: &str) -> Result<(), Breach> {
