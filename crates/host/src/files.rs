@@ -137,6 +137,11 @@ impl Host {
 }
 
 impl FileInfo {
+    /// Whether it is the user's that rinit acts as.
+    pub fn is_own(&self) -> bool {
+        self.owner == nix::unistd::geteuid().as_raw()
+    }
+
     fn of(data: &std::fs::Metadata) -> Self {
         let kind = data.file_type();
         Self {

@@ -29,6 +29,27 @@ pub struct Access {
     pub owner: Option<(u32, u32)>,
 }
 
+impl Access {
+    /// The same as far as this user may give it. Only root gives files away: others keep theirs, and
+    /// then the group's rights are not handed on to another group.
+    #[must_use]
+    pub fn permitted(self) -> Self {
+        if crate::is_root() {
+            return self;
+        }
+        let own = (
+            nix::unistd::geteuid().as_raw(),
+            nix::unistd::getegid().as_raw(),
+        );
+        let stays = self.owner.is_none_or(|owner| owner == own);
+        let rights = if stays { 0o7777 } else { 0o7707 };
+        Self {
+            mode: FileMode(self.mode.0 & rights),
+            owner: None,
+        }
+    }
+}
+
 /// A file that waits beside its place, whole and flushed. It goes away unless it is put there.
 #[derive(Debug)]
 pub struct Staged {

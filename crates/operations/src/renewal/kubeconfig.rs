@@ -215,6 +215,8 @@ impl Found {
     pub(super) fn trust(&mut self, authority: &CertificateBundle) {
         if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
             fields.remove("certificate-authority");
+            // Clients refuse a cluster with both.
+            fields.remove("insecure-skip-tls-verify");
             fields.insert(
                 "certificate-authority-data".to_owned(),
                 STANDARD.encode(authority).into(),

@@ -176,9 +176,21 @@ pub(crate) async fn writing_setting(
     Ok((found, lock))
 }
 
+impl Setting {
+    /// The folders that a run which kept its old files there may be about.
+    fn within(&self) -> &Scope {
+        if self.is_copy {
+            &self.scope
+        } else {
+            &Scope::Host
+        }
+    }
+}
+
 async fn take_up(setting: &Setting) -> Result<Vec<String>, HostError> {
     let Setting { host, facts, .. } = setting;
-    let mut told = write::take_up(host, &setting.keeping)?;
+    let (mut told, left) = write::take_up(host, &setting.keeping, setting.within())?;
+    left.iter().for_each(printer::warning);
     if !setting.is_copy {
         told.extend(restart::put_back(host, facts).await?);
     }
@@ -190,17 +202,16 @@ fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
     let Setting { host, facts, .. } = setting;
     let mut warnings = Vec::new();
     // What cannot be looked at is told by those who need it.
-    let replacing = write::cut_off(host, &setting.keeping)
-        .unwrap_or_default()
-        .iter()
-        .any(|(_, replacing)| *replacing);
-    if replacing {
+    let runs = write::cut_off(host, &setting.keeping, setting.within()).unwrap_or_default();
+    let is_ours = |run: &write::CutOff| run.replacing && run.foreign.is_none();
+    if runs.iter().any(is_ours) {
         warnings.push(
             Problem::new("an earlier run was cut off while it replaced certificates").with_hint(
                 "Run `rinit certs renew all`: it puts the old files back before it renews them.",
             ),
         );
     }
+    warnings.extend(runs.into_iter().filter_map(|run| run.foreign));
     let parked = if setting.is_copy {
         Vec::new()
     } else {

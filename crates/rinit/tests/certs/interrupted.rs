@@ -69,6 +69,42 @@ fn an_interrupt_while_keys_are_made_changes_nothing_and_ends_with_its_code() {
     }
 }
 
+/// As long as nothing is under way, an interrupt ends it as it ends any program.
+#[test]
+fn an_interrupt_while_the_configuration_is_awaited_ends_the_program() {
+    let node = Node::new();
+    let pipe = node.folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    // Somebody who holds it open and writes nothing.
+    let _writer = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        .arg("--root")
+        .arg(node.root())
+        .args(["certs", "renew", "apiserver", "--config"])
+        .arg(&pipe)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > Duration::from_mins(1) {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Keys of a copy are no matter of the host's folders, nor is its lock.
 #[test]
 fn an_ordinary_user_renews_a_copy_in_a_folder_of_his_own() {

@@ -185,3 +185,29 @@ fn with_a_configuration_all_five_lead_to_its_server() {
     let (kept, _) = embedded(&node.read("/etc/kubernetes/kubelet.conf"));
     assert_eq!(kept.serial, old.serial);
 }
+
+/// Clients refuse a cluster that has both an authority and the wish to verify nothing.
+#[test]
+fn a_kubeconfig_that_verified_nothing_verifies_again() {
+    let node = Node::new();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let without: String = text
+        .lines()
+        .map(
+            |line| match line.split_once("certificate-authority-data:") {
+                Some((indent, _)) => format!("{indent}insecure-skip-tls-verify: true\n"),
+                None => format!("{line}\n"),
+            },
+        )
+        .collect();
+    std::fs::write(&path, without).unwrap();
+    let config = node.config();
+    let output = node.rinit(&["certs", "renew", "admin.conf", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let renewed = std::fs::read_to_string(&path).unwrap();
+    assert!(renewed.contains("certificate-authority-data:"), "{renewed}");
+    assert!(!renewed.contains("insecure"));
+    let output = node.rinit(&["init", "phase", "kubeconfig", "admin", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+}

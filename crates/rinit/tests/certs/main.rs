@@ -10,6 +10,7 @@
 
 mod atomic;
 mod authorities;
+mod copies;
 mod expiration;
 mod interrupted;
 mod kept;

@@ -36,11 +36,11 @@ pub(super) async fn generate(
         kubeconfigs: arguments.kubeconfig_dir.as_deref(),
     };
     let outcome = async {
-        let mut interrupts = Interrupts::listen_or_fail()?;
         let (work, _lock) = begin(tree, global, typed, false).await?;
         let names = asked(&arguments.names, &work.actions)?;
         let work = Arc::new(work);
         let making = Arc::clone(&work);
+        let mut interrupts = Interrupts::listen_or_fail()?;
         let files = interrupts.unless(move || make(&making, &names)).await??;
         write(&work, &files)
     };

@@ -51,7 +51,6 @@ async fn run(
         );
         return Err(ExitCode::Usage);
     }
-    let mut interrupts = Interrupts::listen_or_fail()?;
     let specification = &arguments.specification;
     let overrides = settings::of_specification(
         specification,
@@ -123,6 +122,8 @@ async fn run(
         report(arguments.output, &renewal, None);
         return Ok(ExitCode::Success);
     }
+    // Until here one that comes ends the program at once, for nothing is under way.
+    let mut interrupts = Interrupts::listen_or_fail()?;
     let issued = Arc::clone(&renewal);
     let files = interrupts.unless(move || issue(&issued)).await??;
     let before = if arguments.restart {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rinit_diag::{Hint as _, Problem};
 use rinit_facts::Facts;
 use rinit_host::{Access, FileInfo, Host, HostError};
+use rinit_operations::Scope;
 use rinit_operations::renewal::NewFile;
 use rinit_plan::{FileMode, LogicalPath, Secret};
 
@@ -202,10 +203,11 @@ fn access(file: &NewFile, old: Option<FileInfo>) -> Access {
     } else {
         0o644
     };
-    Access {
+    let access = Access {
         mode: FileMode(old.mode.0 & widest),
         owner: Some((old.owner, old.group)),
-    }
+    };
+    access.permitted()
 }
 
 /// Copies what will be replaced into a new folder.
@@ -219,12 +221,13 @@ fn keep(host: &Host, folder: &LogicalPath, files: &[NewFile]) -> Result<Backup, 
             new.push('\n');
             continue;
         };
+        let access = Access {
+            mode: info.mode,
+            owner: Some((info.owner, info.group)),
+        };
         let kept = Old {
             path: file.path.clone(),
-            access: Access {
-                mode: info.mode,
-                owner: Some((info.owner, info.group)),
-            },
+            access: access.permitted(),
             content: Secret::new(content),
         };
         let copy = folder.join(file.path.as_str().trim_start_matches('/'));
@@ -296,60 +299,119 @@ impl Backup {
     }
 }
 
-/// The folders of runs that were cut off, and whether files were being replaced.
+/// A run that was cut off.
+pub(super) struct CutOff {
+    /// The folder that it kept the old files in.
+    folder: LogicalPath,
+    /// Whether files were being replaced.
+    pub(super) replacing: bool,
+    /// The copies, each with the place of the old file.
+    old: Vec<(LogicalPath, LogicalPath)>,
+    /// What did not exist before.
+    new: Vec<LogicalPath>,
+    /// Why it is none to be taken up here.
+    pub(super) foreign: Option<Problem>,
+}
+
+/// The runs that were cut off. `within` are the folders that such a run may be about: a copied folder
+/// may hold what a run on the files that it was copied from has left behind. What another user made
+/// is never taken up either, for its paths are that user's to choose.
 pub(super) fn cut_off(
     host: &Host,
     keeping: &LogicalPath,
-) -> Result<Vec<(LogicalPath, bool)>, HostError> {
-    let names = host.list(keeping)?.unwrap_or_default();
-    Ok(names
-        .iter()
-        .filter(|name| name.starts_with(PREFIX))
-        .filter_map(|name| {
-            let replacing = name.ends_with(REPLACING);
-            (replacing || name.ends_with(INCOMPLETE)).then(|| (keeping.join(name), replacing))
-        })
-        .collect())
+    within: &Scope,
+) -> Result<Vec<CutOff>, HostError> {
+    let mut found = Vec::new();
+    for name in host.list(keeping)?.unwrap_or_default() {
+        let replacing = name.ends_with(REPLACING);
+        if !name.starts_with(PREFIX) || !(replacing || name.ends_with(INCOMPLETE)) {
+            continue;
+        }
+        let folder = keeping.join(&name);
+        let shown = host.resolve(&folder).display().to_string();
+        let foreign = |why: &str| {
+            Problem::new(format!("{shown} is left alone: {why}")).with_hint(format!(
+                "Look at what it holds; `rm -r {shown}` takes it away."
+            ))
+        };
+        let mut run = CutOff {
+            replacing,
+            old: Vec::new(),
+            new: Vec::new(),
+            foreign: None,
+            folder,
+        };
+        let is_link = host.link_target(&run.folder)?.is_some();
+        if is_link || !host.info(&run.folder)?.is_some_and(|info| info.is_own()) {
+            run.foreign = Some(foreign("another user made it, or it is a link"));
+            found.push(run);
+            continue;
+        }
+        let list = run.folder.join(NEW_FILES);
+        for copy in host.files_below(&run.folder)?.unwrap_or_default() {
+            if copy != list
+                && let Ok(path) = LogicalPath::parse(&copy.as_str()[run.folder.as_str().len()..])
+            {
+                run.old.push((copy, path));
+            }
+        }
+        let listed = host.read_text(&list)?.unwrap_or_default();
+        let listed = listed
+            .lines()
+            .filter_map(|line| LogicalPath::parse(line).ok());
+        run.new = listed.collect();
+        let mut paths = run.old.iter().map(|(_, path)| path).chain(&run.new);
+        if let Some(path) = paths.find(|path| !within.has(path)) {
+            run.foreign = Some(foreign(&format!(
+                "it is about {path}, which is not of this copy"
+            )));
+        }
+        found.push(run);
+    }
+    Ok(found)
 }
 
 /// Takes up runs that were cut off: puts back the old files where some were replaced, and takes
-/// away what is left beside them. Answers what is to be told.
-pub(super) fn take_up(host: &Host, keeping: &LogicalPath) -> Result<Vec<String>, HostError> {
-    let mut told = Vec::new();
-    for (folder, replacing) in cut_off(host, keeping)? {
-        let copies = host.files_below(&folder)?.unwrap_or_default();
-        let list = folder.join(NEW_FILES);
-        for copy in copies.iter().filter(|copy| **copy != list) {
-            let Ok(path) = LogicalPath::parse(&copy.as_str()[folder.as_str().len()..]) else {
-                continue;
-            };
-            host.remove_leftovers(&path)?;
-            if replacing && let (Some(content), Some(info)) = (host.read(copy)?, host.info(copy)?) {
+/// away what is left beside them. Answers what is to be told, and what is left alone.
+pub(super) fn take_up(
+    host: &Host,
+    keeping: &LogicalPath,
+    within: &Scope,
+) -> Result<(Vec<String>, Vec<Problem>), HostError> {
+    let (mut told, mut left) = (Vec::new(), Vec::new());
+    for run in cut_off(host, keeping, within)? {
+        if let Some(problem) = run.foreign {
+            left.push(problem);
+            continue;
+        }
+        for (copy, path) in &run.old {
+            host.remove_leftovers(path)?;
+            if run.replacing
+                && let (Some(content), Some(info)) = (host.read(copy)?, host.info(copy)?)
+            {
                 let content = Secret::new(content);
                 let access = Access {
                     mode: info.mode,
                     owner: Some((info.owner, info.group)),
                 };
-                host.stage(&path, access, content.expose())?.commit()?;
+                host.stage(path, access.permitted(), content.expose())?
+                    .commit()?;
             }
         }
-        for line in host.read_text(&list)?.unwrap_or_default().lines() {
-            let Ok(path) = LogicalPath::parse(line) else {
-                continue;
-            };
-            host.remove_leftovers(&path)?;
-            if replacing {
-                host.remove_file(&path)?;
+        for path in &run.new {
+            host.remove_leftovers(path)?;
+            if run.replacing {
+                host.remove_file(path)?;
             }
         }
-        host.remove_folder(&folder)?;
-        if replacing {
+        host.remove_folder(&run.folder)?;
+        if run.replacing {
             told.push(format!(
                 "an earlier run was cut off while it replaced files; the {} files of before are \
                  back in place",
-                copies.iter().filter(|copy| **copy != list).count()
+                run.old.len()
             ));
         }
     }
-    Ok(told)
+    Ok((told, left))
 }
