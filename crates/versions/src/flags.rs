@@ -53,7 +53,8 @@ macro_rules! lists {
 }
 
 /// The lists in the order of [`FlaggedComponent::ALL`].
-const LISTS: [(u32, [&str; 5]); 4] = [
+const LISTS: [(u32, [&str; 5]); 5] = [
+    (33, lists!("1.33")),
     (34, lists!("1.34")),
     (35, lists!("1.35")),
     (36, lists!("1.36")),
