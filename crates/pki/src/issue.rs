@@ -5,6 +5,7 @@
 //! loses repeated attributes of a foreign authority's name. The issuer is therefore always the
 //! authority's subject, byte for byte.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -98,20 +99,24 @@ pub fn issue_authority(
 
 impl Authority {
     /// Loads an authority from its certificate file, which may hold a chain or a bundle, and its
-    /// key file. Of several certificates of that key the first signs that is valid `now`; if none
-    /// is, the one that ends last.
+    /// key file. Of several certificates of that key the one signs that ends last of those that are
+    /// valid `now`; if none is, the one that ends last.
     pub fn load(certificate_pem: &[u8], key_pem: &[u8], now: Timestamp) -> Result<Self, PkiError> {
         let key = PrivateKey::load(key_pem)?;
         let certificates = Certificate::read_all(certificate_pem)?;
-        let own = || {
-            certificates
-                .iter()
-                .enumerate()
-                .filter(|(_, one)| key.belongs_to(one))
+        let rank = |one: &Certificate| {
+            (
+                one.is_authority,
+                one.is_valid_at(now),
+                one.validity.not_after,
+            )
         };
-        let (signer, _) = own()
-            .find(|(_, one)| one.is_authority && one.is_valid_at(now))
-            .or_else(|| own().max_by_key(|(_, one)| (one.is_authority, one.validity.not_after)))
+        let (signer, _) = certificates
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| key.belongs_to(one))
+            // The first of several that are equal.
+            .min_by_key(|(_, one)| Reverse(rank(one)))
             .ok_or(PkiError::AuthorityMismatch)?;
         if !certificates[signer].is_authority {
             return Err(PkiError::NotAuthority {

@@ -50,6 +50,8 @@ fn of_several_certificates_of_the_key_one_that_is_valid_signs() {
     assert_eq!(signer(&[&old, &current]), current);
     assert_eq!(signer(&[&coming, &current, &old]), current);
     assert_eq!(signer(&[&older, &old, &older]), old);
+    let ending = of_years(&root, 2025, 2027);
+    assert_eq!(signer(&[&ending, &current]), current);
     // What they signed is good for as long as the last of them.
     let leaf = read_one(&root.authority.issue(&server_spec(), &root.key).unwrap());
     let authorities = [read_one(&old), read_one(&current)];
