@@ -13,6 +13,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::Oid;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use crate::view::has_unknown_constraints;
 use crate::{CurveFault, Name, PkiError, der, hexadecimal, pem_error};
 
 /// What a certificate says.
@@ -43,7 +44,7 @@ pub struct Certificate {
     /// Whether it limits the names that it signs for (RFC 5280, section 4.2.1.10).
     pub has_name_constraints: bool,
     /// The dotted OID of a critical extension that Go's `crypto/x509` does not know, so that it
-    /// refuses the certificate.
+    /// refuses the certificate. Name Constraints of kinds that it does not know are one, too.
     pub unknown_extension: Option<String>,
     /// What the key may do (RFC 5280, section 4.2.1.3); none if it does not say.
     pub key_usage: Option<KeyUsage>,
@@ -73,6 +74,9 @@ const KNOWN_EXTENSIONS: [&str; 12] = [
     "2.5.29.37", // extended key usage
     "2.5.29.54", // inhibit any policy
 ];
+
+/// anyExtendedKeyUsage (RFC 5280, section 4.2.1.12).
+const ANY_USAGE: &str = "2.5.29.37.0";
 
 /// The kind of a public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +219,11 @@ impl Certificate {
         for extension in parsed.extensions() {
             certificate.read_extension(extension.value, extension.parsed_extension())?;
             let oid = extension.oid.to_id_string();
-            if extension.critical && !KNOWN_EXTENSIONS.contains(&oid.as_str()) {
+            let is_unknown = match extension.parsed_extension() {
+                ParsedExtension::NameConstraints(_) => has_unknown_constraints(extension.value),
+                _ => !KNOWN_EXTENSIONS.contains(&oid.as_str()),
+            };
+            if extension.critical && is_unknown {
                 certificate.unknown_extension = Some(oid);
             }
         }
@@ -306,6 +314,17 @@ impl Certificate {
     /// Whether it names itself as its issuer.
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
+    }
+
+    /// Whether it may be used so, by its extended key usages: by one that stands for all, and
+    /// where it does not limit them, too.
+    pub(crate) fn allows(&self, usage: ExtendedKeyUsage) -> bool {
+        let allowed = &self.extended_key_usages;
+        allowed.is_empty()
+            || allowed.iter().any(|one| match one {
+                Usage::Known(known) => *known == usage,
+                Usage::Other(oid) => oid == ANY_USAGE,
+            })
     }
 
     /// Whether it is about the same key as another one.

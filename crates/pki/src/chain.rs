@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rinit_plan::ExtendedKeyUsage;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyPurposeIdIter, VerifiedPath};
 
 use crate::Certificate;
 use crate::limits::{Limit, limit};
+use crate::view::{OverTrueBytes, View};
 
 /// Why a certificate does not lead to an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,9 @@ pub enum ChainFault {
     UnsupportedSignature,
     /// The certificates on the way are at no moment valid together.
     NeverValidTogether,
+    /// It, or a certificate beside it on the way, has a critical extension that TLS libraries do
+    /// not know: its dotted OID.
+    UnknownExtension(String),
     /// A certificate on the way cannot be read by TLS libraries.
     Unreadable(String),
 }
@@ -52,6 +56,11 @@ impl fmt::Display for ChainFault {
             Self::NeverValidTogether => {
                 f.write_str("it and its authority are at no moment valid together")
             }
+            Self::UnknownExtension(oid) => write!(
+                f,
+                "a certificate on the way has the critical extension {oid}, which TLS libraries do \
+                 not know"
+            ),
             Self::Unreadable(what) => write!(f, "TLS libraries cannot read it: {what}"),
         }
     }
@@ -134,27 +143,30 @@ pub fn chain(
     let Some((first, others)) = leaf.split_first() else {
         return Err(ChainFault::UnknownIssuer);
     };
-    let der = CertificateDer::from(first.der.as_slice());
-    let end_entity = EndEntityCert::try_from(&der).map_err(|error| fault(&error))?;
-    let authority_ders: Vec<CertificateDer<'_>> = authority
-        .iter()
-        .map(|certificate| CertificateDer::from(certificate.der.as_slice()))
-        .collect();
+    if let Some(oid) = &first.unknown_extension {
+        return Err(ChainFault::UnknownExtension(oid.clone()));
+    }
+    let below: Vec<View<'_>> = leaf.iter().map(View::of).collect();
+    let above: Vec<View<'_>> = authority.iter().map(View::of).collect();
+    let end_entity = EndEntityCert::try_from(&below[0].der).map_err(|error| fault(&error))?;
     let mut anchors = Vec::new();
     let mut indices = Vec::new();
-    for (index, der) in authority_ders.iter().enumerate() {
+    for (index, view) in above.iter().enumerate() {
         // One certificate that cannot be used must not hide another that can.
         if !authority[index].is_authority {
             continue;
         }
-        if let Ok(anchor) = webpki::anchor_from_trusted_cert(der) {
+        if let Ok(anchor) = webpki::anchor_from_trusted_cert(&view.der) {
             anchors.push(anchor);
             indices.push(index);
         }
     }
-    let intermediates: Vec<CertificateDer<'_>> = others
+    let intermediates: Vec<CertificateDer<'_>> =
+        below[1..].iter().map(|view| view.der.clone()).collect();
+    let algorithms = OverTrueBytes::all(&below);
+    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms
         .iter()
-        .map(|certificate| CertificateDer::from(certificate.der.as_slice()))
+        .map(|one| one as &dyn SignatureVerificationAlgorithm)
         .collect();
 
     let trusted = |path: &VerifiedPath<'_>| {
@@ -168,15 +180,21 @@ pub fn chain(
     let allowed = |path: &VerifiedPath<'_>| {
         let between: Vec<&Certificate> = path
             .intermediate_certificates()
-            .filter_map(|one| others.iter().find(|other| other.der == one.der().as_ref()))
+            .filter_map(|one| intermediates.iter().position(|der| *der == one.der()))
+            .map(|position| &others[position])
             .collect();
         let Some(index) = trusted(path) else {
             return Ok(());
         };
-        match limit(&between, &authority[index], usages) {
+        let fault = between
+            .iter()
+            .find_map(|one| one.unknown_extension.clone())
+            .map(ChainFault::UnknownExtension)
+            .or_else(|| limit(&between, &authority[index], usages).map(ChainFault::Limited));
+        match fault {
             None => Ok(()),
-            Some(limit) => {
-                refused.replace(Some(limit));
+            Some(fault) => {
+                refused.replace(Some(fault));
                 // Another path may do; this error gives way to any other.
                 Err(webpki::Error::UnknownIssuer)
             }
@@ -196,7 +214,7 @@ pub fn chain(
             u64::try_from(moment).unwrap_or_default(),
         ));
         let path = end_entity.verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
+            &algorithms,
             &anchors,
             &intermediates,
             time,
@@ -215,8 +233,8 @@ pub fn chain(
         }
     }
     // A path that is whole and not allowed says more than why others are not whole.
-    if let Some(limit) = refused.into_inner() {
-        return Err(ChainFault::Limited(limit));
+    if let Some(fault) = refused.into_inner() {
+        return Err(fault);
     }
     let is_named_alike = || {
         leaf.iter().any(|below| {

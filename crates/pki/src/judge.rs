@@ -17,7 +17,7 @@ use rinit_plan::{
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
 use crate::{
-    Certificate, CurveFault, Leaf, Limit, PkiError, PrivateKey, PublicKey, Usage, has_private_key,
+    Certificate, CurveFault, Leaf, Limit, PkiError, PrivateKey, PublicKey, has_private_key,
 };
 
 /// One thing that is wrong with a file.
@@ -593,7 +593,7 @@ fn subject_fault(expected: &Subject, leaf: &Certificate) -> Option<Fault> {
 fn usage_fault(expected: &[ExtendedKeyUsage], leaf: &Certificate) -> Option<Fault> {
     let mut missing: Vec<&'static str> = expected
         .iter()
-        .filter(|usage| !leaf.extended_key_usages.contains(&Usage::Known(**usage)))
+        .filter(|usage| !leaf.allows(**usage))
         .map(|usage| usage_name(*usage))
         .collect();
     if leaf.key_usage.is_some_and(|usage| !usage.digital_signature) {

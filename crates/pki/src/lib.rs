@@ -18,6 +18,7 @@ mod random;
 mod request;
 mod seal;
 mod trust;
+mod view;
 
 pub use certificate::{
     AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, certificates_of,

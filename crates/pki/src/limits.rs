@@ -10,20 +10,16 @@ use std::net::IpAddr;
 use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, LogicalPath, Signer};
 
 use crate::judge::usage_name;
-use crate::{
-    Authority, Certificate, ChainFault, Fault, Finding, Leaf, PkiError, PrivateKey, Usage,
-};
+use crate::{Authority, Certificate, ChainFault, Fault, Finding, Leaf, PkiError, PrivateKey};
 
-/// anyExtendedKeyUsage (RFC 5280, section 4.2.1.12).
-const ANY_USAGE: &str = "2.5.29.37.0";
+/// Name Constraints (RFC 5280, section 4.2.1.10).
+const NAME_CONSTRAINTS: &str = "2.5.29.30";
 
 /// Something that an authority is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Limit {
     /// Its Name Constraints do not allow these names; none where it is not known which.
     Names(Vec<String>),
-    /// Its Name Constraints are such that no certificate is taken at all.
-    AnyName,
     /// Its Extended Key Usage does not allow these usages.
     Usages {
         /// Whom the certificate names.
@@ -33,7 +29,8 @@ pub enum Limit {
     },
     /// It does not allow so many authorities below it.
     Depth,
-    /// It has a critical extension that TLS libraries do not know: its dotted OID.
+    /// It has a critical extension that TLS libraries do not know: its dotted OID. That of Name
+    /// Constraints stands for kinds of names that they do not know.
     Extension(String),
 }
 
@@ -56,15 +53,16 @@ impl fmt::Display for Limit {
             Self::Names(names) => {
                 write!(f, "its Name Constraints do not allow {}", names.join(", "))
             }
-            Self::AnyName => f.write_str(
-                "it has Name Constraints of a kind with which TLS libraries refuse every certificate",
-            ),
             Self::Usages { authority, usages } => write!(
                 f,
                 "the Extended Key Usage of {authority} does not allow {}",
                 usages.join(", ")
             ),
             Self::Depth => f.write_str("it does not allow so many authorities below it"),
+            Self::Extension(oid) if oid == NAME_CONSTRAINTS => f.write_str(
+                "it has critical Name Constraints on other names than DNS names, IP addresses, email \
+                 addresses and URIs, which TLS libraries do not know",
+            ),
             Self::Extension(oid) => write!(
                 f,
                 "it has the critical extension {oid}, which TLS libraries do not know"
@@ -90,7 +88,7 @@ pub(crate) fn limit(
     between.iter().copied().chain([trusted]).find_map(|one| {
         let forbidden: Vec<&'static str> = usages
             .iter()
-            .filter(|usage| !allows(one, **usage))
+            .filter(|usage| !one.allows(**usage))
             .map(|usage| usage_name(*usage))
             .collect();
         (!forbidden.is_empty()).then(|| Limit::Usages {
@@ -98,15 +96,6 @@ pub(crate) fn limit(
             usages: forbidden,
         })
     })
-}
-
-fn allows(authority: &Certificate, usage: ExtendedKeyUsage) -> bool {
-    let allowed = &authority.extended_key_usages;
-    allowed.is_empty()
-        || allowed.iter().any(|one| match one {
-            Usage::Known(known) => *known == usage,
-            Usage::Other(oid) => oid == ANY_USAGE,
-        })
 }
 
 /// Judges whether an authority may sign a leaf of that name. Its own faults are told by
@@ -156,7 +145,6 @@ impl Authority {
         };
         match limit(nameless)? {
             None => {}
-            Some(Limit::Names(_)) => return Ok(Some(Limit::AnyName)),
             // Names are looked at first; what holds whatever the names are is more to the point.
             Some(other) => return Ok(Some(other)),
         }

@@ -293,6 +293,7 @@ fn what_an_authority_must_not_sign_is_told_by_its_kind() {
         authority: "CN=ca".to_owned(),
         usages: vec!["serverAuth"],
     };
+    let unknown = || Some(Limit::Extension("2.5.29.30".to_owned()));
     let constraints = "nameConstraints=critical,permitted;DNS:example.com";
     for (extensions, expected) in [
         ("", None),
@@ -308,9 +309,34 @@ fn what_an_authority_must_not_sign_is_told_by_its_kind() {
             &format!("extendedKeyUsage=clientAuth\n{constraints}"),
             Some(clients_only()),
         ),
+        // Of kinds that Go does not know: as unknown extensions, and the others hold.
         (
             "nameConstraints=critical,permitted;dirName:directory\n[directory]\nO=acme",
-            Some(Limit::AnyName),
+            unknown(),
+        ),
+        (
+            "nameConstraints=critical,permitted;DNS:kubernetes,permitted;RID:1.2.3",
+            unknown(),
+        ),
+        (
+            "nameConstraints=critical,excluded;otherName:1.2.3;UTF8:text",
+            unknown(),
+        ),
+        (
+            "nameConstraints=permitted;dirName:directory\n[directory]\nO=acme",
+            None,
+        ),
+        (
+            "nameConstraints=excluded;dirName:directory\n[directory]\nO=acme",
+            None,
+        ),
+        (
+            "nameConstraints=permitted;RID:1.2.3,permitted;DNS:example.com",
+            Some(names(&["kubernetes", "node-1"])),
+        ),
+        (
+            "nameConstraints=critical,permitted;email:example.com,permitted;URI:.example.com",
+            None,
         ),
         (
             "1.2.3.4=critical,ASN1:NULL",
@@ -331,6 +357,88 @@ fn what_an_authority_must_not_sign_is_told_by_its_kind() {
         let authority = load(&folder.read("ca.crt"), &folder.read("ca.key"));
         let limit = authority.limit_of((&spec).into()).unwrap();
         assert_eq!(limit, expected, "{extensions}");
+    }
+}
+
+/// Go knows the extensions about policies, and looks at no critical one that it does not know.
+#[test]
+fn policies_on_the_way_stand_in_nobodys_way() {
+    let folder = Folder::new();
+    for name in ["root", "below", "leaf"] {
+        folder.openssl(&format!(
+            "ecparam -name prime256v1 -genkey -noout -out {name}.key"
+        ));
+    }
+    folder.openssl(
+        "req -x509 -new -key root.key -subj /CN=root -out root.crt -days 3650 \
+         -addext keyUsage=critical,keyCertSign",
+    );
+    let root = read_one(&folder.read("root.crt"));
+    let signed = |name: &str, above: &str, extensions: &str| {
+        folder.openssl(&format!(
+            "req -new -key {name}.key -subj /CN={name} -out {name}.csr"
+        ));
+        folder.write("extensions", extensions);
+        folder.openssl(&format!(
+            "x509 -req -in {name}.csr -CA {above}.crt -CAkey {above}.key -days 3650 \
+             -extfile extensions -out {name}.crt"
+        ));
+        read_one(&folder.read(&format!("{name}.crt")))
+    };
+    let authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n";
+    let unknown = |oid: &str| Err(ChainFault::UnknownExtension(oid.to_owned()));
+    for (of_leaf, of_authority, expected) in [
+        ("", "certificatePolicies=critical,1.2.3", Ok(0)),
+        (
+            "",
+            "policyConstraints=critical,inhibitPolicyMapping:0",
+            Ok(0),
+        ),
+        ("", "inhibitAnyPolicy=critical,0", Ok(0)),
+        ("", "policyMappings=critical,1.2.3:1.2.4", Ok(0)),
+        ("certificatePolicies=critical,1.2.3", "", Ok(0)),
+        ("", "1.2.3.4=critical,ASN1:NULL", unknown("1.2.3.4")),
+        ("1.2.3.4=critical,ASN1:NULL", "", unknown("1.2.3.4")),
+        (
+            "",
+            "nameConstraints=critical,permitted;RID:1.2.3",
+            unknown("2.5.29.30"),
+        ),
+        ("", "nameConstraints=permitted;RID:1.2.3", Ok(0)),
+        (
+            "subjectAltName=DNS:a.test",
+            "nameConstraints=permitted;RID:1.2.3,permitted;DNS:b.test",
+            Err(ChainFault::Limited(Limit::Names(Vec::new()))),
+        ),
+    ] {
+        let below = signed("below", "root", &format!("{authority}{of_authority}\n"));
+        let of_leaf = format!("basicConstraints=critical,CA:FALSE\n{of_leaf}\n");
+        let leaf = signed("leaf", "below", &of_leaf);
+        let found = chain(
+            &[leaf.clone(), below.clone()],
+            std::slice::from_ref(&root),
+            &[],
+        );
+        assert_eq!(found, expected, "{of_leaf} {of_authority}");
+
+        // Every byte of what is not looked at is signed all the same.
+        let mut changed = [leaf, below];
+        let mut has_policy = false;
+        for certificate in &mut changed {
+            let policy = [0x06, 0x02, 0x2a, 0x03];
+            let at = certificate.der.windows(4).position(|part| part == policy);
+            if let Some(at) = at {
+                certificate.der[at + 3] += 1;
+                has_policy = true;
+            }
+        }
+        let found = chain(&changed, std::slice::from_ref(&root), &[]);
+        let expected = if has_policy {
+            Err(ChainFault::OtherKey)
+        } else {
+            expected
+        };
+        assert_eq!(found, expected, "{of_leaf} {of_authority}");
     }
 }
 

@@ -7,8 +7,8 @@ use rinit_pki::{
 use rinit_plan::{CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KeyPairSpec, Severity};
 
 use crate::support::{
-    Folder, Issued, address, authority, authority_spec, client_spec, now, path, server_spec,
-    subject, validity,
+    Folder, Issued, address, authority, authority_spec, client_spec, now, path, read_one,
+    server_spec, subject, validity,
 };
 
 /// A good pair, to be judged against specifications that ask for something else.
@@ -116,6 +116,49 @@ fn wrong_usages_are_refused() {
         only(Pair::new().judge(&spec)),
         refused("the certificate lacks the usages clientAuth")
     );
+}
+
+/// As Go takes them (RFC 5280, section 4.2.1.12).
+#[test]
+fn a_certificate_without_usages_or_for_any_may_be_used() {
+    let folder = Folder::new();
+    folder.openssl("ecparam -name prime256v1 -genkey -noout -out leaf.key");
+    folder.openssl("req -new -key leaf.key -subj /CN=kube-apiserver -out leaf.csr");
+    let root = Pair::new().root;
+    folder.write("ca.crt", &root.certificate);
+    folder.write("ca.key", root.key.pem().expose());
+    let spec = CertificateSpec {
+        dns_names: Vec::new(),
+        ip_addresses: Vec::new(),
+        ..server_spec()
+    };
+    for (usages, expected) in [
+        ("", None),
+        ("extendedKeyUsage=anyExtendedKeyUsage", None),
+        (
+            "extendedKeyUsage=clientAuth",
+            Some("the certificate lacks the usages serverAuth"),
+        ),
+    ] {
+        folder.write(
+            "extensions",
+            &format!("basicConstraints=critical,CA:FALSE\n{usages}\n"),
+        );
+        folder.openssl(
+            "x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -days 30 -extfile extensions \
+             -out leaf.crt",
+        );
+        let leaf = folder.read("leaf.crt");
+        let findings = judge_leaf(
+            &spec,
+            leaf.as_bytes(),
+            Some(folder.read("leaf.key").as_bytes()),
+            root.certificate.as_bytes(),
+            read_one(&leaf).validity.not_before,
+        );
+        let found: Vec<String> = findings.iter().map(|one| one.fault.to_string()).collect();
+        assert_eq!(found, Vec::from_iter(expected), "{usages}");
+    }
 }
 
 #[test]
