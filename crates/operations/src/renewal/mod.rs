@@ -420,17 +420,19 @@ impl Planner<'_, '_> {
             Ok(trust) => trust.is_other(),
             Err(_) => false,
         };
+        let unreadable = trust.as_ref().err().map(ToString::to_string);
         let follows = match trust {
             Ok(_) => !is_other || found.trusts_former(&authority),
             Err(_) => false,
         };
         if !follows && !self.options.configured {
-            if is_other {
+            let doubt = match unreadable {
+                Some(error) => Some(format!("whom it trusts cannot be read ({error})")),
+                None => is_other.then(|| format!("it trusts none of the certificates in {file}")),
+            };
+            if let Some(doubt) = doubt {
                 self.renewal.warnings.push(
-                    Problem::new(format!(
-                        "{}: it trusts none of the certificates in {file}, and is left so",
-                        spec.path
-                    ))
+                    Problem::new(format!("{}: {doubt}, and is left so", spec.path))
                     .with_hint(format!(
                         "If that is wrong, `rinit certs renew {} --config FILE` has it trust them.",
                         spec.name
@@ -584,17 +586,23 @@ impl Planner<'_, '_> {
                             not_before,
                             not_after,
                         } = certificate.validity;
-                        let what = if self.options.now < not_before {
-                            format!("is not valid before {not_before}")
+                        let prolong = rinit_pki::prolong(signer);
+                        let (what, hint) = if self.options.now < not_before {
+                            // Made anew under a wrong clock, it would be worse.
+                            let clock = "Look whether the clock of this host is right.";
+                            (
+                                format!("is not valid before {not_before}"),
+                                format!("{clock} If it is: {prolong}"),
+                            )
                         } else {
-                            format!("expired at {not_after}")
+                            (format!("expired at {not_after}"), prolong)
                         };
                         Problem::new(format!(
                             "{}: the certificate of the authority {what}, so that nothing it signs \
                              is of use",
                             signer.certificate
                         ))
-                        .with_hint(rinit_pki::prolong(signer))
+                        .with_hint(hint)
                     }
                     // Judging knows the way out of these.
                     Err(PkiError::ExplicitKey | PkiError::Curve { .. }) => {

@@ -211,3 +211,29 @@ fn a_kubeconfig_that_verified_nothing_verifies_again() {
     let output = node.rinit(&["init", "phase", "kubeconfig", "admin", "--config", &config]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
 }
+
+/// A file that is gone cannot be followed, and nothing works with that kubeconfig.
+#[test]
+fn an_authority_file_that_is_gone_is_told() {
+    let node = Node::new();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let elsewhere: String = text
+        .lines()
+        .map(
+            |line| match line.split_once("certificate-authority-data:") {
+                Some((indent, _)) => format!("{indent}certificate-authority: /gone.crt\n"),
+                None => format!("{line}\n"),
+            },
+        )
+        .collect();
+    std::fs::write(&path, elsewhere).unwrap();
+    let output = node.rinit(&["certs", "renew", "admin.conf"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    for part in [
+        "admin.conf: whom it trusts cannot be read",
+        "renew admin.conf --config",
+    ] {
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
+}
