@@ -16,6 +16,7 @@ use rinit_plan::{
 
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
+use crate::prolong::{prolong, prolong_one};
 use crate::{
     Certificate, CurveFault, Leaf, Limit, PkiError, PrivateKey, PublicKey, has_private_key,
 };
@@ -379,21 +380,6 @@ pub fn judge_signer(
     findings
 }
 
-/// How an authority gets a certificate of another period for the same key. OpenSSL keeps name and
-/// identifiers so; `openssl req -x509` writes the name in another encoding, which does not match
-/// that in what was signed before.
-pub fn prolong(signer: &Signer) -> String {
-    let Signer {
-        certificate, key, ..
-    } = signer;
-    format!(
-        "Where the key is, make a certificate for it with the same name, byte for byte: `openssl \
-         x509 -in {certificate} -signkey {key} -days 3650 -out {certificate}.new`, then `mv \
-         {certificate}.new {certificate}`. What the authority has signed stays good. Of a file \
-         with several certificates OpenSSL takes the first."
-    )
-}
-
 /// What to do about a certificate of an authority that is not valid now.
 fn untimely(
     spec: &Signer,
@@ -411,7 +397,7 @@ fn untimely(
         return if has_successor || signing.is_some_and(|key| !key.belongs_to(certificate)) {
             clock.to_owned()
         } else {
-            format!("{clock} If it is: {}", prolong(spec))
+            format!("{clock} If it is: {}", prolong_one(spec, certificate, all))
         };
     }
     if has_successor {
@@ -419,7 +405,7 @@ fn untimely(
     } else if signing.is_some_and(|key| !key.belongs_to(certificate)) {
         format!("Nothing signs with it here, and nothing trusts it: take it out of {file}.")
     } else {
-        prolong(spec)
+        prolong_one(spec, certificate, all)
     }
 }
 

@@ -14,6 +14,7 @@ mod key;
 mod limits;
 mod name;
 mod pool;
+mod prolong;
 mod random;
 mod request;
 mod seal;
@@ -29,12 +30,13 @@ pub use error::{CurveFault, PkiError};
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_key_pair, judge_leaf, judge_signer,
-    key_among_certificates, prolong,
+    key_among_certificates,
 };
 pub use key::PrivateKey;
 pub use limits::{Limit, judge_signing};
 pub use name::Name;
 pub use pool::KeyPool;
+pub use prolong::prolong;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::{Request, request};
 pub use seal::{open, seal};

@@ -116,6 +116,70 @@ fn a_name_in_another_encoding_is_told_and_the_way_out_keeps_it() {
     assert_eq!(chain(&[read_one(&leaf)], &[prolonged], &[]), Ok(0));
 }
 
+/// OpenSSL takes the first certificate of a file for that of the key, whatever it is.
+#[test]
+fn the_way_out_keeps_the_other_certificates_and_prolongs_the_right_one() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let folder = Folder::new();
+    folder.openssl("ecparam -name prime256v1 -genkey -noout -out second.key");
+    folder.openssl("req -x509 -new -key second.key -subj /CN=second -days 30 -out second.crt");
+    let second = read_one(&folder.read("second.crt"));
+    let expired = of_years(&root, 2010, 2020);
+    let certificates = format!("{}{expired}", second.pem());
+    let key = root.key.pem();
+    let findings = judge_authority(
+        &authority_spec(KeyAlgorithm::EcdsaP256),
+        certificates.as_bytes(),
+        Some(key.expose().as_bytes()),
+        second.validity.not_before,
+    );
+    let told = hint(findings);
+    folder.write("ca.crt", &certificates);
+    folder.write("ca.key", key.expose());
+    for command in told.split('`').skip(1).step_by(2) {
+        folder.shell(&command.replace("/etc/kubernetes/pki/", ""));
+    }
+    let [prolonged, kept] = Certificate::read_all(folder.read("ca.crt").as_bytes())
+        .unwrap()
+        .try_into()
+        .unwrap();
+    assert_eq!(kept, second);
+    let expired = read_one(&expired);
+    assert_eq!(prolonged.subject, expired.subject);
+    assert_eq!(prolonged.public_key_pin(), expired.public_key_pin());
+    assert!(prolonged.validity.not_after > second.validity.not_after);
+}
+
+#[test]
+fn who_has_signed_an_authority_is_asked_to_prolong_it() {
+    let folder = Folder::new();
+    for name in ["corporate", "ca"] {
+        folder.openssl(&format!(
+            "ecparam -name prime256v1 -genkey -noout -out {name}.key"
+        ));
+    }
+    folder.openssl("req -x509 -new -key corporate.key -subj /CN=corporate -out corporate.crt");
+    folder.openssl("req -new -key ca.key -subj /CN=kubernetes -out ca.csr");
+    folder.write("extensions", "basicConstraints=critical,CA:TRUE\n");
+    folder.openssl(
+        "x509 -req -in ca.csr -CA corporate.crt -CAkey corporate.key -days 1 -extfile extensions \
+         -out ca.crt",
+    );
+    let certificate = folder.read("ca.crt");
+    let spec = authority_spec(KeyAlgorithm::EcdsaP256);
+    let key = folder.read("ca.key");
+    let later = "2050-01-01T00:00:00Z".parse().unwrap();
+    let findings = judge_authority(&spec, certificate.as_bytes(), Some(key.as_bytes()), later);
+    let told = hint(findings);
+    assert!(
+        told.starts_with("Have CN=corporate issue it anew"),
+        "{told}"
+    );
+    let authority = Authority::load(certificate.as_bytes(), key.as_bytes(), later).unwrap();
+    assert_eq!(authority.prolong(&spec.signer()), told);
+    assert!(!told.contains('`'), "{told}");
+}
+
 /// The library takes such keys, and Go says "invalid ECDSA parameters".
 #[test]
 fn a_curve_that_is_spelled_out_is_refused_and_the_way_out_names_it() {
