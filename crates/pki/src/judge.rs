@@ -361,7 +361,14 @@ pub fn judge_signer(
                 } else {
                     hint
                 };
-                findings.push(finding(&spec.key, Fault::Unreadable(error.clone()), &hint));
+                let told = finding(&spec.key, Fault::Unreadable(error.clone()), &hint);
+                // OpenSSL puts the parameters into a new certificate as the key has them.
+                let at = if *error == PkiError::ExplicitKey {
+                    0
+                } else {
+                    findings.len()
+                };
+                findings.insert(at, told);
             }
             Ok(key)
                 if !certificates.is_empty()
@@ -415,9 +422,9 @@ pub fn key_among_certificates(file: &LogicalPath, certificates: &[u8]) -> Option
     // file as it is into the ConfigMap `kube-root-ca.crt` of every namespace.
     let hint = || {
         format!(
-            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. The \
-             controller manager hands the file as it is to every pod of the cluster: where it \
-             ran with this one, replace the authority."
+            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. If this is \
+             the file that the controller manager has for the cluster's authority, it handed it as \
+             it is to every pod: then replace the authority."
         )
     };
     has_private_key(certificates).then(|| Finding {

@@ -214,7 +214,8 @@ fn a_curve_that_is_spelled_out_is_refused_and_the_way_out_names_it() {
         folder.openssl(command.strip_prefix("openssl ").unwrap());
         folder.write(name, &folder.read(made));
     };
-    let [of_certificate, of_key] = hints.try_into().unwrap();
+    // In the order in which they are told: the key comes first.
+    let [of_key, of_certificate] = hints.try_into().unwrap();
     run(&of_key, "ca.key.new", "ca.key");
     run(&of_certificate, "ca.crt.new", "ca.crt");
     let authority = Authority::load(

@@ -435,9 +435,12 @@ fn a_key_among_certificates_is_told() {
              everybody may read it"
         );
         assert_eq!(finding.severity(), Severity::Warning);
-        assert!(finding.hint.unwrap().contains(
-            "`sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' /etc/kubernetes/pki/ca.crt`"
-        ));
+        assert_eq!(
+            finding.hint.unwrap(),
+            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' \
+             /etc/kubernetes/pki/ca.crt`. If this is the file that the controller manager has for \
+             the cluster's authority, it handed it as it is to every pod: then replace the authority."
+        );
     }
 
     let mut pair = Pair::new();
