@@ -324,6 +324,31 @@ fn the_exit_code_follows_the_worst_row() {
     assert_eq!(code(&files, before_end(1000), 0), ExitCode::Expiring);
 }
 
+/// RSA of 1024 bits, which kubeadm takes; `openssl verify` says that it has signed the leaf.
+#[test]
+fn what_an_authority_with_a_short_key_signed_does_not_count_as_unsigned() {
+    let mut files = files();
+    for (name, text) in [
+        ("front-proxy-ca.crt", include_str!("short-key/ca.crt")),
+        ("front-proxy-client.crt", include_str!("short-key/leaf.crt")),
+    ] {
+        files.insert(format!("{PKI}/{name}"), text.as_bytes().to_vec());
+    }
+    let report = report(&files, before_end(1000));
+    let told: Vec<String> = report
+        .problems(Duration::ZERO)
+        .into_iter()
+        .map(|problem| problem.message)
+        .collect();
+    assert_eq!(
+        told,
+        ["/etc/kubernetes/pki/front-proxy-client.crt: whether \
+             /etc/kubernetes/pki/front-proxy-ca.crt signed it is not known: the RSA key of the \
+             authority of that name has 1024 bits, too few for a signature to be checked"]
+    );
+    assert_eq!(report.worst(Duration::ZERO), ExitCode::Success);
+}
+
 /// The kubelet keeps one that has expired.
 #[test]
 fn a_serving_certificate_of_the_kubelet_s_own_that_ends_is_told_with_a_way_out() {

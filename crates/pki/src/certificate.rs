@@ -99,6 +99,14 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
+    /// The bits of an RSA key that has fewer than those with which TLS libraries check signatures.
+    pub(crate) fn short_rsa(&self) -> Option<usize> {
+        match self {
+            Self::Rsa { bits } if *bits < 2048 => Some(*bits),
+            _ => None,
+        }
+    }
+
     /// What has Go refuse the certificate (`parsePublicKey` of Go 1.26).
     fn curve_fault(&self) -> Option<CurveFault> {
         match self {

@@ -22,6 +22,8 @@ pub enum ChainFault {
     OtherEncoding,
     /// The issuer's name is right, but another key has signed.
     OtherKey,
+    /// The issuer's RSA key is so short, in bits, that no signature of it is checked.
+    ShortKey(usize),
     /// It is a certificate of the wrong kind, or one on the way is.
     Forbidden(&'static str),
     /// It is signed, and the authority is not allowed to sign such a one.
@@ -48,6 +50,11 @@ impl fmt::Display for ChainFault {
             Self::OtherKey => {
                 f.write_str("another key than that of the authority of the same name signed it")
             }
+            Self::ShortKey(bits) => write!(
+                f,
+                "the RSA key of the authority of that name has {bits} bits, too few for a signature \
+                 to be checked"
+            ),
             Self::Forbidden(what) => f.write_str(what),
             Self::Limited(limit) => limit.fmt(f),
             Self::UnsupportedSignature => {
@@ -245,6 +252,13 @@ pub fn chain(
     };
     if outcome == Err(ChainFault::UnknownIssuer) && is_named_alike() {
         return Err(ChainFault::OtherEncoding);
+    }
+    if outcome == Err(ChainFault::OtherKey) {
+        let short = authority
+            .iter()
+            .filter(|above| leaf.iter().any(|below| below.issuer == above.subject))
+            .find_map(|above| above.public_key.short_rsa());
+        return Err(short.map_or(ChainFault::OtherKey, ChainFault::ShortKey));
     }
     outcome
 }

@@ -84,6 +84,9 @@ pub struct Row {
     pub signed_by: Option<SignedBy>,
     /// What is to be told where none of them has, or not so that it is of use.
     pub unsigned: Option<Problem>,
+    /// Whether it is not known if its authority has signed it: the key is too short to be checked.
+    /// Then [`Self::unsigned`] says so.
+    pub is_unverifiable: bool,
     /// Whether its authority, or it as one, has no key here, so that it cannot be renewed here.
     pub externally_managed: bool,
     /// Whether nothing is amiss where it is missing.
@@ -208,7 +211,9 @@ impl ExpirationReport {
             State::Unreadable(_) => true,
             State::Present { .. } => {
                 // Another signer than the cluster's may sign for the kubelet as a server.
-                let is_unsigned = row.unsigned.is_some() && row.kind != Kind::KubeletServer;
+                let is_unsigned = row.unsigned.is_some()
+                    && !row.is_unverifiable
+                    && row.kind != Kind::KubeletServer;
                 is_unsigned
                     || row.state.begins_later(self.made).is_some()
                     || row.ends_within(within)
@@ -301,6 +306,7 @@ fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Time
         state,
         signed_by: None,
         unsigned: None,
+        is_unverifiable: false,
         externally_managed,
         optional: false,
     }
@@ -308,7 +314,8 @@ fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Time
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
     let (state, chain) = state(read(&spec.certificate), now);
-    let (signed_by, unsigned) = signature(&chain, &spec.signer, &spec.usages, read);
+    let (signed_by, unsigned, is_unverifiable) =
+        signature(&chain, &spec.signer, &spec.usages, read);
     Row {
         name: spec.name.clone(),
         kind: Kind::Leaf,
@@ -318,6 +325,7 @@ fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row 
         state,
         signed_by,
         unsigned,
+        is_unverifiable,
         optional: false,
     }
 }
@@ -351,7 +359,7 @@ fn kubeconfig(
         Ok(None) => (State::Missing, Vec::new()),
         Err(reason) => (State::Unreadable(reason), Vec::new()),
     };
-    let (signed_by, unsigned) =
+    let (signed_by, unsigned, is_unverifiable) =
         signature(&chain, &spec.signer, &[ExtendedKeyUsage::ClientAuth], read);
     Row {
         name: spec.name.clone(),
@@ -366,6 +374,7 @@ fn kubeconfig(
         state,
         signed_by,
         unsigned,
+        is_unverifiable,
         // It opens a locked cluster; careful administrators take it off the node.
         optional: spec.name == "super-admin.conf",
     }
@@ -394,10 +403,10 @@ fn kubelet(
         if state == State::Missing {
             continue;
         }
-        let (signed_by, unsigned) = if signed {
+        let (signed_by, unsigned, is_unverifiable) = if signed {
             signature(&chain, &spec.signer, &[ExtendedKeyUsage::ServerAuth], read)
         } else {
-            (None, None)
+            (None, None, false)
         };
         rows.push(Row {
             name: "kubelet-server".to_owned(),
@@ -407,6 +416,7 @@ fn kubelet(
             state,
             signed_by,
             unsigned,
+            is_unverifiable,
             externally_managed: false,
             optional: true,
         });
@@ -421,27 +431,32 @@ fn signature(
     signer: &Signer,
     usages: &[ExtendedKeyUsage],
     read: &mut ReadFile<'_>,
-) -> (Option<SignedBy>, Option<Problem>) {
+) -> (Option<SignedBy>, Option<Problem>, bool) {
     if leaf.is_empty() {
-        return (None, None);
+        return (None, None, false);
     }
     // An authority that is missing or cannot be read has a row of its own that says so.
     let Ok(Some(pem)) = read(&signer.certificate) else {
-        return (None, None);
+        return (None, None, false);
     };
     let Ok(authority) = Certificate::read_all(&pem) else {
-        return (None, None);
+        return (None, None, false);
     };
     let file = &signer.certificate;
     match SignedBy::among(leaf, &authority, usages) {
-        Ok(signed_by) => (Some(signed_by), None),
+        Ok(signed_by) => (Some(signed_by), None, false),
         Err(ChainFault::Limited(limit)) => {
             let problem = Problem::new(format!("{file} must not sign it: {limit}"));
-            (None, Some(problem.with_hint(Limit::hint(file))))
+            (None, Some(problem.with_hint(Limit::hint(file))), false)
+        }
+        Err(fault @ ChainFault::ShortKey(_)) => {
+            let problem = Problem::new(format!("whether {file} signed it is not known: {fault}"))
+                .with_hint("Replace the authority by one with an RSA key of 2048 bits or more.");
+            (None, Some(problem), true)
         }
         Err(fault) => {
             let problem = Problem::new(format!("it is not signed by {file}: {fault}"));
-            (None, Some(problem))
+            (None, Some(problem), false)
         }
     }
 }
