@@ -46,6 +46,11 @@ pub struct Certificate {
     /// The dotted OID of a critical extension that Go's `crypto/x509` does not know, so that it
     /// refuses the certificate. Name Constraints of kinds that it does not know are one, too.
     pub unknown_extension: Option<String>,
+    /// Whether it names policies (RFC 5280, section 4.2.1.4).
+    pub has_policies: bool,
+    /// How many certificates may follow it before all must have policies (RFC 5280, section
+    /// 4.2.1.11); none if it does not ask for them.
+    pub explicit_policy: Option<u32>,
     /// What the key may do (RFC 5280, section 4.2.1.3); none if it does not say.
     pub key_usage: Option<KeyUsage>,
     /// What the certificate is for, in its order.
@@ -217,6 +222,8 @@ impl Certificate {
             path_length: None,
             has_name_constraints: false,
             unknown_extension: None,
+            has_policies: false,
+            explicit_policy: None,
             key_usage: None,
             extended_key_usages: Vec::new(),
             alternative_names: Vec::new(),
@@ -255,6 +262,10 @@ impl Certificate {
                 self.path_length = constraints.path_len_constraint;
             }
             ParsedExtension::NameConstraints(_) => self.has_name_constraints = true,
+            ParsedExtension::CertificatePolicies(_) => self.has_policies = true,
+            ParsedExtension::PolicyConstraints(constraints) => {
+                self.explicit_policy = constraints.require_explicit_policy;
+            }
             ParsedExtension::KeyUsage(usage) => {
                 self.key_usage = Some(KeyUsage {
                     digital_signature: usage.digital_signature(),

@@ -197,6 +197,7 @@ pub fn chain(
             .iter()
             .find_map(|one| one.unknown_extension.clone())
             .map(ChainFault::UnknownExtension)
+            .or_else(|| policy_fault(first, &between))
             .or_else(|| limit(&between, &authority[index], usages).map(ChainFault::Limited));
         match fault {
             None => Ok(()),
@@ -261,6 +262,18 @@ pub fn chain(
         return Err(short.map_or(ChainFault::OtherKey, ChainFault::ShortKey));
     }
     outcome
+}
+
+/// What Go says of policies: that they are asked for (RFC 5280, section 6.1), and a certificate has
+/// none. It does not ask the trusted certificate. `between` begins with who signed the leaf.
+fn policy_fault(leaf: &Certificate, between: &[&Certificate]) -> Option<ChainFault> {
+    let is_asked = (1..)
+        .zip(between)
+        .any(|(below, one): (u32, _)| one.explicit_policy.is_some_and(|after| after <= below));
+    let all_have = leaf.has_policies && between.iter().all(|one| one.has_policies);
+    (is_asked && !all_have).then_some(ChainFault::Forbidden(
+        "an authority on the way asks for policies, and not every certificate has one",
+    ))
 }
 
 /// Of certificates that sign alike the one that ends last: what one has signed, all have.

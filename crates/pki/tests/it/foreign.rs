@@ -394,6 +394,23 @@ fn policies_on_the_way_stand_in_nobodys_way() {
             "policyConstraints=critical,inhibitPolicyMapping:0",
             Ok(0),
         ),
+        (
+            "",
+            "policyConstraints=critical,requireExplicitPolicy:0",
+            Err(ChainFault::Forbidden(
+                "an authority on the way asks for policies, and not every certificate has one",
+            )),
+        ),
+        (
+            "",
+            "policyConstraints=critical,requireExplicitPolicy:2",
+            Ok(0),
+        ),
+        (
+            "certificatePolicies=1.2.3",
+            "certificatePolicies=1.2.3\npolicyConstraints=critical,requireExplicitPolicy:0",
+            Ok(0),
+        ),
         ("", "inhibitAnyPolicy=critical,0", Ok(0)),
         ("", "policyMappings=critical,1.2.3:1.2.4", Ok(0)),
         ("certificatePolicies=critical,1.2.3", "", Ok(0)),
