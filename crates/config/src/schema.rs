@@ -188,47 +188,33 @@ impl Typed for bool {
     }
 }
 
-impl Typed for i32 {
-    const SHAPE: Shape = Shape::Integer;
-    fn read(node: &Node) -> Result<Self, Mismatch> {
-        node.whole_number()
-            .and_then(|number| Self::try_from(number).ok())
-            .ok_or(Mismatch("whole number"))
-    }
-    fn absent() -> Result<Self, Mismatch> {
-        Ok(0)
-    }
-    fn write(&self) -> Value {
-        Value::from(*self)
-    }
-    fn is_zero(&self) -> bool {
-        *self == 0
-    }
-    fn zero() -> Value {
-        Value::from(0)
-    }
+/// Whole numbers of the widths that kubeadm has.
+macro_rules! whole_numbers {
+    ($($width:ty),+) => {$(
+        impl Typed for $width {
+            const SHAPE: Shape = Shape::Integer;
+            fn read(node: &Node) -> Result<Self, Mismatch> {
+                node.whole_number()
+                    .and_then(|number| Self::try_from(number).ok())
+                    .ok_or(Mismatch("whole number"))
+            }
+            fn absent() -> Result<Self, Mismatch> {
+                Ok(0)
+            }
+            fn write(&self) -> Value {
+                Value::from(*self)
+            }
+            fn is_zero(&self) -> bool {
+                *self == 0
+            }
+            fn zero() -> Value {
+                Value::from(0)
+            }
+        }
+    )+};
 }
 
-impl Typed for i64 {
-    const SHAPE: Shape = Shape::Integer;
-    fn read(node: &Node) -> Result<Self, Mismatch> {
-        node.whole_number()
-            .and_then(|number| Self::try_from(number).ok())
-            .ok_or(Mismatch("whole number"))
-    }
-    fn absent() -> Result<Self, Mismatch> {
-        Ok(0)
-    }
-    fn write(&self) -> Value {
-        Value::from(*self)
-    }
-    fn is_zero(&self) -> bool {
-        *self == 0
-    }
-    fn zero() -> Value {
-        Value::from(0)
-    }
-}
+whole_numbers!(i32, i64);
 
 impl Typed for Value {
     const SHAPE: Shape = Shape::Any;

@@ -47,6 +47,16 @@ fn may_try() -> bool {
     has("unshare") && has("ip") && has("hostname")
 }
 
+/// The real kubeadm, where there is one and hosts can be made.
+fn kubeadm() -> Option<String> {
+    let Some(components) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
+        eprintln!("skipped: the comparison with what kubeadm detects needs RINIT_TEST_COMPONENTS");
+        return None;
+    };
+    let program = std::path::Path::new(&components).join("bin/kubeadm");
+    may_try().then(|| program.display().to_string())
+}
+
 #[test]
 fn addresses_and_names_are_found_and_told() {
     if !may_try() {
@@ -79,20 +89,15 @@ fn addresses_and_names_are_found_and_told() {
 /// What is detected on the same hosts is what kubeadm detects.
 #[test]
 fn kubeadm_finds_the_same() {
-    let Some(components) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
-        eprintln!("skipped: the comparison with what kubeadm detects needs RINIT_TEST_COMPONENTS");
+    let Some(kubeadm) = kubeadm() else {
         return;
     };
-    if !may_try() {
-        return;
-    }
     let place = Place::new();
     place.write(
         "old.yaml",
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n---\n\
          apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.1\n",
     );
-    let kubeadm = std::path::Path::new(&components).join("bin/kubeadm");
     for (name, addresses, found) in HOSTS {
         let seen = |program: &str| -> Vec<String> {
             let words = "config migrate --old-config old.yaml";
@@ -109,7 +114,7 @@ fn kubeadm_finds_the_same() {
                 .collect()
         };
         let ours = seen(env!("CARGO_BIN_EXE_rinit"));
-        assert_eq!(ours, seen(&kubeadm.display().to_string()), "{name}");
+        assert_eq!(ours, seen(&kubeadm), "{name}");
         assert!(
             ours.contains(&format!("advertiseAddress: {found}")),
             "{ours:?}"
@@ -121,15 +126,10 @@ fn kubeadm_finds_the_same() {
 /// What stands in the place of an address that is written, against kubeadm's `config migrate`.
 #[test]
 fn kubeadm_finds_the_same_for_what_is_written() {
-    let Some(components) = std::env::var_os("RINIT_TEST_COMPONENTS") else {
-        eprintln!("skipped: the comparison with what kubeadm detects needs RINIT_TEST_COMPONENTS");
+    let Some(kubeadm) = kubeadm() else {
         return;
     };
-    if !may_try() {
-        return;
-    }
     let place = Place::new();
-    let kubeadm = std::path::Path::new(&components).join("bin/kubeadm");
     for (written, on_hosts) in [
         ("0.0.0.0", ["192.0.2.77", "2001:db8::77", "192.0.2.77"]),
         (
@@ -167,7 +167,7 @@ fn kubeadm_finds_the_same_for_what_is_written() {
             };
             let ours = seen(env!("CARGO_BIN_EXE_rinit"));
             assert_eq!(ours, [expected, expected], "{name}: {written}");
-            let theirs = seen(&kubeadm.display().to_string());
+            let theirs = seen(&kubeadm);
             assert_eq!(ours, theirs, "{name}: {written}");
         }
     }
