@@ -53,7 +53,8 @@ macro_rules! lists {
 }
 
 /// The lists in the order of [`FlaggedComponent::ALL`].
-const LISTS: [(u32, [&str; 5]); 5] = [
+const LISTS: [(u32, [&str; 5]); 6] = [
+    (32, lists!("1.32")),
     (33, lists!("1.33")),
     (34, lists!("1.34")),
     (35, lists!("1.35")),
@@ -92,6 +93,6 @@ mod tests {
 
     #[test]
     fn a_minor_that_was_not_asked_has_no_list() {
-        assert_eq!(flags(32, FlaggedComponent::Etcd), None);
+        assert_eq!(flags(31, FlaggedComponent::Etcd), None);
     }
 }

@@ -42,7 +42,11 @@ const ETCD: &str = "etcd";
 /// same minor that stands in: Kubernetes, module, version.
 const STAND_INS: &[(&str, &str, &str)] = &[
     ("v1.32.13", "k8s.io/cri-client", "v0.32.2"),
+    ("v1.32.13", "k8s.io/csi-translation-lib", "v0.32.10"),
+    ("v1.32.13", "k8s.io/endpointslice", "v0.32.2"),
+    ("v1.32.13", "k8s.io/kube-controller-manager", "v0.32.2"),
     ("v1.32.13", "k8s.io/kube-proxy", "v0.32.2"),
+    ("v1.32.13", "k8s.io/kube-scheduler", "v0.32.10"),
 ];
 
 /// The images that kubeadm names, by what they are.
