@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::kinds::collection;
 use crate::retry::retry;
-use crate::{ClusterError, Patience, Result};
+use crate::{ClusterError, Patience, Result, transport};
 
 /// How long single calls may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Client {
         // Tries are counted by this crate, which knows what is worth one.
         config.default_retry = false;
         let server = config.cluster_url.to_string();
-        let inner = kube::Client::try_from(config).map_err(|_| ClusterError::Kubeconfig {
+        let inner = transport::client(config).ok_or_else(|| ClusterError::Kubeconfig {
             // The library's text may quote what it could not read.
             problem: "its certificates or its key cannot be read".to_owned(),
         })?;

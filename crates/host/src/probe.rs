@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rinit_pki::ServerVerifier;
 use rinit_plan::Secret;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -54,6 +55,8 @@ const MACHINE_AUTHORITIES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+const NOBODY_TRUSTED: &str = "there is no certificate authority to trust";
 
 /// Asks `url` once. Proxies of the environment are not used, redirects not followed. An answer with
 /// another status than 200 is an answer.
@@ -201,13 +204,26 @@ fn tls_config(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig
         Trust::Anyone => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider))),
-        Trust::Authorities(pem) => builder.with_root_certificates(authorities(pem)?),
+        Trust::Authorities(pem) => {
+            let trusted = certificates(pem)?;
+            let trusted = trusted.iter().map(AsRef::as_ref);
+            let verifier = ServerVerifier::new(trusted, provider).ok_or(NOBODY_TRUSTED)?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        }
         Trust::Machine => {
             let pem = MACHINE_AUTHORITIES
                 .iter()
                 .find_map(|path| crate::files::read_file(path.as_ref()).ok().flatten())
                 .ok_or("the machine has no file of trusted certificate authorities")?;
-            builder.with_root_certificates(authorities(&pem)?)
+            let mut store = RootCertStore::empty();
+            // Machines trust authorities that rustls cannot read; those are passed over.
+            let (added, _) = store.add_parsable_certificates(certificates(&pem)?);
+            if added == 0 {
+                return Err(NOBODY_TRUSTED.to_owned());
+            }
+            builder.with_root_certificates(store)
         }
     };
     match identity {
@@ -222,16 +238,6 @@ fn tls_config(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig
                 .map_err(|error| format!("the client certificate cannot be used: {error}"))
         }
     }
-}
-
-fn authorities(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    // Machines trust authorities that rustls cannot read; those are passed over.
-    let (added, _) = store.add_parsable_certificates(certificates(pem)?);
-    if added == 0 {
-        return Err("there is no certificate authority to trust".to_owned());
-    }
-    Ok(store)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -344,8 +350,10 @@ mod tests {
         let builder = match client {
             None => builder.with_no_client_auth(),
             Some(client) => {
-                let trusted = Arc::new(authorities(&client.certificate).unwrap());
-                let verifier = WebPkiClientVerifier::builder_with_provider(trusted, provider);
+                let mut trusted = RootCertStore::empty();
+                trusted.add_parsable_certificates(certificates(&client.certificate).unwrap());
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider);
                 builder.with_client_cert_verifier(verifier.build().unwrap())
             }
         };

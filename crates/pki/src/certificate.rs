@@ -203,7 +203,7 @@ impl Certificate {
         Ok(certificates)
     }
 
-    fn read_der(der: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read_der(der: &[u8]) -> Result<Self, String> {
         let (rest, parsed) =
             x509_parser::parse_x509_certificate(der).map_err(|error| reason(error.into()))?;
         if !rest.is_empty() {

@@ -18,6 +18,7 @@ mod prolong;
 mod random;
 mod request;
 mod seal;
+mod server;
 mod trust;
 mod view;
 
@@ -40,6 +41,7 @@ pub use prolong::prolong;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::{Request, request};
 pub use seal::{open, seal};
+pub use server::ServerVerifier;
 pub use trust::Trust;
 
 /// One PEM block (RFC 7468) with lines of 64 characters and a line feed after each.

@@ -46,12 +46,16 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn of(certificate: &'a Certificate) -> Self {
+        Self::of_der(&certificate.der)
+    }
+
+    pub(crate) fn of_der(certificate: &'a [u8]) -> Self {
         let true_one = Self {
-            der: CertificateDer::from(certificate.der.as_slice()),
+            der: CertificateDer::from(certificate),
             signed: None,
         };
         let Some([signed, algorithm, signature]) =
-            der::elements_of(&certificate.der).and_then(|parts| <[&[u8]; 3]>::try_from(parts).ok())
+            der::elements_of(certificate).and_then(|parts| <[&[u8]; 3]>::try_from(parts).ok())
         else {
             return true_one;
         };

@@ -7,4 +7,5 @@ mod foreign;
 mod issued;
 mod judged;
 mod kubeadm;
+mod server;
 mod support;
