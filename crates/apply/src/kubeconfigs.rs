@@ -9,7 +9,7 @@ use rinit_workflow::{Ensured, Remedy, State};
 use serde_json::Value;
 
 use crate::pairs::{orphan, signed, unsigned, verdict};
-use crate::remedies::or_the_authority;
+use crate::remedies::{only_the_authority, or_the_authority};
 use crate::{Apply, ApplyError};
 
 impl Apply {
@@ -51,6 +51,7 @@ impl Apply {
         match self.trust(spec, &context, &authority)? {
             Trusted::Whole => {}
             Trusted::Partly(problem) => warn(&mut state, problem, remedy()),
+            Trusted::More(problem) => warn(&mut state, problem, only_the_authority(&spec.name)),
             Trusted::Other(problem) => {
                 refuse(
                     &mut state,
@@ -104,17 +105,22 @@ impl Apply {
         }
         let mut differences = Vec::new();
         if !trust.missing.is_empty() {
-            differences.push(format!("it lacks {}", trust.missing.join("; ")));
+            differences.push(format!("it lacks {}", Trust::names(&trust.missing)));
         }
         if !trust.foreign.is_empty() {
-            differences.push(format!("it has {} too", trust.foreign.join("; ")));
+            differences.push(format!("it has {} too", Trust::names(&trust.foreign)));
         }
-        Ok(Trusted::Partly(Problem::new(format!(
+        let problem = Problem::new(format!(
             "{} does not trust just the certificates of {}: {}",
             spec.path,
             spec.signer.certificate,
             differences.join(", and ")
-        ))))
+        ));
+        if trust.missing.is_empty() {
+            Ok(Trusted::More(problem))
+        } else {
+            Ok(Trusted::Partly(problem))
+        }
     }
 
     /// Judges the client certificate, embedded or in a file that the kubelet keeps new.
@@ -307,8 +313,10 @@ impl Apply {
 enum Trusted {
     /// It trusts just its certificates.
     Whole,
-    /// It trusts some of them, or more than them.
+    /// It trusts some of them.
     Partly(Problem),
+    /// It trusts all of them, and others.
+    More(Problem),
     /// It trusts none of them.
     Other(Problem),
 }

@@ -10,6 +10,10 @@ use crate::Apply;
 const RENEW: &str = "Make anew what does not fit, signed by the authorities on this host: `rinit \
                      certs renew {}`. The old files are kept in a backup.";
 
+/// For a kubeconfig that trusts others beside its authority.
+const PRUNE: &str = "While an authority is replaced that is right. If the others have no place \
+                     there any more: `rinit certs renew {} --prune-authorities`.";
+
 /// For what an authority elsewhere must sign.
 const REQUEST: &str = "The authority's key is elsewhere: make requests with `rinit certs \
                        generate-csr {}`, have them signed there, put what was signed into a \
@@ -70,6 +74,15 @@ impl Apply {
             note: None,
             subject: name.to_owned(),
         }
+    }
+}
+
+/// How a kubeconfig comes to trust its authority alone.
+pub(crate) fn only_the_authority(name: &str) -> Remedy {
+    Remedy {
+        text: PRUNE.to_owned(),
+        note: None,
+        subject: name.to_owned(),
     }
 }
 

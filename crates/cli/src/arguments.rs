@@ -266,6 +266,9 @@ pub struct RenewArguments {
     /// Leave out the names of old certificates that the configuration does not ask for
     #[arg(long, requires = "config")]
     pub prune_sans: bool,
+    /// Leave out the authorities that a kubeconfig trusts beside its own
+    #[arg(long)]
+    pub prune_authorities: bool,
     /// Bring back the static pods that use renewed certificates, one at a time, and the kubelet
     #[arg(long)]
     pub restart: bool,

@@ -9,10 +9,10 @@ use crate::{Certificate, PkiError};
 pub struct Trust {
     /// How many certificates of the authority are trusted.
     pub shared: usize,
-    /// Whom those certificates of the authority name that are not trusted.
-    pub missing: Vec<String>,
-    /// Whom those trusted certificates name that are not the authority's.
-    pub foreign: Vec<String>,
+    /// Those certificates of the authority that are not trusted.
+    pub missing: Vec<Certificate>,
+    /// Those trusted certificates that are not the authority's, each once.
+    pub foreign: Vec<Certificate>,
 }
 
 impl Trust {
@@ -20,16 +20,25 @@ impl Trust {
     pub fn between(trusted: &[u8], authority: &[u8]) -> Result<Self, PkiError> {
         let trusted = Certificate::read_all(trusted)?;
         let authority = Certificate::read_all(authority)?;
-        let lacking = |those: &[Certificate], these: &[Certificate]| -> Vec<String> {
-            those
-                .iter()
-                .filter(|one| !these.iter().any(|other| one.der == other.der))
-                .map(|one| one.subject.to_string())
-                .collect()
+        let lacking = |those: &[Certificate], these: &[Certificate]| {
+            let mut lacking: Vec<Certificate> = Vec::new();
+            for one in those {
+                if !these
+                    .iter()
+                    .chain(&lacking)
+                    .any(|other| one.der == other.der)
+                {
+                    lacking.push(one.clone());
+                }
+            }
+            lacking
         };
         let missing = lacking(&authority, &trusted);
         Ok(Self {
-            shared: authority.len() - missing.len(),
+            shared: authority
+                .iter()
+                .filter(|one| trusted.iter().any(|other| one.der == other.der))
+                .count(),
             foreign: lacking(&trusted, &authority),
             missing,
         })
@@ -38,6 +47,15 @@ impl Trust {
     /// Whether just the authority's certificates are trusted.
     pub fn is_same(&self) -> bool {
         self.missing.is_empty() && self.foreign.is_empty()
+    }
+
+    /// Whom certificates name, as one text.
+    pub fn names(certificates: &[Certificate]) -> String {
+        let names: Vec<String> = certificates
+            .iter()
+            .map(|certificate| certificate.subject.to_string())
+            .collect();
+        names.join("; ")
     }
 
     /// Whether not one of the authority's certificates is trusted.

@@ -128,8 +128,11 @@ impl Given {
             };
             return command.split(' ').map(below).collect::<Vec<_>>().join(" ");
         }
-        // What has flags is complete, but for the file that the user is to name.
-        let flags = if command.trim_end_matches(" --config FILE").contains(" --") {
+        // What has flags is complete, but for those that say what to do and not on what.
+        let bare = command
+            .trim_end_matches(" --config FILE")
+            .trim_end_matches(" --prune-authorities");
+        let flags = if bare.contains(" --") {
             ""
         } else if command.starts_with("rinit init phase ") {
             &self.phase

@@ -37,6 +37,8 @@ pub struct Options {
     pub configured: bool,
     /// Whether names that are no longer asked for are left out.
     pub prune: bool,
+    /// Whether authorities that a kubeconfig trusts beside its own are left out.
+    pub prune_authorities: bool,
     /// The moment of the renewal.
     pub now: Timestamp,
     /// Whose files are renewed.
@@ -414,40 +416,73 @@ impl Planner<'_, '_> {
     fn trust(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Option<String> {
         let file = &spec.signer.certificate;
         let authority = (self.read)(file).ok().flatten()?;
+        let certificates = Certificate::read_all(&authority).ok()?;
         let trust = Trust::between(&found.trusted, &authority);
-        let is_other = match &trust {
-            Ok(trust) if trust.is_same() => return None,
-            Ok(trust) => trust.is_other(),
-            Err(_) => false,
-        };
-        let unreadable = trust.as_ref().err().map(ToString::to_string);
-        let follows = match trust {
-            Ok(_) => !is_other || found.trusts_former(&authority),
-            Err(_) => false,
-        };
-        if !follows && !self.options.configured {
-            let doubt = match unreadable {
-                Some(error) => Some(format!("whom it trusts cannot be read ({error})")),
-                None => is_other.then(|| format!("it trusts none of the certificates in {file}")),
-            };
-            if let Some(doubt) = doubt {
-                self.renewal.warnings.push(
-                    Problem::new(format!("{}: {doubt}, and is left so", spec.path))
-                    .with_hint(format!(
-                        "If that is wrong, `rinit certs renew {} --config FILE` has it trust them.",
-                        spec.name
-                    )),
-                );
+        match trust {
+            Ok(trust) if trust.is_same() => None,
+            Ok(trust) if !trust.is_other() => self.complete(spec, found, &certificates, trust),
+            other => {
+                if !self.options.configured && !found.trusts_former(&authority) {
+                    let doubt = match other {
+                        Ok(_) => format!("it trusts none of the certificates in {file}"),
+                        Err(error) => format!("whom it trusts cannot be read ({error})"),
+                    };
+                    self.renewal.warnings.push(
+                        Problem::new(format!("{}: {doubt}, and is left so", spec.path)).with_hint(
+                            format!(
+                                "If that is wrong, `rinit certs renew {} --config FILE` has it \
+                                 trust them.",
+                                spec.name
+                            ),
+                        ),
+                    );
+                    return None;
+                }
+                found.trust(&Certificate::bundle(&certificates));
+                Some(match other {
+                    Ok(trust) => format!(
+                        "trusts what is in {file}, none of which it trusted{}",
+                        no_longer(&trust.foreign, &certificates)
+                    ),
+                    Err(_) => format!("trusts what is in {file}"),
+                })
             }
+        }
+    }
+
+    /// Who trusts a part of the authority's certificates trusts all of them from now on. What it
+    /// trusts beside them stays, as while an authority is replaced by another.
+    fn complete(
+        &mut self,
+        spec: &KubeconfigSpec,
+        found: &mut Found,
+        authority: &[Certificate],
+        trust: Trust,
+    ) -> Option<String> {
+        let file = &spec.signer.certificate;
+        let (kept, dropped) = if self.options.prune_authorities {
+            (Vec::new(), trust.foreign)
+        } else {
+            (trust.foreign, Vec::new())
+        };
+        if !kept.is_empty() {
+            self.renewal.warnings.push(
+                Problem::new(format!(
+                    "{}: it trusts {} too, beside what is in {file}, which is kept",
+                    spec.path,
+                    Trust::names(&kept)
+                ))
+                .with_hint("Leave such out with `--prune-authorities`."),
+            );
+        }
+        if trust.missing.is_empty() && dropped.is_empty() {
             return None;
         }
-        found.trust(&rinit_pki::certificates_of(&authority).ok()?);
-        let before = if is_other {
-            ", none of which it trusted"
-        } else {
-            ""
-        };
-        Some(format!("trusts what is in {file}{before}"))
+        found.trust(&Certificate::bundle(&[authority, &kept].concat()));
+        Some(format!(
+            "trusts what is in {file}{}",
+            no_longer(&dropped, authority)
+        ))
     }
 
     /// Has the controller manager's own copy of the signing certificate follow the authority.
@@ -661,6 +696,21 @@ fn usual_period(actions: &[&Action], read: &mut ReadFile<'_>) -> Option<SignedDu
             _ => None,
         })
         .max()
+}
+
+/// What there is to say of certificates that are not trusted any more. One that is named as one of
+/// those that are would be taken for it.
+fn no_longer(dropped: &[Certificate], authority: &[Certificate]) -> String {
+    let others: Vec<Certificate> = dropped
+        .iter()
+        .filter(|one| !authority.iter().any(|kept| kept.subject == one.subject))
+        .cloned()
+        .collect();
+    match (others.is_empty(), dropped.len() - others.len()) {
+        (true, 0) => String::new(),
+        (true, _) => ", and no longer others of that name".to_owned(),
+        (false, _) => format!(", and no longer {}", Trust::names(&others)),
+    }
 }
 
 fn say_what_it_holds(name: &str) -> String {

@@ -84,6 +84,53 @@ fn who_trusts_an_authority_of_another_name_goes_on_and_that_is_told() {
     assert_eq!(node.trusted("admin.conf"), node.pki("ca.crt"));
 }
 
+/// While an authority is replaced, clients trust both, whichever is in `ca.crt` by then.
+#[test]
+fn what_a_kubeconfig_trusts_beside_its_authority_stays_until_it_is_pruned() {
+    let node = Node::new();
+    let own = node.pki("ca.crt");
+    let other = node.pki("etcd/ca.crt");
+    let (new, old) = (Node::new().pki("ca.crt"), Node::new().pki("ca.crt"));
+    let ca = node.path("/etc/kubernetes/pki/ca.crt");
+    std::fs::write(ca, [new.clone(), own.clone()].concat()).unwrap();
+    let both = [own.clone(), other.clone(), old.clone()].concat();
+    for name in all() {
+        node.put(name, "certificate-authority-data", &both);
+    }
+    let config = node.config();
+    for options in [&["all"][..], &["all", "--config", &config]] {
+        let output = node.renew(options);
+        let whole = [new.clone(), own.clone(), other.clone(), old.clone()].concat();
+        for name in all() {
+            assert_eq!(node.trusted(name), whole, "{name}");
+            let told = format!(
+                "warning: /etc/kubernetes/{name}: it trusts CN=etcd-ca; CN=kubernetes too, beside \
+                 what is in /etc/kubernetes/pki/ca.crt, which is kept"
+            );
+            assert!(output.stderr.contains(&told), "{}", output.stderr);
+        }
+        // What is kept is worth a word to init too, and no more.
+        let init = node.rinit(&["init", "phase", "kubeconfig", "all", "--config", &config]);
+        assert_eq!(init.code, Some(0), "{}", init.stderr);
+        assert!(
+            init.stderr.contains("--prune-authorities`"),
+            "{}",
+            init.stderr
+        );
+    }
+    let output = node.renew(&["all", "--prune-authorities"]);
+    for name in all() {
+        assert_eq!(node.trusted(name), [new.clone(), own.clone()].concat());
+        let told = format!(
+            "/etc/kubernetes/{name} trusts what is in /etc/kubernetes/pki/ca.crt, and no longer \
+             CN=etcd-ca"
+        );
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+    }
+    let output = node.renew(&["all", "--prune-authorities"]);
+    assert!(!output.stderr.contains("trusts"), "{}", output.stderr);
+}
+
 /// Where the dates come from is not known: see `a_certificate_that_begins_with_its_authority…`.
 #[test]
 fn no_kubeconfig_lives_longer_than_the_pairs() {

@@ -101,12 +101,21 @@ impl Run {
     /// The commands of the one way out.
     #[track_caller]
     pub(crate) fn remedy(&self) -> Vec<String> {
-        let remedies: Vec<&Value> = self.of("remedy").collect();
+        let mut remedies = self.remedies();
         assert_eq!(remedies.len(), 1, "{}", self.shown());
-        let commands = remedies[0]["commands"].as_array().unwrap();
-        commands
-            .iter()
-            .map(|command| command.as_str().unwrap().to_owned())
+        remedies.remove(0)
+    }
+
+    /// The commands of each remedy.
+    pub(crate) fn remedies(&self) -> Vec<Vec<String>> {
+        self.of("remedy")
+            .map(|remedy| {
+                let commands = remedy["commands"].as_array().unwrap();
+                commands
+                    .iter()
+                    .map(|command| command.as_str().unwrap().to_owned())
+                    .collect()
+            })
             .collect()
     }
 

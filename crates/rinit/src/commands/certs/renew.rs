@@ -83,6 +83,7 @@ async fn run(
         names,
         configured,
         prune: arguments.prune_sans,
+        prune_authorities: arguments.prune_authorities,
         now: facts.now,
         scope,
         cluster_signer: facts.paths.cluster_signer_certificate(),
