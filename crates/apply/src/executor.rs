@@ -107,10 +107,18 @@ impl Apply {
         match action {
             Action::Check(check) => Ok(self.inspect_check(check).await),
             Action::Image(pull) => self.inspect_image(pull).await,
-            Action::CertificateAuthority(spec) => self.inspect_authority(spec),
-            Action::Certificate(spec) => self.inspect_certificate(spec),
-            Action::KeyPair(spec) => self.inspect_key_pair(spec),
-            Action::Kubeconfig(spec) => self.inspect_kubeconfig(spec),
+            Action::CertificateAuthority(spec) => {
+                self.with_readers(self.inspect_authority(spec)?, &spec.key)
+            }
+            Action::Certificate(spec) => {
+                self.with_readers(self.inspect_certificate(spec)?, &spec.key)
+            }
+            Action::KeyPair(spec) => {
+                self.with_readers(self.inspect_key_pair(spec)?, &spec.private_key)
+            }
+            Action::Kubeconfig(spec) => {
+                self.with_readers(self.inspect_kubeconfig(spec)?, &spec.path)
+            }
             Action::Directory(spec) => self.inspect_directory(spec),
             Action::File(spec) => self.inspect_file(spec),
             Action::Unit(spec) => self.inspect_unit(spec).await,

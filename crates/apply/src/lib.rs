@@ -15,6 +15,7 @@ mod images;
 mod join;
 mod kubeconfigs;
 mod pairs;
+mod readable;
 mod remedies;
 mod unit;
 

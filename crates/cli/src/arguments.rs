@@ -263,12 +263,9 @@ pub struct RenewArguments {
     /// The folder of the kubeconfigs
     #[arg(long, value_name = "DIR")]
     pub kubeconfig_dir: Option<String>,
-    /// Leave out the names of old certificates that the configuration does not ask for
-    #[arg(long, requires = "config")]
-    pub prune_sans: bool,
-    /// Leave out the authorities that a kubeconfig trusts beside its own
-    #[arg(long)]
-    pub prune_authorities: bool,
+    /// What is not kept.
+    #[command(flatten)]
+    pub prune: PruneArguments,
     /// Bring back the static pods that use renewed certificates, one at a time, and the kubelet
     #[arg(long)]
     pub restart: bool,
@@ -278,6 +275,17 @@ pub struct RenewArguments {
     /// How the outcome is told
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
+}
+
+/// What of old certificates and kubeconfigs a renewal leaves out.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PruneArguments {
+    /// Leave out the names of old certificates that the configuration does not ask for
+    #[arg(long, requires = "config")]
+    pub prune_sans: bool,
+    /// Leave out the authorities that a kubeconfig trusts beside its own
+    #[arg(long)]
+    pub prune_authorities: bool,
 }
 
 /// `rinit certs generate-csr`

@@ -19,8 +19,9 @@ use rinit_workflow::Phase;
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
     GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
-    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
-    ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
+    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, PruneArguments,
+    RenewArguments, ReportFormat, SpecificationArguments, VersionArguments, VersionFormat,
+    verbosity,
 };
 pub use go_flags::truth;
 

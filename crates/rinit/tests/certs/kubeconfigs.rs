@@ -113,7 +113,7 @@ fn what_a_kubeconfig_trusts_beside_its_authority_stays_until_it_is_pruned() {
         let init = node.rinit(&["init", "phase", "kubeconfig", "all", "--config", &config]);
         assert_eq!(init.code, Some(0), "{}", init.stderr);
         assert!(
-            init.stderr.contains("--prune-authorities`"),
+            init.stderr.contains("--prune-authorities --config "),
             "{}",
             init.stderr
         );

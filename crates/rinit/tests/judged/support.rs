@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -315,6 +317,10 @@ impl Node {
         write(&self.pki(to), read(&self.path(from)));
     }
 
+    pub(crate) fn chmod(&self, mode: u32, file: &str) {
+        std::fs::set_permissions(self.path(file), Permissions::from_mode(mode)).unwrap();
+    }
+
     /// Every leaf and every client certificate is what its authority signed, by the word of OpenSSL
     /// and of webpki, names it as its issuer byte for byte, and has its key; every kubeconfig trusts
     /// just what is in `ca.crt`. `flags` go to `openssl verify`.
@@ -435,6 +441,8 @@ pub(crate) fn read(path: &Path) -> Vec<u8> {
 #[track_caller]
 pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     std::fs::write(path, bytes).unwrap();
+    // A key that everybody may read is worth a word.
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
 
 #[track_caller]

@@ -17,6 +17,42 @@ fn ending_soon() -> Node {
     node
 }
 
+/// A copy that was put back loses its modes easily. The group may be meant.
+#[test]
+fn keys_that_everybody_may_read_are_told_with_what_mends_it() {
+    let node = Node::new();
+    node.init().accepted();
+    let files = [
+        "pki/ca.key",
+        "pki/apiserver.key",
+        "pki/sa.key",
+        "admin.conf",
+    ];
+    for file in files {
+        node.chmod(0o640, &format!("root/etc/kubernetes/{file}"));
+    }
+    node.init().accepted();
+    for file in files {
+        node.chmod(0o644, &format!("root/etc/kubernetes/{file}"));
+    }
+    let run = node.init();
+    assert_eq!(run.code, Some(0), "{}", run.shown());
+    let told = run.messages("warning");
+    assert_eq!(told.len(), files.len(), "{}", run.shown());
+    for file in files {
+        let words = format!(
+            "/etc/kubernetes/{file} has a private key, and every user of this host may read it \
+             (mode 0644)"
+        );
+        assert!(told.contains(&words), "{told:?}");
+    }
+    for hint in run.hints("warning") {
+        let command = hint.split('`').nth(1).unwrap();
+        node.shell(command).succeeded();
+    }
+    node.init().accepted();
+}
+
 #[test]
 fn an_authority_that_ends_before_what_it_signs_is_told_in_one_manner() {
     let node = ending_soon();

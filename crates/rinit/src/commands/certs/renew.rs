@@ -82,8 +82,8 @@ async fn run(
     let options = Options {
         names,
         configured,
-        prune: arguments.prune_sans,
-        prune_authorities: arguments.prune_authorities,
+        prune: arguments.prune.prune_sans,
+        prune_authorities: arguments.prune.prune_authorities,
         now: facts.now,
         scope,
         cluster_signer: facts.paths.cluster_signer_certificate(),
