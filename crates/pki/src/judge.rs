@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rinit_diag::Problem;
 use rinit_plan::{
-    CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyPairSpec, KubeconfigSpec,
+    CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyPairSpec, KubeconfigSpec,
     LogicalPath, Severity, Signer, Subject,
 };
 
@@ -314,7 +314,7 @@ pub fn judge_signer(
         hint: Some(hint.to_owned()),
     };
     let mut findings = Vec::new();
-    findings.extend(key_among_certificates(&spec.certificate, certificate));
+    findings.extend(key_among_certificates(spec, certificate));
     let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
         let hint = match &error {
             PkiError::Curve {
@@ -417,20 +417,24 @@ fn untimely(
 }
 
 /// What there is to say of an authority's file of certificates if a private key stands in it.
-pub fn key_among_certificates(file: &LogicalPath, certificates: &[u8]) -> Option<Finding> {
-    // `openssl x509` would keep the first certificate only. The controller manager of 1.37 puts the
-    // file as it is into the ConfigMap `kube-root-ca.crt` of every namespace.
-    let hint = || {
-        format!(
-            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`. If this is \
-             the file that the controller manager has for the cluster's authority, it handed it as \
-             it is to every pod: then replace the authority."
-        )
-    };
-    has_private_key(certificates).then(|| Finding {
-        path: file.clone(),
-        fault: Fault::KeyAmongCertificates,
-        hint: Some(hint()),
+pub fn key_among_certificates(signer: &Signer, certificates: &[u8]) -> Option<Finding> {
+    has_private_key(certificates).then(|| {
+        let file = &signer.certificate;
+        // `openssl x509` would keep the first certificate only.
+        let mut hint =
+            format!("Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`.");
+        if signer.id == CaId::Cluster {
+            // As 1.37 does, with the ConfigMap `kube-root-ca.crt` of every namespace.
+            hint.push_str(
+                " The controller manager hands its file as it is to every pod: if this is the one \
+                 that it has, replace the authority.",
+            );
+        }
+        Finding {
+            path: file.clone(),
+            fault: Fault::KeyAmongCertificates,
+            hint: Some(hint),
+        }
     })
 }
 

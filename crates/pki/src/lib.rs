@@ -37,7 +37,6 @@ pub use key::PrivateKey;
 pub use limits::{Limit, judge_signing};
 pub use name::Name;
 pub use pool::KeyPool;
-pub use prolong::prolong;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::{Request, request};
 pub use seal::{open, seal};

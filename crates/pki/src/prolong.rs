@@ -6,7 +6,7 @@ use crate::{Authority, Certificate};
 
 /// How an authority gets a certificate of another period for the same key, where it is not known
 /// what its file holds.
-pub fn prolong(signer: &Signer) -> String {
+pub(crate) fn prolong(signer: &Signer) -> String {
     let file = &signer.certificate;
     format!(
         "{} That is for a file with one certificate, signed by its own key. One that another \

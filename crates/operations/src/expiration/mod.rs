@@ -37,6 +37,8 @@ pub struct ExpirationReport {
     pub authorities: Vec<Row>,
     /// What the kubelet of this node shows to the API server and to its clients, where it is there.
     pub kubelet: Vec<Row>,
+    /// What there is to say of the files of authorities that no row tells.
+    pub remarks: Vec<Problem>,
 }
 
 /// What sort of a certificate a row is about.
@@ -125,11 +127,14 @@ impl ExpirationReport {
             certificates: Vec::new(),
             authorities: Vec::new(),
             kubelet: Vec::new(),
+            remarks: Vec::new(),
         };
         for action in actions {
             match action {
                 Action::CertificateAuthority(spec) => {
-                    report.authorities.push(authority(spec, read, now));
+                    let (row, remarks) = authority(spec, read, now);
+                    report.authorities.push(row);
+                    report.remarks.extend(remarks);
                 }
                 Action::Certificate(spec) => report.certificates.push(leaf(spec, read, now)),
                 Action::Kubeconfig(spec) if spec.rotated.is_none() => {
@@ -163,7 +168,7 @@ impl ExpirationReport {
     /// What stands in the way of a full report, what its authority has not signed, and what ends
     /// within this time and is not renewed by `rinit certs renew`.
     pub fn problems(&self, within: Duration) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems = self.remarks.clone();
         for row in self.rows() {
             if let State::Unreadable(reason) = &row.state {
                 problems.push(Problem::new(format!("{}: {reason}", row.path)));
@@ -295,10 +300,23 @@ impl State {
     }
 }
 
-fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
-    let (state, _) = state(read(&spec.certificate), now);
+fn authority(
+    spec: &CertificateAuthoritySpec,
+    read: &mut ReadFile<'_>,
+    now: Timestamp,
+) -> (Row, Vec<Problem>) {
+    let file = read(&spec.certificate);
+    let key =
+        file.as_ref().ok().and_then(Option::as_ref).and_then(|pem| {
+            rinit_pki::key_among_certificates(&spec.signer(), pem).map(Problem::from)
+        });
+    let (state, certificates) = state(file, now);
     let externally_managed = state != State::Missing && is_absent(&spec.key, read);
-    Row {
+    let remarks = key
+        .into_iter()
+        .chain(expired_first(spec, &certificates, now))
+        .collect();
+    let row = Row {
         name: spec.id.name().to_owned(),
         kind: Kind::Authority,
         path: spec.certificate.clone(),
@@ -309,7 +327,30 @@ fn authority(spec: &CertificateAuthoritySpec, read: &mut ReadFile<'_>, now: Time
         is_unverifiable: false,
         externally_managed,
         optional: false,
+    };
+    (row, remarks)
+}
+
+/// What there is to say where the certificate that has the row, as with kubeadm the first of its
+/// file, has expired, and another is what counts.
+fn expired_first(
+    spec: &CertificateAuthoritySpec,
+    certificates: &[Certificate],
+    now: Timestamp,
+) -> Option<Problem> {
+    let (first, others) = certificates.split_first()?;
+    if first.validity.not_after > now {
+        return None;
     }
+    let valid = others.iter().find(|other| other.is_valid_at(now))?;
+    let file = &spec.certificate;
+    let message = format!(
+        "{file}: the first of its certificates ({}) expired at {}, and another ({}) is valid until {}",
+        first.subject, first.validity.not_after, valid.subject, valid.validity.not_after
+    );
+    Some(Problem::new(message).with_hint(format!(
+        "Take the first one out: `sed -i '1,/END CERTIFICATE/d' {file}`."
+    )))
 }
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {

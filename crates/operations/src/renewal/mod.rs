@@ -608,7 +608,7 @@ impl Planner<'_, '_> {
             (_, Err(reason)) => Problem::new(format!("{}: {reason}", signer.key)),
             (Ok(Some(certificate)), Ok(Some(key))) => {
                 let key = Secret::new(key);
-                let odd = rinit_pki::key_among_certificates(&signer.certificate, &certificate);
+                let odd = rinit_pki::key_among_certificates(signer, &certificate);
                 match Authority::load(&certificate, key.expose(), self.options.now) {
                     Ok(authority) => {
                         let certificate = authority.certificate();
@@ -621,7 +621,7 @@ impl Planner<'_, '_> {
                             not_before,
                             not_after,
                         } = certificate.validity;
-                        let prolong = rinit_pki::prolong(signer);
+                        let prolong = authority.prolong(signer);
                         let (what, hint) = if self.options.now < not_before {
                             // Made anew under a wrong clock, it would be worse.
                             let clock = "Look whether the clock of this host is right.";

@@ -438,8 +438,8 @@ fn a_key_among_certificates_is_told() {
         assert_eq!(
             finding.hint.unwrap(),
             "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' \
-             /etc/kubernetes/pki/ca.crt`. If this is the file that the controller manager has for \
-             the cluster's authority, it handed it as it is to every pod: then replace the authority."
+             /etc/kubernetes/pki/ca.crt`. The controller manager hands its file as it is to every \
+             pod: if this is the one that it has, replace the authority."
         );
     }
 

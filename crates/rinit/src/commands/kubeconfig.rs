@@ -58,10 +58,9 @@ async fn user(
         let place = &signer.certificate;
         refuse(&Problem::new(format!("{place}: {error}")))
     })?;
-    if let Some(finding) = rinit_pki::key_among_certificates(&signer.certificate, trusted.expose())
-    {
-        let unspecified = SpecificationArguments::default();
-        let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
+    let unspecified = SpecificationArguments::default();
+    let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
+    if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {
         given
             .complete_problems(&[finding.into()])
             .iter()
@@ -114,6 +113,20 @@ async fn user(
     };
     let authority = Authority::load(certificate.expose(), key.expose(), facts.now)
         .map_err(|error| unusable(&error))?;
+    let end = authority.certificate().validity.not_after;
+    if end <= facts.now {
+        let message = format!(
+            "{place}: the certificate of the authority expired at {end}, so that nothing it signs \
+             is of use"
+        );
+        let problem = Problem::new(message);
+        let is_typed = arguments.ca_cert.is_some();
+        return Err(refuse(&if is_typed {
+            problem
+        } else {
+            problem.with_hint(given.complete_all(&authority.prolong(&signer)))
+        }));
+    }
     let leaf = Leaf {
         subject: &subject,
         usages: &[ExtendedKeyUsage::ClientAuth],

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use jiff::Timestamp;
+use rinit_plan::Validity;
 use serde_json::Value;
 
 use crate::support::{Node, has, kubeadm};
@@ -346,4 +348,41 @@ fn what_ends_with_its_signer_counts_as_ending_then() {
     };
     let years = ends("scheduler.conf") - ends("apiserver");
     assert!(years > 9 * 365 * 86400, "{metrics}");
+}
+
+/// kubeadm's table has the first certificate of a file, which is not the one that counts.
+#[test]
+fn an_expired_certificate_before_the_valid_one_is_told_with_the_way_out() {
+    let node = Node::new();
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    let day = |text: &str| text.parse::<Timestamp>().unwrap();
+    let old = node.authority_anew(Validity {
+        not_before: day("2020-01-01T00:00:00Z"),
+        not_after: day("2025-01-01T00:00:00Z"),
+    });
+    let current = node.pki("ca.crt");
+    std::fs::write(&file, [old.as_bytes(), &current].concat()).unwrap();
+    let check = || node.rinit(&["certs", "check-expiration"]);
+    let output = check();
+    let told = "warning: /etc/kubernetes/pki/ca.crt: the first of its certificates \
+                (CN=kubernetes) expired at 2025-01-01T00:00:00Z, and another (CN=kubernetes) is \
+                valid until";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let way_out = output.stderr.split('`').nth(1).unwrap();
+    let status = Command::new("sh").args(["-c", way_out]).status().unwrap();
+    assert!(status.success(), "{way_out}");
+    assert_eq!(node.pki("ca.crt"), current);
+    let output = check();
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_key_in_an_authoritys_file_is_told() {
+    let node = Node::new();
+    let whole = [node.pki("ca.crt"), node.pki("ca.key")].concat();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), whole).unwrap();
+    let output = node.rinit(&["certs", "check-expiration"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let told = "warning: /etc/kubernetes/pki/ca.crt: a private key stands among the certificates";
+    assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
 }

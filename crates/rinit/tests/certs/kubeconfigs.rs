@@ -4,9 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_pki::{Authority, Leaf, PrivateKey};
-use rinit_plan::{
-    CaId, CertificateAuthoritySpec, ExtendedKeyUsage, KeyAlgorithm, LogicalPath, Subject, Validity,
-};
+use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, Subject, Validity};
 
 use crate::support::{KUBECONFIGS, Node, embedded};
 
@@ -26,20 +24,11 @@ fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
         let before = node.pki("ca.crt");
         let config = node.config();
         if same_key {
-            let key = PrivateKey::load(&node.pki("ca.key")).unwrap();
             let now = Timestamp::now();
-            let spec = CertificateAuthoritySpec {
-                id: CaId::Cluster,
-                common_name: "kubernetes".to_owned(),
-                certificate: LogicalPath::parse("/etc/kubernetes/pki/ca.crt").unwrap(),
-                key: LogicalPath::parse("/etc/kubernetes/pki/ca.key").unwrap(),
-                algorithm: KeyAlgorithm::EcdsaP256,
-                validity: Validity {
-                    not_before: now,
-                    not_after: now + DAY * 3650,
-                },
-            };
-            let authority = rinit_pki::issue_authority(&spec, &key).unwrap();
+            let authority = node.authority_anew(Validity {
+                not_before: now,
+                not_after: now + DAY * 3650,
+            });
             std::fs::write(pki.join("ca.crt"), authority).unwrap();
         } else {
             std::fs::remove_file(pki.join("ca.crt")).unwrap();

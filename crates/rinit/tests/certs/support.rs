@@ -10,7 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_pki::{Authority, Certificate, Leaf, PrivateKey};
-use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, Subject, Validity};
+use rinit_plan::{
+    CaId, CertificateAuthoritySpec, ExtendedKeyUsage, KeyAlgorithm, LogicalPath, Subject, Validity,
+};
 
 pub(crate) const CONFIG: &str = "apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -154,6 +156,21 @@ impl Node {
         let certificate = authority.issue(leaf, &key).unwrap();
         self.put(name, "client-certificate-data", certificate.as_bytes());
         self.put(name, "client-key-data", key.pem().expose().as_bytes());
+    }
+
+    /// A certificate of another period for the key of the cluster's authority.
+    pub(crate) fn authority_anew(&self, validity: Validity) -> String {
+        let file = |name| LogicalPath::parse(&format!("/etc/kubernetes/pki/{name}")).unwrap();
+        let spec = CertificateAuthoritySpec {
+            id: CaId::Cluster,
+            common_name: "kubernetes".to_owned(),
+            certificate: file("ca.crt"),
+            key: file("ca.key"),
+            algorithm: KeyAlgorithm::EcdsaP256,
+            validity,
+        };
+        let key = PrivateKey::load(&self.pki("ca.key")).unwrap();
+        rinit_pki::issue_authority(&spec, &key).unwrap().into()
     }
 
     /// Puts other bytes into a field of a kubeconfig.

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_parity::{Disk, Init, Snapshot, compare};
 use rinit_pki::{Certificate, PrivateKey};
+use rinit_plan::Validity;
 
 use crate::support::{KUBECONFIGS, Node, Output, embedded, has, kubeadm};
 
@@ -368,4 +369,26 @@ fn a_certificate_key_is_64_digits_and_another_each_time() {
                 .all(|digit| digit.is_ascii_hexdigit())
     );
     assert_ne!(one, other);
+}
+
+/// What it signs would be of no use, and who gets the kubeconfig would be the first to know.
+#[test]
+fn an_authority_that_has_expired_signs_for_nobody() {
+    let node = Node::new();
+    let now = Timestamp::now();
+    let day = SignedDuration::from_hours(24);
+    let expired = node.authority_anew(Validity {
+        not_before: now - day * 400,
+        not_after: now - day,
+    });
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), expired).unwrap();
+    let output = jane(&node, &[]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(4), ""));
+    let told = "/etc/kubernetes/pki/ca.crt: the certificate of the authority expired at";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("`openssl x509 -in"),
+        "{}",
+        output.stderr
+    );
 }
