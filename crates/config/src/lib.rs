@@ -23,6 +23,7 @@ mod finding;
 mod format;
 mod json_schema;
 mod mask;
+mod mend;
 mod pod_networks;
 mod rule;
 mod rules;

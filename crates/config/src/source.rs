@@ -6,8 +6,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use granit_parser::Span as ParserSpan;
-
 use crate::finding::{Finding, Severity};
 use crate::mask;
 use crate::rule::Rule;
@@ -45,17 +43,6 @@ impl Span {
         start: Place::START,
         end: Place::START,
     };
-
-    pub(crate) fn from_parser(span: &ParserSpan) -> Self {
-        let place = |marker: &granit_parser::Marker| Place {
-            line: marker.line().max(1),
-            column: marker.col() + 1,
-        };
-        Self {
-            start: place(&span.start),
-            end: place(&span.end),
-        }
-    }
 }
 
 /// One document of the file.

@@ -7,9 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, Tag};
+use granit_parser::{
+    Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, StructureStyle, Tag,
+};
 use serde_json::{Map, Number, Value};
 
+use crate::mend::Mended;
 use crate::rule::Rule;
 use crate::scalar;
 use crate::source::{Place, Span};
@@ -176,23 +179,53 @@ pub(crate) struct Fault {
 ///
 /// After a syntax error the rest of that document is skipped and the next one is read.
 pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
+    let mut mended = Mended::new(text);
+    loop {
+        match attempt(text, &mended) {
+            Attempt::Stumbled(error) => mended.mend(&error),
+            Attempt::Done(_, brackets) if mended.restore_tabs(&brackets) => {}
+            Attempt::Done(builder, _) => {
+                let is_wrong = |fault: &Fault| fault.rule == Rule::YamlSyntax;
+                match mended.without_indenting(text) {
+                    Some(anew) if builder.faults.iter().any(is_wrong) => mended = anew,
+                    _ => return (builder.documents, builder.faults),
+                }
+            }
+        }
+    }
+}
+
+/// How far the parser came.
+enum Attempt {
+    /// Up to something that may be written in another way.
+    Stumbled(ScanError),
+    /// Through the whole file. With it where brackets open and close, by the lines of what the
+    /// parser was given.
+    Done(Builder, Vec<(usize, usize)>),
+}
+
+fn attempt(text: &str, mended: &Mended<'_>) -> Attempt {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
         flow_nesting_limit: DEPTH,
         block_nesting_limit: DEPTH,
     };
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut parser = Parser::new_from_str_with_options(mended.text(), options);
     let mut builder = Builder::default();
+    let mut brackets = Brackets::default();
     let mut rounds = 0;
     while let Some(next) = parser.next_event() {
         match next {
-            Ok((event, span)) => builder.event(event, &span),
+            Ok((event, span)) => {
+                if mended.is_untabbed() {
+                    brackets.event(&event, &span);
+                }
+                builder.event(event, mended.span(&span));
+            }
+            Err(error) if mended.may_mend(&error) => return Attempt::Stumbled(error),
             Err(error) => {
-                let place = Place {
-                    line: error.marker().line().max(1),
-                    column: error.marker().col() + 1,
-                };
+                let place = mended.place(error.marker());
                 builder.faults.push(syntax_fault(
                     Span {
                         start: place,
@@ -202,6 +235,7 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
                     text,
                 ));
                 builder.abandon();
+                brackets.close_all(error.marker().line());
                 rounds += 1;
                 if rounds > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
                     break;
@@ -209,10 +243,49 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
             }
         }
         if builder.stopped {
+            brackets.close_all(usize::MAX);
             break;
         }
     }
-    (builder.documents, builder.faults)
+    Attempt::Done(builder, brackets.closed)
+}
+
+/// From which line to which collections in brackets go, those in others left aside.
+#[derive(Debug, Default)]
+struct Brackets {
+    /// How many of them are open; within brackets there is nothing without.
+    depth: usize,
+    first: usize,
+    closed: Vec<(usize, usize)>,
+}
+
+impl Brackets {
+    fn event(&mut self, event: &Event<'_>, span: &ParserSpan) {
+        match event {
+            Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
+                if self.depth == 0 {
+                    self.first = span.start.line();
+                }
+                if self.depth > 0 || *style == StructureStyle::Flow {
+                    self.depth += 1;
+                }
+            }
+            Event::SequenceEnd | Event::MappingEnd if self.depth > 0 => {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    self.closed.push((self.first, span.end.line()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The parser gave up in that line.
+    fn close_all(&mut self, last: usize) {
+        if std::mem::take(&mut self.depth) > 0 {
+            self.closed.push((self.first, last));
+        }
+    }
 }
 
 fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
@@ -299,8 +372,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn event(&mut self, event: Event<'_>, parser_span: &ParserSpan) {
-        let span = Span::from_parser(parser_span);
+    fn event(&mut self, event: Event<'_>, span: Span) {
         match event {
             Event::DocumentStart(..) => {
                 self.abandon();

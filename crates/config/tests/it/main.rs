@@ -438,6 +438,13 @@ fn hostile_files_are_cheap() {
         "a: b: c\n---\n".repeat(80_000),
         format!("{head}{}", "&a ".repeat(300_000)),
         format!("{head}clusterName: \"{}\n", "\\x".repeat(500_000)),
+        // Forms that are written in another way before they are read again.
+        format!("{head}dns: {{\n{}}}\n", "\ta: 'b',#c\n".repeat(80_000)),
+        format!("{head}dns: [\n{}\n", "\t[,\n".repeat(200_000)),
+        format!("{head}{}", "a: {\n\tb: 1}\n\tc: 1\n".repeat(50_000)),
+        format!("{head}dns:\n  a: \"{}", "b\n".repeat(400_000)),
+        format!("{head}{}", "---\n\u{feff}a: 1\n".repeat(80_000)),
+        format!("{head}{}", "a: b\u{85}".repeat(120_000)),
     ];
     for (index, text) in hostile.iter().enumerate() {
         let start = processor_time();
