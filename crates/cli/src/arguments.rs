@@ -139,7 +139,7 @@ pub struct CommonArguments {
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// How long the bootstrap token lives; 0 is for ever
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub token_ttl: Option<String>,
     /// Upload the shared certificates, encrypted, for other control planes
     #[arg(long)]

@@ -234,6 +234,32 @@ fn fits_32_bits(number: f64) -> bool {
     rounded.is_finite()
 }
 
+/// Refuses numbers that are not finite, wherever in a value they are: JSON, which is what the
+/// component reads, has none.
+fn finite(node: &Node, path: &str, findings: &mut Findings) {
+    match &node.kind {
+        NodeKind::Float(number) if !number.is_finite() => findings.push(
+            Finding::error(
+                Rule::ValueType,
+                node.span,
+                "a number that is not finite cannot be kept",
+            )
+            .with_path(path),
+        ),
+        NodeKind::Map(entries) => {
+            for entry in entries {
+                finite(&entry.value, &join(path, &entry.key), findings);
+            }
+        }
+        NodeKind::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                finite(item, &format!("{path}[{index}]"), findings);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Refuses what is no number, no finite one, or one that is too large either way.
 fn real(node: &Node, maximum: f64, fits: fn(f64) -> bool, path: &str, findings: &mut Findings) {
     #[expect(clippy::cast_precision_loss, reason = "the bounds are far from exact")]
@@ -308,6 +334,7 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                     findings.leave_out();
                     return;
                 }
+                finite(&entry.value, &path, findings);
                 let message = format!("{} has no field `{}`", table.kind, entry.key);
                 let finding = Finding::new(
                     Rule::UnknownComponentField,
