@@ -147,20 +147,45 @@ pub fn chain(
     authority: &[Certificate],
     usages: &[ExtendedKeyUsage],
 ) -> Result<usize, ChainFault> {
+    path(leaf, authority, usages, None)
+}
+
+/// The same for the certificates that a server shows, as they are at that moment.
+pub(crate) fn chain_of_server(
+    shown: &[Certificate],
+    trusted: &[Certificate],
+    now: UnixTime,
+) -> Result<usize, ChainFault> {
+    path(shown, trusted, &[ExtendedKeyUsage::ServerAuth], Some(now))
+}
+
+fn path(
+    leaf: &[Certificate],
+    authority: &[Certificate],
+    usages: &[ExtendedKeyUsage],
+    now: Option<UnixTime>,
+) -> Result<usize, ChainFault> {
     let Some((first, others)) = leaf.split_first() else {
         return Err(ChainFault::UnknownIssuer);
     };
     if let Some(oid) = &first.unknown_extension {
         return Err(ChainFault::UnknownExtension(oid.clone()));
     }
-    let below: Vec<View<'_>> = leaf.iter().map(View::of).collect();
+    let view_of_leaf = match now {
+        Some(_) => View::of_server(&first.der),
+        None => View::of(first),
+    };
+    let below: Vec<View<'_>> = std::iter::once(view_of_leaf)
+        .chain(others.iter().map(View::of))
+        .collect();
     let above: Vec<View<'_>> = authority.iter().map(View::of).collect();
     let end_entity = EndEntityCert::try_from(&below[0].der).map_err(|error| fault(&error))?;
     let mut anchors = Vec::new();
     let mut indices = Vec::new();
     for (index, view) in above.iter().enumerate() {
         // One certificate that cannot be used must not hide another that can.
-        if !authority[index].is_authority {
+        let is_over = now.is_some_and(|now| !is_valid_at(&authority[index], now));
+        if !authority[index].is_authority || is_over {
             continue;
         }
         if let Ok(anchor) = webpki::anchor_from_trusted_cert(&view.der) {
@@ -193,10 +218,14 @@ pub fn chain(
         let Some(index) = trusted(path) else {
             return Ok(());
         };
-        let fault = between
-            .iter()
-            .find_map(|one| one.unknown_extension.clone())
-            .map(ChainFault::UnknownExtension)
+        // webpki does not ask for the usage to sign certificates.
+        let is_no_authority = between.iter().any(|one| !one.is_authority);
+        let fault = is_no_authority
+            .then_some(ChainFault::Forbidden(NO_AUTHORITY))
+            .or_else(|| {
+                let mut unknown = between.iter().map(|one| one.unknown_extension.clone());
+                unknown.find_map(|oid| oid.map(ChainFault::UnknownExtension))
+            })
             .or_else(|| policy_fault(first, &between))
             .or_else(|| limit(&between, &authority[index], usages).map(ChainFault::Limited));
         match fault {
@@ -216,11 +245,14 @@ pub fn chain(
         .collect();
     moments.sort_unstable();
     moments.reverse();
-    let mut outcome = Err(ChainFault::NeverValidTogether);
-    for moment in moments {
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(
+    let moments = moments.into_iter().map(|moment| {
+        UnixTime::since_unix_epoch(Duration::from_secs(
             u64::try_from(moment).unwrap_or_default(),
-        ));
+        ))
+    });
+    let moments: Vec<UnixTime> = now.map_or_else(|| moments.collect(), |now| vec![now]);
+    let mut outcome = Err(ChainFault::NeverValidTogether);
+    for time in moments {
         let path = end_entity.verify_for_usage(
             &algorithms,
             &anchors,
@@ -297,6 +329,16 @@ fn lasting(authority: &[Certificate], index: usize) -> usize {
         .map_or(index, |(later, _)| later)
 }
 
+const NO_AUTHORITY: &str = "a certificate on the way is not that of an authority";
+
+/// Whether a certificate is valid at the moment of a connection.
+pub(crate) fn is_valid_at(certificate: &Certificate, now: UnixTime) -> bool {
+    i64::try_from(now.as_secs())
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .is_some_and(|now| certificate.is_valid_at(now))
+}
+
 /// Usages are asked of whole paths: webpki asks no trusted certificate for them.
 struct AnyUsage;
 
@@ -314,9 +356,7 @@ fn fault(error: &webpki::Error) -> ChainFault {
         Error::CaUsedAsEndEntity => {
             ChainFault::Forbidden("it is the certificate of an authority itself")
         }
-        Error::EndEntityUsedAsCa => {
-            ChainFault::Forbidden("a certificate on the way is not that of an authority")
-        }
+        Error::EndEntityUsedAsCa => ChainFault::Forbidden(NO_AUTHORITY),
         Error::NameConstraintViolation => ChainFault::Limited(Limit::Names(Vec::new())),
         Error::PathLenConstraintViolated => ChainFault::Limited(Limit::Depth),
         Error::UnsupportedSignatureAlgorithmContext(_)

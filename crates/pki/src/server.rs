@@ -1,25 +1,30 @@
 //! Judges the certificate that a server shows as Go's clients judge it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+use rinit_plan::ExtendedKeyUsage;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::Certificate;
-use crate::view::{OverTrueBytes, View};
+use crate::chain::{chain, chain_of_server, is_valid_at};
+use crate::view::View;
+use crate::{Certificate, ChainFault};
 
-/// Verifies servers for rinit's own connections.
+/// Verifies servers for rinit's own connections, as kubectl and the kubelet do: the same chains are
+/// good, such as below an authority with constraints on directory names or with critical certificate
+/// policies, which rustls refuses, and the same are not, such as below an authority that has expired
+/// or whose usages are others, which rustls takes. So rinit talks to whom everybody else talks to.
 ///
-/// It takes what rustls takes, and what rustls refuses for an extension that kubectl and the kubelet
-/// know or pass over: an authority with constraints on directory names, critical certificate
-/// policies. So rinit never waits for a server that everybody else talks to.
+/// A URI in a certificate below constraints on URIs is refused, as by rustls; Go looks at it.
 #[derive(Debug)]
 pub struct ServerVerifier {
-    roots: RootCertStore,
+    trusted: Vec<Certificate>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -30,13 +35,56 @@ impl ServerVerifier {
         authorities: impl IntoIterator<Item = &'a [u8]>,
         provider: Arc<CryptoProvider>,
     ) -> Option<Self> {
-        let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            if !has_unknown_extension(authority) {
-                roots.add_parsable_certificates([View::of_der(authority).der]);
-            }
+        let trusted: Vec<Certificate> = authorities
+            .into_iter()
+            .filter_map(|der| Certificate::read_der(der).ok())
+            .collect();
+        (!trusted.is_empty()).then_some(Self { trusted, provider })
+    }
+
+    fn judge(&self, shown: &[Certificate], now: UnixTime) -> Result<(), Error> {
+        let Some(server) = shown.first() else {
+            return Err(Error::NoCertificatesPresented);
+        };
+        if let Some(oid) = &server.unknown_extension {
+            return Err(other(ChainFault::UnknownExtension(oid.clone())));
         }
-        (!roots.is_empty()).then_some(Self { roots, provider })
+        if !is_valid_at(server, now) {
+            let is_over = now.as_secs() > time(server.validity.not_after).as_secs();
+            return Err(if is_over {
+                CertificateError::ExpiredContext {
+                    time: now,
+                    not_after: time(server.validity.not_after),
+                }
+                .into()
+            } else {
+                CertificateError::NotValidYetContext {
+                    time: now,
+                    not_before: time(server.validity.not_before),
+                }
+                .into()
+            });
+        }
+        if !server.allows(ExtendedKeyUsage::ServerAuth) {
+            return Err(CertificateError::InvalidPurpose.into());
+        }
+        // Whoever is trusted itself needs nobody above it.
+        if self.trusted.iter().any(|one| one.der == server.der) {
+            return Ok(());
+        }
+        let fault = match chain_of_server(shown, &self.trusted, now) {
+            Ok(_) => return Ok(()),
+            Err(fault) => fault,
+        };
+        // Of what has expired there is a path at another moment.
+        if chain(shown, &self.trusted, &[ExtendedKeyUsage::ServerAuth]).is_ok() {
+            return Err(other("the certificate of its authority is not valid now"));
+        }
+        Err(match fault {
+            ChainFault::UnknownIssuer => CertificateError::UnknownIssuer.into(),
+            ChainFault::OtherKey => CertificateError::BadSignature.into(),
+            fault => other(fault),
+        })
     }
 }
 
@@ -49,32 +97,16 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if has_unknown_extension(certificate) {
-            return Err(CertificateError::UnhandledCriticalExtension.into());
-        }
-        let certificate = View::of_der(certificate);
-        let intermediates: Vec<View<'_>> = intermediates
-            .iter()
-            .filter(|der| !has_unknown_extension(der))
-            .map(|der| View::of_der(der))
-            .collect();
-        let algorithms =
-            OverTrueBytes::all(std::iter::once(&certificate).chain(intermediates.iter()));
-        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms
-            .iter()
-            .map(|one| one as &dyn SignatureVerificationAlgorithm)
-            .collect();
-        let intermediates: Vec<CertificateDer<'_>> =
-            intermediates.iter().map(|view| view.der.clone()).collect();
-        let parsed = ParsedCertificate::try_from(&certificate.der)?;
-        verify_server_cert_signed_by_trust_anchor(
-            &parsed,
-            &self.roots,
-            &intermediates,
-            now,
-            &algorithms,
-        )?;
-        verify_server_name(&parsed, name)?;
+        let read = |der: &CertificateDer<'_>| Certificate::read_der(der).ok();
+        let shown: Vec<Certificate> = match read(certificate) {
+            Some(server) => std::iter::once(server)
+                .chain(intermediates.iter().filter_map(read))
+                .collect(),
+            None => return Err(CertificateError::BadEncoding.into()),
+        };
+        self.judge(&shown, now)?;
+        let view = View::of_server(certificate);
+        verify_server_name(&ParsedCertificate::try_from(&view.der)?, name)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -85,7 +117,7 @@ impl ServerCertVerifier for ServerVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        let certificate = View::of_der(certificate).der;
+        let certificate = View::of_server(certificate).der;
         rustls::crypto::verify_tls12_signature(message, &certificate, signature, algorithms)
     }
 
@@ -96,7 +128,7 @@ impl ServerCertVerifier for ServerVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        let certificate = View::of_der(certificate).der;
+        let certificate = View::of_server(certificate).der;
         rustls::crypto::verify_tls13_signature(message, &certificate, signature, algorithms)
     }
 
@@ -107,8 +139,17 @@ impl ServerCertVerifier for ServerVerifier {
     }
 }
 
-/// Whether Go refuses the certificate for a critical extension. What cannot be read is left to
-/// webpki to refuse.
-fn has_unknown_extension(der: &[u8]) -> bool {
-    Certificate::read_der(der).is_ok_and(|certificate| certificate.unknown_extension.is_some())
+/// What rustls has no words for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+fn other(reason: impl ToString) -> Error {
+    let refused = Refused(reason.to_string());
+    CertificateError::Other(OtherError(Arc::new(refused))).into()
+}
+
+fn time(moment: Timestamp) -> UnixTime {
+    let seconds = u64::try_from(moment.as_second()).unwrap_or_default();
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }

@@ -3,7 +3,8 @@
 //! webpki refuses extensions that Go knows, such as critical certificate policies, and every
 //! certificate below a constraint on directory names, which Go passes over unless it is critical. So
 //! it gets each certificate with only those extensions that both of them look at. What Go refuses
-//! beyond them is [`Certificate::unknown_extension`]. Signatures are checked over the true bytes.
+//! beyond them is [`Certificate::unknown_extension`], and what the path around it asks (`chain.rs`).
+//! Signatures are checked over the true bytes.
 
 use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm,
@@ -14,16 +15,29 @@ use crate::{Certificate, der};
 /// The object identifiers in DER of the extensions that both look at.
 mod oid {
     pub(super) const NAME_CONSTRAINTS: &[u8] = &[6, 3, 0x55, 0x1d, 30];
+    const KEY_USAGE: &[u8] = &[6, 3, 0x55, 0x1d, 15];
+    const ALTERNATIVE_NAMES: &[u8] = &[6, 3, 0x55, 0x1d, 17];
+    const BASIC_CONSTRAINTS: &[u8] = &[6, 3, 0x55, 0x1d, 19];
+    const CRL_DISTRIBUTION_POINTS: &[u8] = &[6, 3, 0x55, 0x1d, 31];
+    const EXTENDED_KEY_USAGE: &[u8] = &[6, 3, 0x55, 0x1d, 37];
     pub(super) const SEEN: [&[u8]; 6] = [
-        &[6, 3, 0x55, 0x1d, 15], // key usage
-        &[6, 3, 0x55, 0x1d, 17], // subject alternative names
-        &[6, 3, 0x55, 0x1d, 19], // basic constraints
+        KEY_USAGE,
+        ALTERNATIVE_NAMES,
+        BASIC_CONSTRAINTS,
         NAME_CONSTRAINTS,
-        &[6, 3, 0x55, 0x1d, 31], // CRL distribution points
-        &[6, 3, 0x55, 0x1d, 37], // extended key usage
+        CRL_DISTRIBUTION_POINTS,
+        EXTENDED_KEY_USAGE,
+    ];
+    pub(super) const SEEN_OF_SERVERS: [&[u8]; 4] = [
+        KEY_USAGE,
+        ALTERNATIVE_NAMES,
+        CRL_DISTRIBUTION_POINTS,
+        EXTENDED_KEY_USAGE,
     ];
 }
 
+/// The version of a certificate with extensions, which stands first (RFC 5280, section 4.1).
+const VERSION_3: &[u8] = &[0xa0, 3, 2, 1, 2];
 /// The tag of the extensions in a certificate (RFC 5280, section 4.1).
 const EXTENSIONS: u8 = der::tag::context_constructed(3);
 
@@ -46,10 +60,15 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn of(certificate: &'a Certificate) -> Self {
-        Self::of_der(&certificate.der)
+        Self::with(&certificate.der, &oid::SEEN)
     }
 
-    pub(crate) fn of_der(certificate: &'a [u8]) -> Self {
+    /// The certificate of a server. Go does not ask whether it is one of an authority too.
+    pub(crate) fn of_server(certificate: &'a [u8]) -> Self {
+        Self::with(certificate, &oid::SEEN_OF_SERVERS)
+    }
+
+    fn with(certificate: &'a [u8], extensions: &[&[u8]]) -> Self {
         let true_one = Self {
             der: CertificateDer::from(certificate),
             signed: None,
@@ -59,7 +78,7 @@ impl<'a> View<'a> {
         else {
             return true_one;
         };
-        match seen(signed) {
+        match seen(signed, extensions) {
             Some(seen) if seen != signed => Self {
                 der: der::sequence([seen.as_slice(), algorithm, signature]).into(),
                 signed: Some((seen, signed)),
@@ -70,10 +89,14 @@ impl<'a> View<'a> {
     }
 }
 
-/// The signed part of a certificate without the extensions that one of the two does not look at.
-fn seen(signed: &[u8]) -> Option<Vec<u8>> {
-    let mut parts = Vec::new();
+/// The signed part of a certificate without the extensions that one of the two does not look at,
+/// and as one of version 3: webpki knows no other, and Go does not mind.
+fn seen(signed: &[u8], seen_extensions: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut parts = vec![VERSION_3.to_vec()];
     for part in der::elements_of(signed)? {
+        if part.first() == VERSION_3.first() {
+            continue;
+        }
         if part.first() != Some(&EXTENSIONS) {
             parts.push(part.to_vec());
             continue;
@@ -81,9 +104,9 @@ fn seen(signed: &[u8]) -> Option<Vec<u8>> {
         let mut extensions = Vec::new();
         for extension in der::elements_of(der::split_first(part)?.content)? {
             let oid = der::split_first(der::split_first(extension)?.content)?.whole;
-            if oid == oid::NAME_CONSTRAINTS {
+            if oid == oid::NAME_CONSTRAINTS && seen_extensions.contains(&oid) {
                 extensions.push(known_constraints(extension)?);
-            } else if oid::SEEN.contains(&oid) {
+            } else if seen_extensions.contains(&oid) {
                 extensions.push(extension.to_vec());
             }
         }
@@ -185,13 +208,10 @@ impl SignatureVerificationAlgorithm for OverTrueBytes<'_> {
             self.algorithm
                 .verify_signature(public_key, message, signature)
         };
-        // Two certificates that differ only in what is not seen look alike.
-        let mut signed = self.signed.iter().filter(|(seen, _)| *seen == message);
-        match signed.next() {
+        // One with other bytes that looks the same was made to be taken for this one.
+        match self.signed.iter().find(|(seen, _)| *seen == message) {
             None => verify(message),
-            Some((_, first)) => signed.fold(verify(first), |outcome, (_, other)| {
-                outcome.or_else(|_| verify(other))
-            }),
+            Some((_, signed)) => verify(signed),
         }
     }
 

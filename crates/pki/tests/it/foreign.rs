@@ -360,6 +360,35 @@ fn what_an_authority_must_not_sign_is_told_by_its_kind() {
     }
 }
 
+/// Without extensions OpenSSL makes one of version 1, which API server and etcd take of a client.
+#[test]
+fn a_certificate_of_version_1_is_signed_as_others_are() {
+    let folder = Folder::new();
+    for name in ["root", "leaf", "other"] {
+        folder.openssl(&format!(
+            "ecparam -name prime256v1 -genkey -noout -out {name}.key"
+        ));
+    }
+    for name in ["root", "other"] {
+        folder.openssl(&format!(
+            "req -x509 -new -key {name}.key -subj /CN=root -out {name}.crt {ISSUE}"
+        ));
+    }
+    folder.openssl("req -new -key leaf.key -subj /CN=leaf -out leaf.csr");
+    folder.openssl("x509 -req -in leaf.csr -CA root.crt -CAkey root.key -days 9 -out leaf.crt");
+    assert!(
+        folder
+            .openssl("x509 -in leaf.crt -noout -text")
+            .contains("Version: 1 ")
+    );
+    let leaf = [read_one(&folder.read("leaf.crt"))];
+    let usages = [ExtendedKeyUsage::ClientAuth];
+    let root = [read_one(&folder.read("root.crt"))];
+    assert_eq!(chain(&leaf, &root, &usages), Ok(0));
+    let other = [read_one(&folder.read("other.crt"))];
+    assert_eq!(chain(&leaf, &other, &usages), Err(ChainFault::OtherKey));
+}
+
 /// Go knows the extensions about policies, and looks at no critical one that it does not know.
 #[test]
 fn policies_on_the_way_stand_in_nobodys_way() {

@@ -7,7 +7,8 @@ use rinit_pki::{Certificate, ServerVerifier};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs;
-use rustls::{Error, RootCertStore};
+use rustls::{CertificateError, Error, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::support::{Folder, read_one};
@@ -33,6 +34,10 @@ impl Pki {
 
     /// Signs `name` with the key of `above`; with its own, a root.
     fn sign(&self, name: &str, above: &str, extensions: &str) -> Certificate {
+        self.sign_for(name, above, extensions, 3650)
+    }
+
+    fn sign_for(&self, name: &str, above: &str, extensions: &str, days: u32) -> Certificate {
         let folder = &self.0;
         folder.openssl(&format!(
             "req -new -key {name}.key -subj /CN={name} -out {name}.csr"
@@ -44,7 +49,7 @@ impl Pki {
             format!("-CA {above}.crt -CAkey {above}.key")
         };
         folder.openssl(&format!(
-            "x509 -req -in {name}.csr {signer} -days 3650 -extfile extensions -out {name}.crt"
+            "x509 -req -in {name}.csr {signer} -days {days} -extfile extensions -out {name}.crt"
         ));
         read_one(&folder.read(&format!("{name}.crt")))
     }
@@ -57,19 +62,29 @@ fn judged(
     name: &str,
     age: i64,
 ) -> [Result<(), Error>; 2] {
+    let roots: Vec<CertificateDer<'_>> = roots.iter().map(|root| der(root)).collect();
+    let seconds = u64::try_from(shown[0].validity.not_before.as_second() + age).unwrap();
+    let shown: Vec<CertificateDer<'_>> = shown.iter().map(|one| der(one)).collect();
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    judged_at(&roots, &shown, name, time)
+}
+
+fn judged_at(
+    roots: &[CertificateDer<'_>],
+    shown: &[CertificateDer<'_>],
+    name: &str,
+    time: UnixTime,
+) -> [Result<(), Error>; 2] {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(roots.iter().map(|root| der(root)));
+    store.add_parsable_certificates(roots.iter().cloned());
     let of_rustls =
         WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider)).build();
-    let ours = ServerVerifier::new(roots.iter().map(|root| root.der.as_slice()), provider);
+    let ours = ServerVerifier::new(roots.iter().map(AsRef::as_ref), provider);
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let seconds = u64::try_from(shown[0].validity.not_before.as_second() + age).unwrap();
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    let below: Vec<CertificateDer<'_>> = shown[1..].iter().map(|one| der(one)).collect();
     let verify = |verifier: &dyn ServerCertVerifier| {
         verifier
-            .verify_server_cert(&der(shown[0]), &below, &name, &[], time)
+            .verify_server_cert(&shown[0], &shown[1..], &name, &[], time)
             .map(|_| ())
     };
     [
@@ -110,7 +125,20 @@ fn what_kubectl_takes_is_taken() {
             "",
             [false, false],
         ),
-        ("extendedKeyUsage=clientAuth", "", "", [true, true]),
+        ("extendedKeyUsage=clientAuth", "", "", [true, false]),
+        ("", "extendedKeyUsage=2.5.29.37.0", "", [false, true]),
+        (
+            "",
+            "policyConstraints=critical,requireExplicitPolicy:0",
+            "",
+            [false, false],
+        ),
+        (
+            POLICIES,
+            "policyConstraints=critical,requireExplicitPolicy:0\ncertificatePolicies=1.2.3",
+            "certificatePolicies=1.2.3\n",
+            [false, true],
+        ),
         ("", "extendedKeyUsage=clientAuth", "", [false, false]),
         // Go looks at the extensions of trusted ones too.
         (UNKNOWN, "", "", [true, false]),
@@ -136,6 +164,108 @@ fn what_kubectl_takes_is_taken() {
     }
 }
 
+/// A certificate that may not sign, and what it signed.
+#[test]
+fn who_is_no_authority_signs_nothing() {
+    let pki = Pki::new();
+    let may_sign = "basicConstraints=critical,CA:TRUE\n";
+    for (root, below, expected) in [
+        (AUTHORITY, AUTHORITY, true),
+        (may_sign, may_sign, true),
+        (
+            AUTHORITY,
+            "basicConstraints=critical,CA:TRUE\nkeyUsage=digitalSignature\n",
+            false,
+        ),
+        (
+            "basicConstraints=critical,CA:TRUE\nkeyUsage=digitalSignature\n",
+            AUTHORITY,
+            false,
+        ),
+        (AUTHORITY, "basicConstraints=CA:FALSE\n", false),
+        ("basicConstraints=CA:FALSE\n", AUTHORITY, false),
+        (
+            "basicConstraints=critical,CA:TRUE,pathlen:0\n",
+            AUTHORITY,
+            false,
+        ),
+        (
+            "basicConstraints=critical,CA:TRUE,pathlen:1\n",
+            AUTHORITY,
+            true,
+        ),
+    ] {
+        let other = pki.sign("other", "other", AUTHORITY);
+        let root = pki.sign("root", "root", root);
+        let below = pki.sign("below", "root", below);
+        let leaf = pki.sign("leaf", "below", SERVER);
+        let [_, said] = judged(&[&other, &root], &[&leaf, &below], "api", 3600);
+        assert_eq!(said.is_ok(), expected, "{said:?}");
+        // The one that is no authority may be among the trusted, as the leaf of a bundle.
+        let [_, said] = judged(&[&other, &root, &below], &[&leaf], "api", 3600);
+        let expected = below.is_authority;
+        assert_eq!(said.is_ok(), expected, "{said:?}");
+    }
+}
+
+/// Go asks of the server's own certificate only that it is for servers.
+#[test]
+fn a_server_may_be_an_authority_or_trusted_itself() {
+    let pki = Pki::new();
+    let root = pki.sign("root", "root", AUTHORITY);
+    let leaf = pki.sign("leaf", "root", &format!("{AUTHORITY}{SERVER}"));
+    let [_, said] = judged(&[&root], &[&leaf], "api", 3600);
+    assert_eq!(said, Ok(()));
+    for extensions in [String::from(SERVER), format!("{AUTHORITY}{SERVER}")] {
+        let own = pki.sign("other", "other", &extensions);
+        assert_eq!(judged(&[&own], &[&own], "api", 3600)[1], Ok(()));
+        assert!(judged(&[&own], &[&own], "x", 3600)[1].is_err());
+        assert!(judged(&[&own], &[&own], "api", -3600)[1].is_err());
+    }
+    let own = pki.sign(
+        "other",
+        "other",
+        "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:api\n",
+    );
+    assert!(judged(&[&own], &[&own], "api", 3600)[1].is_err());
+}
+
+/// rustls looks at no date of those that it trusts.
+#[test]
+fn an_authority_that_has_expired_vouches_for_nobody() {
+    let pki = Pki::new();
+    let root = pki.sign_for("root", "root", AUTHORITY, 10);
+    let below = pki.sign_for("below", "root", AUTHORITY, 15);
+    let leaf = pki.sign("leaf", "below", SERVER);
+    let day = 24 * 3600;
+    for (shown, age, expected) in [
+        (&[&leaf, &below][..], 5 * day, Ok(())),
+        (
+            &[&leaf, &below],
+            12 * day,
+            Err("its authority is not valid now"),
+        ),
+        (
+            &[&leaf, &below],
+            20 * day,
+            Err("its authority is not valid now"),
+        ),
+        (&[&leaf], 5 * day, Err("UnknownIssuer")),
+    ] {
+        let [_, said] = judged(&[&root], shown, "api", age);
+        let said = said.map_err(|error| error.to_string());
+        match expected {
+            Ok(()) => assert_eq!(said, Ok(())),
+            Err(words) => assert!(
+                said.clone().is_err_and(|text| text.contains(words)),
+                "{said:?}"
+            ),
+        }
+    }
+    let [_, said] = judged(&[&root, &below], &[&leaf], "api", 12 * day);
+    assert_eq!(said, Ok(()));
+}
+
 #[test]
 fn what_is_wrong_is_told_as_rustls_tells_it() {
     let pki = Pki::new();
@@ -159,8 +289,44 @@ fn what_is_wrong_is_told_as_rustls_tells_it() {
         (&other, &leaf, "api", 3600),
     ] {
         let [of_rustls, ours] = judged(&[roots], &[shown], name, seconds);
-        assert_eq!(of_rustls, ours);
+        let purpose = |error: Error| match error {
+            Error::InvalidCertificate(CertificateError::InvalidPurposeContext { .. }) => {
+                CertificateError::InvalidPurpose.into()
+            }
+            other => other,
+        };
+        assert_eq!(of_rustls.map_err(purpose), ours);
         assert!(ours.is_err());
+    }
+}
+
+/// What cannot be read whole is not looked at in part.
+#[test]
+fn a_broken_extension_hides_no_other() {
+    let pki = Pki::new();
+    let root = pki.sign("root", "root", AUTHORITY);
+    pki.sign("leaf", "root", SERVER);
+    // OpenSSL has them begin now.
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() + 3600));
+    for (extensions, expected) in [
+        ("", true),
+        ("2.5.29.32=ASN1:NULL\n", false),
+        ("1.2.3.4=critical,ASN1:NULL\n2.5.29.32=ASN1:NULL\n", false),
+        (
+            "1.2.3.4=critical,ASN1:NULL\n1.3.6.1.5.5.7.1.1=ASN1:NULL\n",
+            false,
+        ),
+        ("1.2.3.4=critical,ASN1:NULL\n2.5.29.18=ASN1:NULL\n", false),
+    ] {
+        pki.0.write("extensions", &format!("{SERVER}{extensions}"));
+        pki.0.openssl(
+            "x509 -req -in leaf.csr -CA root.crt -CAkey root.key -days 9 -extfile extensions \
+             -out leaf.crt",
+        );
+        let leaf = pki.0.read("leaf.crt");
+        let leaf = CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap();
+        let [_, said] = judged_at(&[der(&root)], &[leaf], "api", time);
+        assert_eq!(said.is_ok(), expected, "{extensions}: {said:?}");
     }
 }
 
