@@ -117,7 +117,7 @@ impl Apply {
                 self.with_readers(self.inspect_key_pair(spec)?, &spec.private_key)
             }
             Action::Kubeconfig(spec) => {
-                self.with_readers(self.inspect_kubeconfig(spec)?, &spec.path)
+                self.with_readers_of_client(self.inspect_kubeconfig(spec)?, &spec.path)
             }
             Action::Directory(spec) => self.inspect_directory(spec),
             Action::File(spec) => self.inspect_file(spec),

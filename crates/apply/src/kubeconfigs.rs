@@ -105,10 +105,16 @@ impl Apply {
         }
         let mut differences = Vec::new();
         if !trust.missing.is_empty() {
-            differences.push(format!("it lacks {}", Trust::names(&trust.missing)));
+            differences.push(format!(
+                "it lacks {}",
+                Trust::names(&trust.missing, self.now)
+            ));
         }
         if !trust.foreign.is_empty() {
-            differences.push(format!("it has {} too", Trust::names(&trust.foreign)));
+            differences.push(format!(
+                "it has {} too",
+                Trust::names(&trust.foreign, self.now)
+            ));
         }
         let problem = Problem::new(format!(
             "{} does not trust just the certificates of {}: {}",

@@ -1,7 +1,8 @@
 //! Keys and kubeconfigs that more than root may read.
 
 use rinit_diag::Problem;
-use rinit_plan::{FileMode, LogicalPath};
+use rinit_manifest::kubeconfig::{CurrentContext, Source};
+use rinit_plan::{FileMode, LogicalPath, Secret};
 use rinit_workflow::State;
 
 use crate::{Apply, ApplyError};
@@ -10,6 +11,28 @@ use crate::{Apply, ApplyError};
 const OTHERS_READ: u32 = 0o004;
 
 impl Apply {
+    /// The same of a kubeconfig, or of the file that it names for the key. One with a token alone is
+    /// its user's own business.
+    pub(crate) fn with_readers_of_client(
+        &self,
+        state: State,
+        path: &LogicalPath,
+    ) -> Result<State, ApplyError> {
+        if !state.holds() {
+            return Ok(state);
+        }
+        let text = self.host.read_text(path)?.map(Secret::new);
+        let context = text.and_then(|text| CurrentContext::parse(text.expose()).ok());
+        match context.and_then(|context| context.client_key) {
+            Some(Source::Data(_)) => self.with_readers(state, path),
+            Some(Source::File(file)) => match LogicalPath::parse(&file) {
+                Ok(file) => self.with_readers(state, &file),
+                Err(_) => Ok(state),
+            },
+            None => Ok(state),
+        }
+    }
+
     /// Adds a word on a file with a key that every user of the host may read. A group that reads it
     /// may be meant.
     pub(crate) fn with_readers(
@@ -24,8 +47,7 @@ impl Apply {
         if let Some(FileMode(mode)) = mode.filter(|mode| mode.0 & OTHERS_READ != 0) {
             warnings.push(
                 Problem::new(format!(
-                    "{path} has a private key, and every user of this host may read it (mode \
-                     {mode:04o})"
+                    "every user of this host may read the private key in {path} (mode {mode:04o})"
                 ))
                 .with_hint(format!("Let only root: `chmod 0600 {path}`.")),
             );

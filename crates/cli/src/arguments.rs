@@ -280,8 +280,8 @@ pub struct RenewArguments {
 /// What of old certificates and kubeconfigs a renewal leaves out.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PruneArguments {
-    /// Leave out the names of old certificates that the configuration does not ask for
-    #[arg(long, requires = "config")]
+    /// Leave out the names of old certificates that the configuration or the flags do not ask for
+    #[arg(long)]
     pub prune_sans: bool,
     /// Leave out the authorities that a kubeconfig trusts beside its own
     #[arg(long)]

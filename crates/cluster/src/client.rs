@@ -80,9 +80,8 @@ impl Client {
         // Tries are counted by this crate, which knows what is worth one.
         config.default_retry = false;
         let server = config.cluster_url.to_string();
-        let inner = transport::client(config).ok_or_else(|| ClusterError::Kubeconfig {
-            // The library's text may quote what it could not read.
-            problem: "its certificates or its key cannot be read".to_owned(),
+        let inner = transport::client(config).map_err(|problem| ClusterError::Kubeconfig {
+            problem: problem.to_owned(),
         })?;
         Ok(Self {
             inner,

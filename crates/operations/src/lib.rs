@@ -4,8 +4,10 @@
 //! changes anything by itself.
 
 pub mod expiration;
+mod kubeconfig;
 pub mod renewal;
 pub mod requests;
 mod scope;
+mod trust;
 
 pub use scope::Scope;

@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rinit_diag::Problem;
-use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
+use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_manifest::yaml;
-use rinit_pki::{Fault, Finding, PkiError, PrivateKey};
+use rinit_pki::{Certificate, Fault, Finding, PkiError, PrivateKey};
 use rinit_plan::{
     Action, CertificateBundle, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec,
     LogicalPath, Secret, Severity,
@@ -15,7 +15,9 @@ use rinit_plan::{
 use serde_json::json;
 
 use crate::expiration::ReadFile;
+use crate::kubeconfig::Document;
 use crate::renewal::NewFile;
+use crate::trust::{Answer, Question};
 
 /// What a request is made for.
 #[derive(Debug)]
@@ -207,6 +209,8 @@ pub struct Installation {
     pub installed: Vec<String>,
     /// The names of what was not found among what was signed.
     pub absent: Vec<String>,
+    /// What else changes, a sentence each.
+    pub changes: Vec<String>,
     /// What is odd and no reason to refuse.
     pub warnings: Vec<Problem>,
 }
@@ -223,6 +227,7 @@ pub fn install<'a>(
         files: Vec::new(),
         installed: Vec::new(),
         absent: Vec::new(),
+        changes: Vec::new(),
         warnings: Vec::new(),
     };
     let mut problems = Vec::new();
@@ -267,12 +272,13 @@ pub fn install<'a>(
             }
         };
         let checked = match action {
-            Action::Certificate(spec) => pair(spec, new, read, now),
+            Action::Certificate(spec) => pair(spec, new, read, now)
+                .map(|(file, findings)| (file, findings, Answer::default())),
             Action::Kubeconfig(spec) => kubeconfig(spec, &new, read, now),
             _ => continue,
         };
         match checked {
-            Ok((new, findings)) => {
+            Ok((new, findings, trust)) => {
                 let (errors, odd): (Vec<_>, Vec<_>) =
                     findings.into_iter().partition(stands_in_the_way);
                 let told = |finding: Finding| {
@@ -290,6 +296,12 @@ pub fn install<'a>(
                 };
                 problems.extend(errors.into_iter().map(told));
                 installation.warnings.extend(odd.into_iter().map(told));
+                installation.warnings.extend(trust.warning);
+                installation.changes.extend(
+                    trust
+                        .change
+                        .map(|(_, sentence)| format!("{} {sentence}", new.path)),
+                );
                 installation.files.push(new);
                 installation.installed.push(name.clone());
             }
@@ -351,18 +363,20 @@ fn pair(
     Ok((file, findings))
 }
 
+/// Puts what was signed into the kubeconfig that has the key; everything else in it stays.
 fn kubeconfig(
     spec: &KubeconfigSpec,
     new: &CertificateBundle,
     read: &mut ReadFile<'_>,
     now: Timestamp,
-) -> Result<(NewFile, Vec<Finding>), Problem> {
+) -> Result<(NewFile, Vec<Finding>, Answer), Problem> {
     let text = needed(&spec.path, read)?;
     let authority = authority(&spec.signer.certificate, read)?;
     let wrong = |reason: String| Problem::new(format!("{}: {reason}", spec.path));
     let text = std::str::from_utf8(text.expose())
         .map_err(|_| wrong("the kubeconfig is not UTF-8".to_owned()))?;
     let context = CurrentContext::parse(text).map_err(|error| wrong(rinit_diag::chain(&error)))?;
+    let mut document = Document::parse(text).map_err(wrong)?;
     let Some(Source::Data(key)) = context.client_key else {
         return Err(wrong("the current user has no key in the file".to_owned()));
     };
@@ -373,24 +387,44 @@ fn kubeconfig(
         authority.expose(),
         now,
     );
-    let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
-    let trusted = rinit_pki::certificates_of(authority.expose())
-        .map_err(|error| Problem::new(format!("{}: {error}", spec.signer.certificate)))?;
-    let text = Kubeconfig {
-        server: &context.server,
-        cluster_name: &context.cluster_name,
-        user: &context.user,
-        ca_certificates: &trusted,
-        client_certificate: new,
-        client_key: &key,
-    }
-    .to_yaml(false);
-    let file = NewFile {
-        path: spec.path.clone(),
-        mode: KubeconfigSpec::MODE,
-        content: Secret::new(text.expose().clone().into_bytes()),
+    let trusted = match context.ca {
+        Some(Source::Data(data)) => data.expose().clone(),
+        Some(Source::File(file)) => trusted_file(&spec.path, &file, read).map_err(wrong)?,
+        None => Vec::new(),
     };
-    Ok((file, findings))
+    let certificates = Certificate::read_all(authority.expose())
+        .map_err(|error| Problem::new(format!("{}: {error}", spec.signer.certificate)))?;
+    let question = Question {
+        spec,
+        trusted: &trusted,
+        client: new.as_bytes(),
+        authority: &certificates,
+        must_trust: true,
+        prune: false,
+        now,
+    };
+    let answer = question.answer();
+    if let Some((authorities, _)) = &answer.change {
+        document.trust(&context.cluster_name, authorities);
+    }
+    let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
+    document.embed(&context.user, new, key.expose());
+    Ok((document.file(&spec.path), findings, answer))
+}
+
+/// The certificates that a kubeconfig names by their file, which may lie beside it.
+fn trusted_file(
+    kubeconfig: &LogicalPath,
+    file: &str,
+    read: &mut ReadFile<'_>,
+) -> Result<Vec<u8>, String> {
+    let file = if file.starts_with('/') {
+        LogicalPath::parse(file)
+    } else {
+        LogicalPath::parse(&format!("{}/{file}", kubeconfig.parent()))
+    };
+    let file = file.map_err(|error| error.to_string())?;
+    Ok(read(&file)?.unwrap_or_default())
 }
 
 /// A kubeconfig that has its key, and neither an authority nor a certificate yet.

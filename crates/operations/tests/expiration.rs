@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use rinit_diag::ExitCode;
+use rinit_diag::{ExitCode, Problem};
 use rinit_operations::Scope;
 use rinit_operations::expiration::{ExpirationReport, State};
 use rinit_plan::{
@@ -366,7 +366,11 @@ fn a_serving_certificate_of_the_kubelet_s_own_that_ends_is_told_with_a_way_out()
         ("2036-11-10T00:00:00Z", "expires", 24 * 30),
         ("2037-01-01T00:00:00Z", "expired", 0),
     ] {
-        let problems = told(now, within);
+        // The authorities have expired by then too.
+        let problems: Vec<Problem> = told(now, within)
+            .into_iter()
+            .filter(|problem| !problem.message.contains("ca.crt: "))
+            .collect();
         let [problem] = &problems[..] else {
             panic!("{problems:?}");
         };

@@ -16,7 +16,7 @@ use rinit_plan::{
 
 use crate::chain::{ChainFault, chain};
 use crate::name::printable;
-use crate::prolong::{prolong, prolong_one};
+use crate::prolong::{prolong, prolong_one, take_out};
 use crate::{
     Certificate, CurveFault, Leaf, Limit, PkiError, PrivateKey, PublicKey, has_private_key,
 };
@@ -328,13 +328,18 @@ pub fn judge_signer(
     });
     let loaded = key.map(PrivateKey::load);
     let signing = loaded.as_ref().and_then(|key| key.as_ref().ok());
-    for certificate in &certificates {
+    for (position, certificate) in (1..).zip(&certificates) {
         if !certificate.is_authority {
             let subject = certificate.subject.to_string();
+            let hint = if certificates.iter().any(|one| one.is_authority) {
+                format!("Take it out: {}.", take_out(&spec.certificate, position))
+            } else {
+                replace.clone()
+            };
             findings.push(finding(
                 &spec.certificate,
                 Fault::NotAuthority { subject },
-                &replace,
+                &hint,
             ));
         }
         if let Some(fault) = weakness(certificate) {
@@ -387,6 +392,38 @@ pub fn judge_signer(
     findings
 }
 
+/// Judges whether the first certificate in the file of an authority, which is the one that kubeadm
+/// shows, has expired. Which one signs is not known here.
+pub fn judge_first(spec: &Signer, certificates: &[Certificate], now: Timestamp) -> Option<Finding> {
+    let first = certificates.first()?;
+    let fault = timeliness(first, now)?;
+    let Fault::Expired { .. } = &fault else {
+        return None;
+    };
+    let is_valid = |one: &&Certificate| one.is_authority && one.is_valid_at(now);
+    let hint = if certificates
+        .iter()
+        .filter(is_valid)
+        .any(|one| one.has_same_key(first))
+    {
+        untimely(spec, first, certificates, None, now)
+    } else if certificates.iter().any(|one| is_valid(&one)) {
+        format!(
+            "If another certificate of the file is the one that signs, take this one out: {}. If \
+             this one is: {}",
+            take_out(&spec.certificate, 1),
+            prolong_one(spec, first, certificates)
+        )
+    } else {
+        prolong_one(spec, first, certificates)
+    };
+    Some(Finding {
+        path: spec.certificate.clone(),
+        fault,
+        hint: Some(hint),
+    })
+}
+
 /// What to do about a certificate of an authority that is not valid now.
 fn untimely(
     spec: &Signer,
@@ -407,10 +444,20 @@ fn untimely(
             format!("{clock} If it is: {}", prolong_one(spec, certificate, all))
         };
     }
+    let take_out = || {
+        let index = all.iter().position(|one| one.der == certificate.der);
+        take_out(file, 1 + index.unwrap_or_default())
+    };
     if has_successor {
-        format!("{file} has another of the same key that is valid: take this one out.")
-    } else if signing.is_some_and(|key| !key.belongs_to(certificate)) {
-        format!("Nothing signs with it here, and nothing trusts it: take it out of {file}.")
+        format!(
+            "{file} has another of the same key that is valid. Take this one out: {}.",
+            take_out()
+        )
+    } else if all.len() > 1 && signing.is_some_and(|key| !key.belongs_to(certificate)) {
+        format!(
+            "Nothing signs with it here, and nothing trusts it. Take it out: {}.",
+            take_out()
+        )
     } else {
         prolong_one(spec, certificate, all)
     }

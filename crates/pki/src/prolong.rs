@@ -1,6 +1,6 @@
 //! The way out where the certificate of an authority ends or cannot be read: another for the same key.
 
-use rinit_plan::Signer;
+use rinit_plan::{LogicalPath, Signer};
 
 use crate::{Authority, Certificate};
 
@@ -57,6 +57,13 @@ pub(crate) fn prolong_one(
          `openssl x509 -in {file}.old -signkey {key} -days 3650 -out {file}.new`, `awk '/BEGIN \
          CERT/{{n++}} n!={position}' {file} >>{file}.new`, then `mv {file}.new {file}`. What the \
          authority has signed stays good."
+    )
+}
+
+/// How one of several certificates is taken out of a file; `position` counts from 1.
+pub(crate) fn take_out(file: &LogicalPath, position: usize) -> String {
+    format!(
+        "`awk '/BEGIN CERT/{{n++}} n!={position}' {file} >{file}.new`, then `mv {file}.new {file}`"
     )
 }
 

@@ -47,7 +47,7 @@ impl ServerVerifier {
             return Err(Error::NoCertificatesPresented);
         };
         if let Some(oid) = &server.unknown_extension {
-            return Err(other(ChainFault::UnknownExtension(oid.clone())));
+            return Err(other(&ChainFault::UnknownExtension(oid.clone())));
         }
         if !is_valid_at(server, now) {
             let is_over = now.as_secs() > time(server.validity.not_after).as_secs();
@@ -72,18 +72,17 @@ impl ServerVerifier {
         if self.trusted.iter().any(|one| one.der == server.der) {
             return Ok(());
         }
-        let fault = match chain_of_server(shown, &self.trusted, now) {
-            Ok(_) => return Ok(()),
-            Err(fault) => fault,
+        let Err(fault) = chain_of_server(shown, &self.trusted, now) else {
+            return Ok(());
         };
         // Of what has expired there is a path at another moment.
         if chain(shown, &self.trusted, &[ExtendedKeyUsage::ServerAuth]).is_ok() {
-            return Err(other("the certificate of its authority is not valid now"));
+            return Err(other(&"the certificate of its authority is not valid now"));
         }
         Err(match fault {
             ChainFault::UnknownIssuer => CertificateError::UnknownIssuer.into(),
             ChainFault::OtherKey => CertificateError::BadSignature.into(),
-            fault => other(fault),
+            fault => other(&fault),
         })
     }
 }
@@ -144,7 +143,7 @@ impl ServerCertVerifier for ServerVerifier {
 #[error("{0}")]
 struct Refused(String);
 
-fn other(reason: impl ToString) -> Error {
+fn other(reason: &impl ToString) -> Error {
     let refused = Refused(reason.to_string());
     CertificateError::Other(OtherError(Arc::new(refused))).into()
 }

@@ -1,6 +1,8 @@
 //! How the certificates that somebody trusts stand to those of an authority's file, which are
 //! several while an authority is replaced by another.
 
+use jiff::Timestamp;
+
 use crate::{Certificate, PkiError};
 
 /// The certificates that somebody trusts, beside those of an authority's file. Order, repetition
@@ -19,7 +21,15 @@ impl Trust {
     /// Compares two PEM files. The error is that of the first that cannot be read.
     pub fn between(trusted: &[u8], authority: &[u8]) -> Result<Self, PkiError> {
         let trusted = Certificate::read_all(trusted)?;
-        let authority = Certificate::read_all(authority)?;
+        Ok(Self::compare(&trusted, &Certificate::read_all(authority)?))
+    }
+
+    /// The same where the authority's file is read already.
+    pub fn of(trusted: &[u8], authority: &[Certificate]) -> Result<Self, PkiError> {
+        Ok(Self::compare(&Certificate::read_all(trusted)?, authority))
+    }
+
+    fn compare(trusted: &[Certificate], authority: &[Certificate]) -> Self {
         let lacking = |those: &[Certificate], these: &[Certificate]| {
             let mut lacking: Vec<Certificate> = Vec::new();
             for one in those {
@@ -33,15 +43,15 @@ impl Trust {
             }
             lacking
         };
-        let missing = lacking(&authority, &trusted);
-        Ok(Self {
+        let missing = lacking(authority, trusted);
+        Self {
             shared: authority
                 .iter()
                 .filter(|one| trusted.iter().any(|other| one.der == other.der))
                 .count(),
-            foreign: lacking(&trusted, &authority),
+            foreign: lacking(trusted, authority),
             missing,
-        })
+        }
     }
 
     /// Whether just the authority's certificates are trusted.
@@ -49,11 +59,15 @@ impl Trust {
         self.missing.is_empty() && self.foreign.is_empty()
     }
 
-    /// Whom certificates name, as one text.
-    pub fn names(certificates: &[Certificate]) -> String {
+    /// Whom certificates name and until when, as one text: two may have one name.
+    pub fn names(certificates: &[Certificate], now: Timestamp) -> String {
         let names: Vec<String> = certificates
             .iter()
-            .map(|certificate| certificate.subject.to_string())
+            .map(|certificate| {
+                let end = certificate.validity.not_after;
+                let verb = if end <= now { "expired" } else { "until" };
+                format!("{} ({verb} {end})", certificate.subject)
+            })
             .collect();
         names.join("; ")
     }

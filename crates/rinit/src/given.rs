@@ -22,7 +22,7 @@ pub(crate) struct Given {
 }
 
 /// Commands in hints that work on files of the host, named by whole paths.
-const OF_FILES: [&str; 4] = ["chmod", "mv", "openssl", "sed"];
+const OF_FILES: [&str; 5] = ["awk", "chmod", "mv", "openssl", "sed"];
 
 /// Which commands take a flag.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,9 +122,14 @@ impl Given {
     pub(crate) fn complete(&self, command: &str) -> String {
         let tool = command.split(' ').next().unwrap_or_default();
         if let Some(root) = self.root.as_ref().filter(|_| OF_FILES.contains(&tool)) {
-            let below = |word: &str| match word.strip_prefix('/') {
-                Some(file) => quoted(&root.join(file).to_string_lossy()),
-                None => word.to_owned(),
+            let below = |word: &str| {
+                // What is written to a file stands right behind the sign for it.
+                let file = word.trim_start_matches('>');
+                let sign = &word[..word.len() - file.len()];
+                match file.strip_prefix('/') {
+                    Some(file) => format!("{sign}{}", quoted(&root.join(file).to_string_lossy())),
+                    None => word.to_owned(),
+                }
             };
             return command.split(' ').map(below).collect::<Vec<_>>().join(" ");
         }
@@ -229,6 +234,10 @@ mod tests {
             given.complete("rinit certs renew apiserver"),
             "rinit certs renew apiserver --config a.yaml --root '/my root' \
              --apiserver-cert-extra-sans a.b,c.d"
+        );
+        assert_eq!(
+            given.complete("awk '/BEGIN/{n++} n!=1' /a/b >>/a/c"),
+            "awk '/BEGIN/{n++} n!=1' '/my root/a/b' >>'/my root/a/c'"
         );
         let help = "`rinit init phase --help` lists them";
         assert_eq!(given.complete_all(help), help);

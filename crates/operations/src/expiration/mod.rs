@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rinit_diag::{ExitCode, Problem};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
-use rinit_pki::{Certificate, ChainFault, Limit, SignedBy};
+use rinit_pki::{Certificate, ChainFault, Fault, Limit, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec,
     LogicalPath, Signer,
@@ -306,15 +306,22 @@ fn authority(
     now: Timestamp,
 ) -> (Row, Vec<Problem>) {
     let file = read(&spec.certificate);
-    let key =
-        file.as_ref().ok().and_then(Option::as_ref).and_then(|pem| {
-            rinit_pki::key_among_certificates(&spec.signer(), pem).map(Problem::from)
-        });
+    let pem = file.as_ref().ok().and_then(Option::as_ref).cloned();
     let (state, certificates) = state(file, now);
     let externally_managed = state != State::Missing && is_absent(&spec.key, read);
-    let remarks = key
+    let signer = spec.signer();
+    // Its dates have a row, and its key is not read here.
+    let others = rinit_pki::judge_signer(&signer, &pem.unwrap_or_default(), None, now)
         .into_iter()
-        .chain(expired_first(spec, &certificates, now))
+        .filter(|finding| {
+            matches!(
+                finding.fault,
+                Fault::KeyAmongCertificates | Fault::NotAuthority { .. }
+            )
+        });
+    let remarks = others
+        .chain(rinit_pki::judge_first(&signer, &certificates, now))
+        .map(Problem::from)
         .collect();
     let row = Row {
         name: spec.id.name().to_owned(),
@@ -329,28 +336,6 @@ fn authority(
         optional: false,
     };
     (row, remarks)
-}
-
-/// What there is to say where the certificate that has the row, as with kubeadm the first of its
-/// file, has expired, and another is what counts.
-fn expired_first(
-    spec: &CertificateAuthoritySpec,
-    certificates: &[Certificate],
-    now: Timestamp,
-) -> Option<Problem> {
-    let (first, others) = certificates.split_first()?;
-    if first.validity.not_after > now {
-        return None;
-    }
-    let valid = others.iter().find(|other| other.is_valid_at(now))?;
-    let file = &spec.certificate;
-    let message = format!(
-        "{file}: the first of its certificates ({}) expired at {}, and another ({}) is valid until {}",
-        first.subject, first.validity.not_after, valid.subject, valid.validity.not_after
-    );
-    Some(Problem::new(message).with_hint(format!(
-        "Take the first one out: `sed -i '1,/END CERTIFICATE/d' {file}`."
-    )))
 }
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {

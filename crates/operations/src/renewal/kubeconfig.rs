@@ -1,18 +1,13 @@
 //! Where the client certificate of a kubeconfig is, and how a new one gets there.
 
-use std::collections::BTreeSet;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
-use rinit_manifest::yaml;
-use rinit_pki::{Certificate, PrivateKey};
+use rinit_pki::PrivateKey;
 use rinit_plan::{CertificateBundle, FileMode, KubeconfigSpec, LogicalPath, Secret, users};
-use serde_json::{Map, Value, json};
 
 use super::{LinkTarget, NewFile};
 use crate::Scope;
 use crate::expiration::ReadFile;
+use crate::kubeconfig::Document;
 
 /// Where a new certificate and its key go.
 pub(super) enum Place {
@@ -35,10 +30,6 @@ pub(super) enum Place {
         authority: CertificateBundle,
     },
 }
-
-/// A kubeconfig with a key in it.
-#[derive(Clone)]
-pub(super) struct Document(Value);
 
 impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -112,41 +103,6 @@ impl Place {
     }
 }
 
-impl Document {
-    fn file(&self, path: &LogicalPath) -> NewFile {
-        let text = Secret::new(yaml::to_string(&self.0));
-        NewFile {
-            path: path.clone(),
-            mode: KubeconfigSpec::MODE,
-            content: Secret::new(text.expose().clone().into_bytes()),
-        }
-    }
-
-    /// The fields of a named user or cluster.
-    fn fields(&mut self, list: &str, kind: &str, name: &str) -> Option<&mut Map<String, Value>> {
-        let entry = self.0[list]
-            .as_array_mut()?
-            .iter_mut()
-            .find(|entry| entry["name"] == name)?;
-        if !entry[kind].is_object() {
-            entry[kind] = json!({});
-        }
-        entry[kind].as_object_mut()
-    }
-
-    fn embed(&mut self, user: &str, certificate: &str, key: &str) {
-        if let Some(fields) = self.fields("users", "user", user) {
-            for (file, data, text) in [
-                ("client-certificate", "client-certificate-data", certificate),
-                ("client-key", "client-key-data", key),
-            ] {
-                fields.remove(file);
-                fields.insert(data.to_owned(), STANDARD.encode(text).into());
-            }
-        }
-    }
-}
-
 /// What is found in a kubeconfig.
 pub(super) struct Found {
     /// The old certificate; empty where it is gone.
@@ -173,8 +129,10 @@ pub(super) struct Found {
 pub(super) enum NotFound {
     /// Nothing in it can be kept.
     Unusable(String),
-    /// What it holds is not rinit's to replace.
-    Foreign(String),
+    /// It cannot be read.
+    Unreadable(String),
+    /// Its user has credentials of another kind: the name of their field.
+    OwnCredentials(&'static str),
 }
 
 impl Found {
@@ -187,42 +145,19 @@ impl Found {
 
     /// Leads to another server from now on.
     pub(super) fn lead_to(&mut self, server: &str) {
-        if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
-            fields.insert("server".to_owned(), server.into());
-            self.changed = true;
-        }
-    }
-
-    /// Whether it trusts what the authority was before: a certificate of that name, or whatever has
-    /// signed its own client certificate.
-    pub(super) fn trusts_former(&self, authority: &[u8]) -> bool {
-        let Ok(trusted) = Certificate::read_all(&self.trusted) else {
-            return false;
-        };
-        let names = |pem| -> BTreeSet<String> {
-            let certificates = Certificate::read_all(pem).unwrap_or_default();
-            certificates
-                .iter()
-                .map(|certificate| certificate.subject.to_string())
-                .collect()
-        };
-        !names(&self.trusted).is_disjoint(&names(authority))
-            || Certificate::read_all(&self.certificate)
-                .is_ok_and(|client| rinit_pki::chain(&client, &trusted, &[]).is_ok())
+        self.document.lead_to(&self.cluster, server);
+        self.changed = true;
     }
 
     /// Trusts other certificates from now on.
     pub(super) fn trust(&mut self, authority: &CertificateBundle) {
-        if let Some(fields) = self.document.fields("clusters", "cluster", &self.cluster) {
-            fields.remove("certificate-authority");
-            // Clients refuse a cluster with both.
-            fields.remove("insecure-skip-tls-verify");
-            fields.insert(
-                "certificate-authority-data".to_owned(),
-                STANDARD.encode(authority).into(),
-            );
-            self.changed = true;
-        }
+        self.document.trust(&self.cluster, authority);
+        self.changed = true;
+    }
+
+    /// Whether it takes whatever server answers.
+    pub(super) fn verifies_nothing(&mut self) -> bool {
+        self.trusted.is_empty() && self.document.verifies_nothing(&self.cluster)
     }
 
     /// The kubeconfig with what was changed in it, and its client certificate as it was.
@@ -258,10 +193,7 @@ pub(super) fn find(
         .map_err(|_| unusable("the kubeconfig is not UTF-8".to_owned()))?;
     let context =
         CurrentContext::parse(text).map_err(|error| unusable(rinit_diag::chain(&error)))?;
-    let document = yaml::parse_documents(text)
-        .map_err(|error| unusable(rinit_diag::chain(&error)))?
-        .pop()
-        .unwrap_or_default();
+    let mut document = Document::parse(text).map_err(unusable)?;
     let mut is_elsewhere = false;
     let mut key = Secret::new(Vec::new());
     let (certificate, files) = match (context.client_certificate, context.client_key) {
@@ -287,7 +219,7 @@ pub(super) fn find(
             let key_file = real(path, &key_file, link).map_err(unusable)?;
             if scope.has(&certificate) && scope.has(&key_file) {
                 key = Secret::new(read(&key_file).ok().flatten().unwrap_or_default());
-                match read(&certificate).map_err(NotFound::Foreign)? {
+                match read(&certificate).map_err(NotFound::Unreadable)? {
                     Some(pem) => (pem, Some((certificate, key_file))),
                     // A link that leads nowhere: the kubelet starts anew from what is embedded.
                     None => (Vec::new(), None),
@@ -297,18 +229,19 @@ pub(super) fn find(
                 (Vec::new(), None)
             }
         }
-        (None, _) if context.token.is_some() => {
-            return Err(NotFound::Foreign(
-                "the current user has a token and no client certificate".to_owned(),
-            ));
-        }
+        (None, _) => match document.other_credentials(&context.user) {
+            Some(kind) => return Err(NotFound::OwnCredentials(kind)),
+            None => (Vec::new(), None),
+        },
         _ => (Vec::new(), None),
     };
     let trusted = match context.ca {
         Some(Source::Data(data)) => data.expose().clone(),
         Some(Source::File(file)) => {
             let file = real(path, &file, link).map_err(unusable)?;
-            read(&file).map_err(NotFound::Foreign)?.unwrap_or_default()
+            read(&file)
+                .map_err(NotFound::Unreadable)?
+                .unwrap_or_default()
         }
         None => Vec::new(),
     };
@@ -321,7 +254,7 @@ pub(super) fn find(
         path: path.clone(),
         user: context.user,
         cluster: context.cluster_name,
-        document: Document(document),
+        document,
         changed: false,
         files,
     })

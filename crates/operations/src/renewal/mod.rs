@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rinit_diag::Problem;
-use rinit_pki::{Authority, Certificate, PkiError, PrivateKey, SignedBy, Trust};
+use rinit_pki::{Authority, Certificate, Fault, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateBundle, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm,
     KubeconfigSpec, LogicalPath, Secret, Signer, Validity,
@@ -21,6 +21,7 @@ use rinit_plan::{
 
 use crate::Scope;
 use crate::expiration::ReadFile;
+use crate::trust::Question;
 use kubeconfig::{Found, NotFound, Place};
 use leaf::{Asked, NewLeaf};
 
@@ -127,6 +128,8 @@ pub enum LeftReason {
     KeptByKubelet,
     /// It is in a file that is none of those to be renewed.
     Elsewhere,
+    /// There is none: the user has credentials of another kind, by the name of their field.
+    OwnCredentials(&'static str),
 }
 
 impl LeftReason {
@@ -141,6 +144,9 @@ impl LeftReason {
             Self::Elsewhere => {
                 "its client certificate is in a file outside of the folders that were given"
                     .to_owned()
+            }
+            Self::OwnCredentials(kind) => {
+                format!("its user has no client certificate, but credentials by `{kind}`")
             }
         }
     }
@@ -329,7 +335,10 @@ impl Planner<'_, '_> {
                 );
                 return;
             }
-            Err(NotFound::Foreign(reason)) => return self.refuse(&spec.path, &reason),
+            Err(NotFound::Unreadable(reason)) => return self.refuse(&spec.path, &reason),
+            Err(NotFound::OwnCredentials(kind)) => {
+                return self.leave(&spec.name, &spec.path, LeftReason::OwnCredentials(kind));
+            }
         };
         let mut asked = Asked::from(spec);
         if spec.rotated.is_some() {
@@ -395,9 +404,7 @@ impl Planner<'_, '_> {
         });
     }
 
-    /// Where a kubeconfig leads and whom it trusts. With a configuration that is what it asks for.
-    /// Without one, who trusts a part of the authority's certificates, or the authority that was
-    /// before, trusts all of them from now on; who trusts others has them for a reason.
+    /// Where a kubeconfig leads, which only a configuration tells, and whom it trusts.
     fn changes(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Vec<String> {
         let mut changes = Vec::new();
         let configured = self.options.configured;
@@ -414,75 +421,35 @@ impl Planner<'_, '_> {
 
     /// The part of that which is about trust.
     fn trust(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Option<String> {
-        let file = &spec.signer.certificate;
-        let authority = (self.read)(file).ok().flatten()?;
-        let certificates = Certificate::read_all(&authority).ok()?;
-        let trust = Trust::between(&found.trusted, &authority);
-        match trust {
-            Ok(trust) if trust.is_same() => None,
-            Ok(trust) if !trust.is_other() => self.complete(spec, found, &certificates, trust),
-            other => {
-                if !self.options.configured && !found.trusts_former(&authority) {
-                    let doubt = match other {
-                        Ok(_) => format!("it trusts none of the certificates in {file}"),
-                        Err(error) => format!("whom it trusts cannot be read ({error})"),
-                    };
-                    self.renewal.warnings.push(
-                        Problem::new(format!("{}: {doubt}, and is left so", spec.path)).with_hint(
-                            format!(
-                                "If that is wrong, `rinit certs renew {} --config FILE` has it \
-                                 trust them.",
-                                spec.name
-                            ),
-                        ),
-                    );
-                    return None;
-                }
-                found.trust(&Certificate::bundle(&certificates));
-                Some(match other {
-                    Ok(trust) => format!(
-                        "trusts what is in {file}, none of which it trusted{}",
-                        no_longer(&trust.foreign, &certificates)
-                    ),
-                    Err(_) => format!("trusts what is in {file}"),
-                })
-            }
-        }
-    }
-
-    /// Who trusts a part of the authority's certificates trusts all of them from now on. What it
-    /// trusts beside them stays, as while an authority is replaced by another.
-    fn complete(
-        &mut self,
-        spec: &KubeconfigSpec,
-        found: &mut Found,
-        authority: &[Certificate],
-        trust: Trust,
-    ) -> Option<String> {
-        let file = &spec.signer.certificate;
-        let (kept, dropped) = if self.options.prune_authorities {
-            (Vec::new(), trust.foreign)
-        } else {
-            (trust.foreign, Vec::new())
-        };
-        if !kept.is_empty() {
-            self.renewal.warnings.push(
-                Problem::new(format!(
-                    "{}: it trusts {} too, beside what is in {file}, which is kept",
-                    spec.path,
-                    Trust::names(&kept)
-                ))
-                .with_hint("Leave such out with `--prune-authorities`."),
+        let authority = (self.read)(&spec.signer.certificate).ok().flatten()?;
+        let authority = Certificate::read_all(&authority).ok()?;
+        if !self.options.configured && found.verifies_nothing() {
+            let message = format!(
+                "{}: it takes whatever server answers, and is left so",
+                spec.path
             );
-        }
-        if trust.missing.is_empty() && dropped.is_empty() {
+            self.renewal
+                .warnings
+                .push(Problem::new(message).with_hint(format!(
+                    "`rinit certs renew {} --config FILE` has it verify the server.",
+                    spec.name
+                )));
             return None;
         }
-        found.trust(&Certificate::bundle(&[authority, &kept].concat()));
-        Some(format!(
-            "trusts what is in {file}{}",
-            no_longer(&dropped, authority)
-        ))
+        let question = Question {
+            spec,
+            trusted: &found.trusted,
+            client: &found.certificate,
+            authority: &authority,
+            must_trust: self.options.configured,
+            prune: self.options.prune_authorities,
+            now: self.options.now,
+        };
+        let answer = question.answer();
+        self.renewal.warnings.extend(answer.warning);
+        let (authorities, sentence) = answer.change?;
+        found.trust(&authorities);
+        Some(sentence)
     }
 
     /// Has the controller manager's own copy of the signing certificate follow the authority.
@@ -609,6 +576,22 @@ impl Planner<'_, '_> {
             (Ok(Some(certificate)), Ok(Some(key))) => {
                 let key = Secret::new(key);
                 let odd = rinit_pki::key_among_certificates(signer, &certificate);
+                // Whoever trusts the file would trust it.
+                let findings =
+                    rinit_pki::judge_signer(signer, &certificate, None, self.options.now);
+                let strangers: Vec<Problem> = findings
+                    .into_iter()
+                    .filter(|finding| matches!(finding.fault, Fault::NotAuthority { .. }))
+                    .map(Problem::from)
+                    .collect();
+                if !strangers.is_empty() {
+                    for problem in strangers {
+                        if !self.problems.contains(&problem) {
+                            self.problems.push(problem);
+                        }
+                    }
+                    return Err(());
+                }
                 match Authority::load(&certificate, key.expose(), self.options.now) {
                     Ok(authority) => {
                         let certificate = authority.certificate();
@@ -696,21 +679,6 @@ fn usual_period(actions: &[&Action], read: &mut ReadFile<'_>) -> Option<SignedDu
             _ => None,
         })
         .max()
-}
-
-/// What there is to say of certificates that are not trusted any more. One that is named as one of
-/// those that are would be taken for it.
-fn no_longer(dropped: &[Certificate], authority: &[Certificate]) -> String {
-    let others: Vec<Certificate> = dropped
-        .iter()
-        .filter(|one| !authority.iter().any(|kept| kept.subject == one.subject))
-        .cloned()
-        .collect();
-    match (others.is_empty(), dropped.len() - others.len()) {
-        (true, 0) => String::new(),
-        (true, _) => ", and no longer others of that name".to_owned(),
-        (false, _) => format!(", and no longer {}", Trust::names(&others)),
-    }
 }
 
 fn say_what_it_holds(name: &str) -> String {

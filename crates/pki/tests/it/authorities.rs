@@ -59,7 +59,7 @@ fn of_several_certificates_of_the_key_one_that_is_valid_signs() {
     // Nobody is sent for another certificate where there is one.
     let told = hint(judge(&format!("{old}{current}"), Some(&root.key)));
     assert!(
-        told.ends_with("that is valid: take this one out."),
+        told.contains("that is valid. Take this one out: `awk '/BEGIN CERT/{n++} n!=1' "),
         "{told}"
     );
 }

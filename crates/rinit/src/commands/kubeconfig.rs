@@ -11,9 +11,9 @@ use rinit_cli::{
 };
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{BACKDATE, Overrides};
-use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig};
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
-use rinit_pki::{Authority, Leaf, PrivateKey, Request};
+use rinit_pki::{Authority, Certificate, Leaf, PrivateKey, Request, Trust};
 use rinit_plan::{
     CaId, CertificateBundle, ExtendedKeyUsage, LogicalPath, Secret, Subject, Validity,
 };
@@ -54,10 +54,15 @@ async fn user(
     };
     // What the user trusts is the cluster's, whoever signs.
     let trusted = read(&signer.certificate)?;
-    let ca = rinit_pki::certificates_of(trusted.expose()).map_err(|error| {
+    let mut authorities = Certificate::read_all(trusted.expose()).map_err(|error| {
         let place = &signer.certificate;
         refuse(&Problem::new(format!("{place}: {error}")))
     })?;
+    // Who answers there may show a certificate of one that the administrator trusts beside it.
+    if let Ok(trust) = Trust::of(&server.trusted, &authorities) {
+        authorities.extend(trust.foreign);
+    }
+    let ca = Certificate::bundle(&authorities);
     let unspecified = SpecificationArguments::default();
     let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {
@@ -174,6 +179,8 @@ async fn user(
 struct Server {
     url: String,
     cluster: String,
+    /// Whom the kubeconfig trusts that names it (PEM); empty where a configuration does.
+    trusted: Vec<u8>,
 }
 
 /// What the configuration says of the cluster, or without one the kubeconfig of its administrator,
@@ -190,9 +197,14 @@ async fn cluster(
             let path = setting.facts.paths.kubeconfig(name);
             let text = Secret::new(setting.host.read_text(&path).ok()??);
             let context = CurrentContext::parse(text.expose()).ok()?;
+            let trusted = match context.ca {
+                Some(Source::Data(data)) => data.expose().clone(),
+                _ => Vec::new(),
+            };
             Some(Server {
                 url: context.server,
                 cluster: context.cluster_name,
+                trusted,
             })
         });
         if let Some(server) = of_administrator {
@@ -204,6 +216,7 @@ async fn cluster(
     let server = Server {
         url: setting.facts.api.url(),
         cluster: setting.facts.cluster_name.clone(),
+        trusted: Vec::new(),
     };
     Ok((setting, server))
 }
@@ -334,7 +347,7 @@ fn key_name(user: &str) -> String {
 
 /// A kubeconfig with a user of any kind.
 fn document(server: &Server, user_name: &str, ca: &CertificateBundle, user: &Value) -> String {
-    let Server { url, cluster } = server;
+    let Server { url, cluster, .. } = server;
     let context = format!("{user_name}@{cluster}");
     yaml::to_string(&json!({
         "apiVersion": "v1",

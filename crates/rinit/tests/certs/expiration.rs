@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rinit_plan::Validity;
 use serde_json::Value;
 
-use crate::support::{Node, has, kubeadm};
+use crate::support::{Node, follow, has, kubeadm};
 
 #[test]
 fn an_expired_certificate_ends_with_its_exit_code_and_a_metric() {
@@ -364,13 +364,10 @@ fn an_expired_certificate_before_the_valid_one_is_told_with_the_way_out() {
     std::fs::write(&file, [old.as_bytes(), &current].concat()).unwrap();
     let check = || node.rinit(&["certs", "check-expiration"]);
     let output = check();
-    let told = "warning: /etc/kubernetes/pki/ca.crt: the first of its certificates \
-                (CN=kubernetes) expired at 2025-01-01T00:00:00Z, and another (CN=kubernetes) is \
-                valid until";
+    let told = "warning: /etc/kubernetes/pki/ca.crt: the certificate of CN=kubernetes expired at \
+                2025-01-01T00:00:00Z";
     assert!(output.stderr.contains(told), "{}", output.stderr);
-    let way_out = output.stderr.split('`').nth(1).unwrap();
-    let status = Command::new("sh").args(["-c", way_out]).status().unwrap();
-    assert!(status.success(), "{way_out}");
+    follow(&output.stderr);
     assert_eq!(node.pki("ca.crt"), current);
     let output = check();
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
@@ -385,4 +382,52 @@ fn a_key_in_an_authoritys_file_is_told() {
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     let told = "warning: /etc/kubernetes/pki/ca.crt: a private key stands among the certificates";
     assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+}
+
+/// Whom nobody can be signed by is trusted all the same by whoever trusts the file.
+#[test]
+fn what_is_no_authority_in_an_authoritys_file_is_told_and_not_spread() {
+    for leaf_first in [false, true] {
+        let node = Node::new();
+        let (authority, leaf) = (node.pki("ca.crt"), node.pki("apiserver-kubelet-client.crt"));
+        let both = if leaf_first {
+            [leaf, authority.clone()].concat()
+        } else {
+            [authority.clone(), leaf].concat()
+        };
+        std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), both).unwrap();
+        let told = "/etc/kubernetes/pki/ca.crt: the certificate of \
+                    CN=kube-apiserver-kubelet-client is not that of a certificate authority";
+        let before = node.files();
+        let output = node.rinit(&["certs", "renew", "all"]);
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+        assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+        assert_eq!(node.files(), before);
+        let output = node.rinit(&["certs", "check-expiration"]);
+        assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+        follow(&output.stderr);
+        assert_eq!(node.pki("ca.crt"), authority);
+        node.renew(&["all"]);
+    }
+}
+
+/// Which of several signs is not known to who may not read the key.
+#[test]
+fn an_expired_authority_is_never_to_be_replaced_by_a_stranger() {
+    let node = Node::new();
+    let day = |text: &str| text.parse::<Timestamp>().unwrap();
+    let old = node.authority_anew(Validity {
+        not_before: day("2020-01-01T00:00:00Z"),
+        not_after: day("2025-01-01T00:00:00Z"),
+    });
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    let whole = [old.as_bytes(), &node.pki("etcd/ca.crt")].concat();
+    std::fs::write(file, whole).unwrap();
+    let output = node.rinit(&["certs", "check-expiration"]);
+    for words in [
+        "If another certificate of the file is the one that signs",
+        "openssl x509",
+    ] {
+        assert!(output.stderr.contains(words), "{}", output.stderr);
+    }
 }

@@ -67,10 +67,96 @@ fn who_trusts_an_authority_of_another_name_goes_on_and_that_is_told() {
     assert_eq!(output.stderr.matches("it trusts none").count(), 1);
     assert!(output.stderr.contains(told), "{}", output.stderr);
     assert_eq!(node.trusted("admin.conf"), other);
-    // With the configuration it is known whom it should trust.
+    // With the configuration it is known whom it should trust. Whom else, it does not say.
+    let own = node.pki("ca.crt");
     let output = node.renew(&["admin.conf", "--config", &node.config()]);
     assert!(!output.stderr.contains(told), "{}", output.stderr);
-    assert_eq!(node.trusted("admin.conf"), node.pki("ca.crt"));
+    assert_eq!(node.trusted("admin.conf"), [own.clone(), other].concat());
+    node.renew(&["admin.conf", "--prune-authorities"]);
+    assert_eq!(node.trusted("admin.conf"), own);
+}
+
+/// The way of the documents to prolong an authority: the same key and name, and another certificate.
+#[test]
+fn what_stands_beside_an_authority_that_is_replaced_stays() {
+    let node = Node::new();
+    let other = node.pki("etcd/ca.crt");
+    let both = [node.pki("ca.crt"), other.clone()].concat();
+    node.put("admin.conf", "certificate-authority-data", &both);
+    let now = Timestamp::now();
+    let prolonged = node.authority_anew(Validity {
+        not_before: now,
+        not_after: now + DAY * 3650,
+    });
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), &prolonged).unwrap();
+    let output = node.renew(&["all"]);
+    let told = "warning: /etc/kubernetes/admin.conf: it trusts CN=etcd-ca (until ";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let dropped = "none of which it trusted, and no longer CN=kubernetes (until ";
+    assert!(output.stderr.contains(dropped), "{}", output.stderr);
+    assert_eq!(
+        node.trusted("admin.conf"),
+        [prolonged.as_bytes(), &other].concat()
+    );
+    assert_eq!(node.trusted("scheduler.conf"), prolonged.as_bytes());
+}
+
+/// It verifies nobody any more.
+#[test]
+fn an_authority_that_has_expired_is_no_longer_trusted() {
+    let node = Node::new();
+    let own = node.pki("ca.crt");
+    let now = Timestamp::now();
+    let expired = node.authority_anew(Validity {
+        not_before: now - DAY * 400,
+        not_after: now - DAY,
+    });
+    let both = [own.as_slice(), expired.as_bytes()].concat();
+    node.put("admin.conf", "certificate-authority-data", &both);
+    let output = node.renew(&["all"]);
+    let told = "and no longer CN=kubernetes (expired ";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.trusted("admin.conf"), own);
+}
+
+/// Nobody loses other credentials, nor gets more of them, and the others are renewed.
+#[test]
+fn a_user_with_other_credentials_is_left_alone() {
+    for (field, credentials) in [
+        ("token", "token: abc.def"),
+        (
+            "exec",
+            "exec: {apiVersion: client.authentication.k8s.io/v1, command: get}",
+        ),
+    ] {
+        let node = Node::new();
+        let path = node.path("/etc/kubernetes/admin.conf");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let other: String = text
+            .lines()
+            .filter(|line| !line.contains("client-key-data"))
+            .map(|line| match line.split_once("client-certificate-data:") {
+                Some((indent, _)) => format!("{indent}{credentials}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        std::fs::write(&path, &other).unwrap();
+        let told = format!(
+            "leaving admin.conf: its user has no client certificate, but credentials by `{field}`"
+        );
+        for more in [None, Some(node.config())] {
+            let mut words = vec!["all"];
+            if let Some(config) = &more {
+                words.extend(["--config", config]);
+            }
+            let output = node.renew(&words);
+            assert!(output.stderr.contains(&told), "{}", output.stderr);
+            assert!(output.stderr.contains("renewing scheduler.conf"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        }
+        let output = node.rinit(&["certs", "renew", "admin.conf"]);
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+    }
 }
 
 /// While an authority is replaced, clients trust both, whichever is in `ca.crt` by then.
@@ -92,11 +178,13 @@ fn what_a_kubeconfig_trusts_beside_its_authority_stays_until_it_is_pruned() {
         let whole = [new.clone(), own.clone(), other.clone(), old.clone()].concat();
         for name in all() {
             assert_eq!(node.trusted(name), whole, "{name}");
-            let told = format!(
-                "warning: /etc/kubernetes/{name}: it trusts CN=etcd-ca; CN=kubernetes too, beside \
-                 what is in /etc/kubernetes/pki/ca.crt, which is kept"
-            );
-            assert!(output.stderr.contains(&told), "{}", output.stderr);
+            for told in [
+                format!("warning: /etc/kubernetes/{name}: it trusts CN=etcd-ca (until 20"),
+                "; CN=kubernetes (until 20".to_owned(),
+                "too, beside what is in /etc/kubernetes/pki/ca.crt, which is kept".to_owned(),
+            ] {
+                assert!(output.stderr.contains(&told), "{}", output.stderr);
+            }
         }
         // What is kept is worth a word to init too, and no more.
         let init = node.rinit(&["init", "phase", "kubeconfig", "all", "--config", &config]);

@@ -120,6 +120,29 @@ fn names_are_added_and_those_no_longer_asked_for_are_kept_unless_pruned() {
     );
 }
 
+#[test]
+fn the_flags_of_init_say_too_which_names_are_asked_for() {
+    let node = Node::new();
+    let flags = [
+        "--apiserver-advertise-address",
+        "192.0.2.10",
+        "--node-name",
+        "cp",
+    ];
+    let output = node.renew(&[&["apiserver"], &flags[..]].concat());
+    assert!(
+        output.stderr.contains("which are kept"),
+        "{}",
+        output.stderr
+    );
+    let output = node.renew(&[&["apiserver", "--prune-sans"], &flags[..]].concat());
+    assert!(output.stderr.contains("are left out"), "{}", output.stderr);
+    let refused = node.rinit(&["certs", "renew", "apiserver", "--prune-sans"]);
+    assert_eq!(refused.code, Some(2));
+    let told = "--prune-sans needs to know which names are asked for";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+}
+
 /// kubeadm dates the certificate of a kubeconfig back to the first moment of its authority, which may
 /// have been replaced by one for the same key since.
 #[test]

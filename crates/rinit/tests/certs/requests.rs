@@ -137,6 +137,49 @@ fn what_another_authority_signed_is_checked_and_installed() {
     assert!(key.belongs_to(&certificate));
 }
 
+/// As the certificates of an authority elsewhere are renewed, year after year.
+#[test]
+fn what_else_is_in_a_kubeconfig_stays_when_its_certificate_is_installed() {
+    let node = Node::new();
+    let signed = node.folder.path().join("signed");
+    std::fs::create_dir_all(&signed).unwrap();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text
+        .replace(
+            "contexts:\n",
+            "contexts:\n- name: other\n  context: {cluster: other, user: other}\n",
+        )
+        .replace(
+            "clusters:\n",
+            "clusters:\n- name: other\n  cluster: {server: https://other:6443}\n",
+        )
+        .replace("users:\n", "users:\n- name: other\n  user: {token: abc}\n")
+        .replace("    server:", "    tls-server-name: api\n    server:");
+    std::fs::write(&path, &text).unwrap();
+    let (own, other) = (node.pki("ca.crt"), node.pki("etcd/ca.crt"));
+    let both = [own, other].concat();
+    node.put("admin.conf", "certificate-authority-data", &both);
+    let (old, key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    let certificate = node.issue_for(&old, "ca", &key, 1);
+    std::fs::write(signed.join("admin.conf.crt"), &certificate).unwrap();
+    let from = signed.display().to_string();
+    let config = node.config();
+    let output = node.rinit(&["certs", "install-signed", &from, "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let told = "admin.conf: it trusts CN=etcd-ca (until 20";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.trusted("admin.conf"), both);
+    let (new, new_key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    assert_ne!(new.serial, old.serial);
+    assert_eq!(new_key.pem().expose(), key.pem().expose());
+    let text = std::fs::read_to_string(&path).unwrap();
+    for part in ["https://other:6443", "token: abc", "tls-server-name: api"] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert_eq!(text.matches("name: other").count(), 3);
+}
+
 #[test]
 fn what_is_not_valid_yet_is_not_installed() {
     let node = Node::new();

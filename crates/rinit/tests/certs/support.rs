@@ -203,6 +203,18 @@ impl Node {
         authority: &str,
         days: i64,
     ) -> (String, PrivateKey) {
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        (self.issue_for(old, authority, &key, days), key)
+    }
+
+    /// The same for a key that is there.
+    pub(crate) fn issue_for(
+        &self,
+        old: &Certificate,
+        authority: &str,
+        key: &PrivateKey,
+        days: i64,
+    ) -> String {
         let authority = Authority::load(
             &self.pki(&format!("{authority}.crt")),
             &self.pki(&format!("{authority}.key")),
@@ -217,7 +229,6 @@ impl Node {
         };
         let dns_names: Vec<String> = old.dns_names().map(str::to_owned).collect();
         let ip_addresses: Vec<IpAddr> = old.ip_addresses().collect();
-        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
         let leaf = Leaf {
             subject: &subject,
             usages: &[ExtendedKeyUsage::ServerAuth, ExtendedKeyUsage::ClientAuth],
@@ -228,7 +239,15 @@ impl Node {
                 not_after: now - day * i32::try_from(days - 365).unwrap(),
             },
         };
-        (authority.issue(leaf, &key).unwrap().into(), key)
+        authority.issue(leaf, key).unwrap().into()
+    }
+}
+
+/// Runs the commands of a hint, one after the other.
+pub(crate) fn follow(hint: &str) {
+    for command in hint.split('`').skip(1).step_by(2) {
+        let status = Command::new("sh").args(["-c", command]).status().unwrap();
+        assert!(status.success(), "{command}");
     }
 }
 

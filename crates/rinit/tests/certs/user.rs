@@ -392,3 +392,22 @@ fn an_authority_that_has_expired_signs_for_nobody() {
         output.stderr
     );
 }
+
+/// The proxy in front of it may have a certificate of another authority.
+#[test]
+fn who_gets_the_server_of_the_administrator_trusts_whom_he_trusts() {
+    let node = Node::new();
+    let both = [node.pki("ca.crt"), node.pki("etcd/ca.crt")].concat();
+    node.put("admin.conf", "certificate-authority-data", &both);
+    let trusted = |output: &Output| {
+        let context = CurrentContext::parse(&output.stdout).unwrap();
+        match context.ca {
+            Some(Source::Data(trusted)) => trusted.expose().clone(),
+            _ => Vec::new(),
+        }
+    };
+    let user = ["kubeconfig", "user", "--client-name", "jane"];
+    assert_eq!(trusted(&node.rinit(&user)), both);
+    // The server of a configuration has nothing to do with it.
+    assert_eq!(trusted(&jane(&node, &[])), node.pki("ca.crt"));
+}

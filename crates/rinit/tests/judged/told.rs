@@ -41,8 +41,7 @@ fn keys_that_everybody_may_read_are_told_with_what_mends_it() {
     assert_eq!(told.len(), files.len(), "{}", run.shown());
     for file in files {
         let words = format!(
-            "/etc/kubernetes/{file} has a private key, and every user of this host may read it \
-             (mode 0644)"
+            "every user of this host may read the private key in /etc/kubernetes/{file} (mode 0644)"
         );
         assert!(told.contains(&words), "{told:?}");
     }

@@ -32,8 +32,8 @@ pub(super) async fn generate(
     let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
-        certificates: arguments.cert_dir.as_deref(),
-        kubeconfigs: arguments.kubeconfig_dir.as_deref(),
+        certificates: from_here(global, arguments.cert_dir.as_deref()),
+        kubeconfigs: from_here(global, arguments.kubeconfig_dir.as_deref()),
     };
     let outcome = async {
         let (work, _lock) = begin(tree, global, typed, false).await?;
@@ -56,8 +56,8 @@ pub(super) async fn install(
     let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
-        certificates: arguments.cert_dir.as_deref(),
-        kubeconfigs: arguments.kubeconfig_dir.as_deref(),
+        certificates: from_here(global, arguments.cert_dir.as_deref()),
+        kubeconfigs: from_here(global, arguments.kubeconfig_dir.as_deref()),
     };
     let outcome = async {
         let (work, _lock) = begin(tree, global, typed, arguments.dry_run).await?;
@@ -70,8 +70,21 @@ pub(super) async fn install(
 struct Typed<'a> {
     config: Option<&'a Path>,
     specification: &'a SpecificationArguments,
-    certificates: Option<&'a str>,
-    kubeconfigs: Option<&'a str>,
+    certificates: Option<String>,
+    kubeconfigs: Option<String>,
+}
+
+/// A folder as it is seen from the working directory, as kubeadm takes it for these commands; below
+/// another root there is none.
+fn from_here(global: &GlobalArguments, folder: Option<&str>) -> Option<String> {
+    let has_root = global.root.is_some() || global.rootfs.is_some();
+    folder.map(|folder| {
+        std::path::absolute(folder)
+            .ok()
+            .filter(|_| !has_root)
+            .and_then(|path| path.to_str().map(str::to_owned))
+            .unwrap_or_else(|| folder.to_owned())
+    })
 }
 
 /// What both commands work with.
@@ -87,8 +100,11 @@ async fn begin(
     typed: Typed<'_>,
     dry_run: bool,
 ) -> Result<(Work, Option<Lock>), ExitCode> {
-    let overrides =
-        settings::of_specification(typed.specification, typed.certificates, typed.kubeconfigs);
+    let overrides = settings::of_specification(
+        typed.specification,
+        typed.certificates.as_deref(),
+        typed.kubeconfigs.as_deref(),
+    );
     let given = Given::to_certificates(global, typed.specification, typed.config, &overrides);
     let reading = settings::reading(typed.specification.allow_unknown_fields);
     // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
@@ -160,6 +176,9 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     }
     for name in &installation.absent {
         printer::progress(&format!("leaving {name}: nothing signed for it is there"));
+    }
+    for change in &installation.changes {
+        printer::progress(change);
     }
     let verb = if dry_run {
         "would install"

@@ -59,6 +59,13 @@ async fn run(
     );
     let config = arguments.config.as_deref();
     let configured = config.is_some() || overrides.decide_certificates();
+    if arguments.prune.prune_sans && !configured {
+        printer::error(
+            "--prune-sans needs to know which names are asked for",
+            Some("give the configuration with `--config`, or the flags of `rinit init`"),
+        );
+        return Err(ExitCode::Usage);
+    }
     let reading = settings::reading(specification.allow_unknown_fields);
     let given = Given::to_certificates(global, specification, config, &overrides);
     let (setting, _lock) = if arguments.dry_run {
@@ -335,8 +342,18 @@ fn report(format: ReportFormat, renewal: &Renewal, backup: Option<&LogicalPath>)
         .iter()
         .map(|rewritten| json!({ "path": rewritten.path, "changes": rewritten.changes }))
         .collect();
-    let document =
-        json!({ "renewed": renewed, "left": left, "rewritten": rewritten, "backup": backup });
+    let warnings: Vec<&str> = renewal
+        .warnings
+        .iter()
+        .map(|warning| warning.message.as_str())
+        .collect();
+    let document = json!({
+        "renewed": renewed,
+        "left": left,
+        "rewritten": rewritten,
+        "warnings": warnings,
+        "backup": backup,
+    });
     printer::data(&format!("{document:#}\n"));
 }
 

@@ -1,0 +1,109 @@
+//! Whom a kubeconfig trusts from now on, where that is not just what is in the file of its authority.
+
+use jiff::Timestamp;
+use rinit_diag::Problem;
+use rinit_pki::{Certificate, Trust};
+use rinit_plan::{CertificateBundle, KubeconfigSpec};
+
+/// What is known of a kubeconfig and its authority.
+pub(crate) struct Question<'a> {
+    pub(crate) spec: &'a KubeconfigSpec,
+    /// What it trusts (PEM).
+    pub(crate) trusted: &'a [u8],
+    /// Its client certificate (PEM); empty where it has none.
+    pub(crate) client: &'a [u8],
+    /// The certificates in the file of the authority.
+    pub(crate) authority: &'a [Certificate],
+    /// Whether it should trust the authority whatever it trusts.
+    pub(crate) must_trust: bool,
+    /// Whether others beside the authority are left out.
+    pub(crate) prune: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// The answer.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// Whom it trusts instead, and a sentence without its subject on that; none if it goes on.
+    pub(crate) change: Option<(CertificateBundle, String)>,
+    /// What there is to say.
+    pub(crate) warning: Option<Problem>,
+}
+
+impl Question<'_> {
+    /// Who trusts a part of the authority's certificates trusts all of them from now on, and so does
+    /// who trusts the authority that was there before. What is trusted beside them stays, as while
+    /// one authority is replaced by another; what has expired vouches for nobody. Who trusts others
+    /// only has them for a reason.
+    pub(crate) fn answer(&self) -> Answer {
+        let Self {
+            spec,
+            authority,
+            now,
+            ..
+        } = *self;
+        let file = &spec.signer.certificate;
+        let trust = match Trust::of(self.trusted, authority) {
+            Ok(trust) => trust,
+            Err(_) if self.must_trust => {
+                let bundle = Certificate::bundle(authority);
+                return Answer {
+                    change: Some((bundle, format!("trusts what is in {file}"))),
+                    warning: None,
+                };
+            }
+            Err(error) => return self.doubt(&format!("whom it trusts cannot be read ({error})")),
+        };
+        let is_other = trust.is_other();
+        let is_former = |one: &Certificate| is_other && self.is_former(one);
+        if is_other && !self.must_trust && !trust.foreign.iter().any(is_former) {
+            return self.doubt(&format!("it trusts none of the certificates in {file}"));
+        }
+        let (dropped, kept): (Vec<_>, Vec<_>) = trust
+            .foreign
+            .into_iter()
+            .partition(|one| self.prune || one.validity.not_after <= now || is_former(one));
+        let warning = (!kept.is_empty()).then(|| {
+            Problem::new(format!(
+                "{}: it trusts {} too, beside what is in {file}, which is kept",
+                spec.path,
+                Trust::names(&kept, now)
+            ))
+            .with_hint("Leave such out with `--prune-authorities`.")
+        });
+        let change = (!trust.missing.is_empty() || !dropped.is_empty()).then(|| {
+            let mut sentence = format!("trusts what is in {file}");
+            if is_other {
+                sentence.push_str(", none of which it trusted");
+            }
+            if !dropped.is_empty() {
+                sentence.push_str(", and no longer ");
+                sentence.push_str(&Trust::names(&dropped, now));
+            }
+            (Certificate::bundle(&[authority, &kept].concat()), sentence)
+        });
+        Answer { change, warning }
+    }
+
+    /// Whether it is what the authority was before: of that name, or what has signed the client
+    /// certificate beside it.
+    fn is_former(&self, trusted: &Certificate) -> bool {
+        self.authority
+            .iter()
+            .any(|one| one.subject == trusted.subject)
+            || Certificate::read_all(self.client).is_ok_and(|client| {
+                rinit_pki::chain(&client, std::slice::from_ref(trusted), &[]).is_ok()
+            })
+    }
+
+    fn doubt(&self, what: &str) -> Answer {
+        let KubeconfigSpec { path, name, .. } = self.spec;
+        let problem = Problem::new(format!("{path}: {what}, and is left so"));
+        Answer {
+            change: None,
+            warning: Some(problem.with_hint(format!(
+                "If that is wrong, `rinit certs renew {name} --config FILE` has it trust them."
+            ))),
+        }
+    }
+}
