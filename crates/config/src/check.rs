@@ -268,9 +268,9 @@ impl Walk<'_> {
     }
 
     fn wrong_shape(&mut self, node: &Node, shape: &'static Shape, path: &str) {
-        let secret = matches!(shape, Shape::Secret(_));
-        if secret {
+        if shape.may_hold_secrets() {
             self.findings.source_mut().secrets.push(node.span);
+            withhold(node, self.findings);
         }
         let message = format!("wants {}, found {}", shape.wanted(), node.found());
         let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);

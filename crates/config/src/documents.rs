@@ -1,5 +1,6 @@
 //! From the bytes of a file to its documents: which kinds there are, and how each is read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rinit_diag::probable;
@@ -137,8 +138,8 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
             return documents;
         }
     };
-    let (roots, faults) = tree::read(text);
-    let mut findings = Findings::new(Source::new(file_name, text));
+    let (roots, faults) = tree::read(&text);
+    let mut findings = Findings::new(Source::new(file_name, &text));
     for fault in faults {
         findings.source_mut().secrets.extend(fault.secret);
         let finding = Finding::error(fault.rule, fault.span, fault.message);
@@ -163,7 +164,21 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     documents
 }
 
-fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
+/// The text with a line feed for each carriage return that stands alone, which ends a line too.
+fn with_line_feeds(text: &str) -> Cow<'_, str> {
+    if text.matches('\r').count() == text.matches("\r\n").count() {
+        return Cow::Borrowed(text);
+    }
+    let mut with_line_feeds = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(next) = rest.next() {
+        let is_alone = next == '\r' && rest.peek() != Some(&'\n');
+        with_line_feeds.push(if is_alone { '\n' } else { next });
+    }
+    Cow::Owned(with_line_feeds)
+}
+
+fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<Cow<'text, str>, Box<Findings>> {
     let refuse = |rule: Rule, source: &str, place: Place, message: &str, hint: &str| {
         let mut findings = Findings::new(Source::new(file_name, source));
         findings.push(
@@ -193,7 +208,7 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<
         ));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         let good = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
         let line = good.matches('\n').count() + 1;
         let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -204,7 +219,8 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<
             "the file is not UTF-8",
             "save it as UTF-8",
         )
-    })
+    })?;
+    Ok(with_line_feeds(text))
 }
 
 /// Finds out what a document is and checks it as that. `None` if it is not one to read.

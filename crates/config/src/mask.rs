@@ -4,6 +4,8 @@
 //! misspelt name, in a document that does not parse, or in a message of the parser. It rather
 //! masks too much than too little.
 
+use crate::source::{Place, Span};
+
 /// What stands where a secret was.
 const MASK: &str = "<withheld>";
 /// Parts of field names whose values are masked wherever they stand.
@@ -35,6 +37,63 @@ pub(crate) fn line(line: &str) -> String {
         }
         _ => text(line),
     }
+}
+
+/// What of a line may be a secret in a document that does not parse: what the line says of a field
+/// with such a name, or of a `value`, or whatever it says if the next field above it is such a one.
+pub(crate) fn around(text: &str, number: usize) -> Option<Span> {
+    let lines: Vec<&str> = text.lines().take(number).collect();
+    let line = lines.last()?;
+    let whole = |from: usize| {
+        let place = |column| Place {
+            line: number,
+            column,
+        };
+        Span {
+            start: place(from + 1),
+            end: place(line.chars().count() + 1),
+        }
+    };
+    if let Some(end) = fields(line)
+        .filter(|(name, _)| may_be_secret(name))
+        .map(|(_, end)| end)
+        .next()
+    {
+        let kept = &line[..end];
+        return Some(whole(kept.chars().count() + blank_count(&line[end..])));
+    }
+    if fields(line).next().is_some() {
+        return None;
+    }
+    let (name, _) = lines.iter().rev().find_map(|line| fields(line).next())?;
+    may_be_secret(name).then(|| whole(blank_count(line)))
+}
+
+fn blank_count(text: &str) -> usize {
+    text.chars().take_while(|one| one.is_whitespace()).count()
+}
+
+/// Whether a field may have a secret, by its name.
+pub(crate) fn may_be_secret(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower == "value" || lower == "extraenvs" || NAMES.iter().any(|part| lower.contains(part))
+}
+
+/// The names in a line that a colon follows, and where each colon ends, in bytes.
+fn fields(line: &str) -> impl Iterator<Item = (&str, usize)> {
+    line.match_indices(':').filter_map(|(colon, _)| {
+        let before = line[..colon].trim_end_matches([' ', '\t', '"', '\'']);
+        let is_part = |one: char| one.is_alphanumeric() || matches!(one, '_' | '-' | '.' | '/');
+        let begin = before.rfind(|one| !is_part(one)).map_or(0, |at| {
+            at + before[at..].chars().next().map_or(0, char::len_utf8)
+        });
+        let name = &before[begin..];
+        let is_field = line[colon + 1..]
+            .chars()
+            .next()
+            .is_none_or(|next| next.is_whitespace() || "\"'{[&!|>*@%`".contains(next));
+        (!name.is_empty() && is_field).then_some((name, colon + 1))
+    })
 }
 
 /// A line of the file up to a column, counted in characters from zero, and a mask after it.

@@ -1,19 +1,25 @@
 //! Forms that the YAML parser of Kubernetes takes and ours does not, written as ours takes them.
 //!
-//! A file is read as it is. Where our parser stumbles over such a form, that place alone is changed
-//! in what it is given, and it reads again; what it then says of places is turned into those of the
-//! file. Nothing but comments, blanks and breaks is ever touched.
+//! A file is read as it is. Where our parser stumbles over such a form, what it is given is changed
+//! there and wherever the file seems to have the same form, and it reads again. A change that turns
+//! out to lie in a text, where it would be a part of it, is taken back. What the parser says of
+//! places is turned into those of the file. Nothing but blanks and breaks is ever touched.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use granit_parser::{ErrorKind, Marker, ScanError, Span as ParserSpan};
+use granit_parser::{
+    ErrorKind, Event, Marker, ScalarStyle, ScanError, Span as ParserSpan, StructureStyle,
+};
 
 use crate::source::{Place, Span};
 
 /// So many bytes may be read again, so that a file full of such forms costs no time that anybody
-/// notices.
-const BYTES_READ_AGAIN: usize = 1 << 20;
+/// notices. It is a hundred times what a large configuration has.
+const BYTES_READ_AGAIN: usize = 4 << 20;
+/// Further than this nothing is indented.
+const INDENTATION: usize = 1 << 10;
 
 /// A break of lines in YAML 1.1 and none in YAML 1.2, nor to an editor.
 const NEXT_LINE: char = '\u{85}';
@@ -21,47 +27,69 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A text as our parser is given it.
 pub(crate) struct Mended<'text> {
+    source: &'text str,
     text: Cow<'text, str>,
-    /// For each line where in the file it would begin, both numbers from zero; empty while all
-    /// lines are those of the file.
+    /// What is changed, by its place in the source.
+    edits: BTreeMap<usize, Edit>,
+    /// Where nothing may be changed.
+    refused: BTreeSet<usize>,
+    /// For each line where in the file it would begin, both numbers from zero; empty while the text
+    /// is the source.
     origins: Vec<(usize, isize)>,
-    /// Lines, counted from one, that begin with spaces instead of these blanks. That is right in
-    /// brackets alone, and whether they stand in some is known once those are closed.
-    untabbed: BTreeMap<usize, String>,
-    /// Lines whose tabs must stay.
-    tabbed: BTreeSet<usize>,
-    /// What could not be mended, by its place in bytes.
-    given_up: BTreeSet<usize>,
-    read_again: usize,
-    /// Whether lines end with line feeds alone, so that all count them alike.
-    has_plain_lines: bool,
-    /// Whether lines of quoted texts are indented, and whether any was.
+    /// From where on the text is the source with another offset: places in the text and in it.
+    offsets: Vec<(usize, usize)>,
+    /// Whether U+0085 ends a line.
+    breaks: bool,
+    /// Whether lines of quoted texts are indented.
     indents: bool,
-    is_indented: bool,
+    read_again: usize,
+}
+
+/// Other blanks in the place of those that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edit {
+    /// How many bytes they take the place of.
+    length: usize,
+    put: String,
+    where_right: Right,
+}
+
+/// Where an edit changes nothing that the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// In a collection with brackets.
+    InBrackets,
+    /// In a quoted text, which lies around the line.
+    InText,
+    /// In no text.
+    OutsideTexts,
 }
 
 impl<'text> Mended<'text> {
-    pub(crate) fn new(text: &'text str) -> Self {
+    pub(crate) fn new(source: &'text str) -> Self {
         let mut mended = Self {
-            text: Cow::Borrowed(text),
+            source,
+            text: Cow::Borrowed(source),
+            edits: BTreeMap::new(),
+            refused: BTreeSet::new(),
             origins: Vec::new(),
-            untabbed: BTreeMap::new(),
-            tabbed: BTreeSet::new(),
-            given_up: BTreeSet::new(),
-            read_again: 0,
+            offsets: Vec::new(),
+            breaks: source.contains(NEXT_LINE) && !has_separators(source),
             indents: true,
-            is_indented: false,
-            has_plain_lines: text.matches('\r').count() == text.matches("\r\n").count(),
+            read_again: 0,
         };
-        if text.contains(NEXT_LINE) && !has_separators(text) {
-            mended.origins = origins(text);
-            mended.text = Cow::Owned(text.replace(NEXT_LINE, "\n"));
+        if mended.breaks {
+            mended.build();
         }
         mended
     }
 
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    pub(crate) fn has_edits(&self) -> bool {
+        !self.edits.is_empty()
     }
 
     /// The place in the file.
@@ -84,193 +112,341 @@ impl<'text> Mended<'text> {
         }
     }
 
-    /// Whether there is a chance to mend what the parser stumbled over.
-    pub(crate) fn may_mend(&self, error: &ScanError) -> bool {
-        let is_such = match error.kind() {
-            ErrorKind::CommentNotSeparated | ErrorKind::BomInsideDocument => true,
-            ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => self.has_plain_lines,
-            ErrorKind::InvalidQuotedScalarIndent => self.has_plain_lines && self.indents,
-            _ => false,
+    /// Writes what the parser stumbled over as it takes it. Answers whether it should read again.
+    pub(crate) fn mend(&mut self, error: &ScanError) -> bool {
+        let Some(at) = error.marker().byte_offset() else {
+            return false;
         };
-        is_such
-            && error.marker().byte_offset().is_some_and(|at| {
-                self.read_again + at <= BYTES_READ_AGAIN && !self.given_up.contains(&at)
-            })
-    }
-
-    /// Writes what the parser stumbled over as it takes it, if that is such a form.
-    pub(crate) fn mend(&mut self, error: &ScanError) {
-        let marker = error.marker();
-        let at = marker.byte_offset().unwrap_or_default();
-        self.read_again += at;
-        let is_mended = match error.kind() {
-            ErrorKind::CommentNotSeparated => self.separate_comment(at),
-            ErrorKind::BomInsideDocument => self.drop_byte_order_mark(at, marker.line()),
+        if self.read_again + self.text.len() > BYTES_READ_AGAIN {
+            return false;
+        }
+        let at = self.source_offset(at);
+        let edits = match error.kind() {
+            ErrorKind::CommentNotSeparated => self.separate_comments(at),
+            ErrorKind::BomInsideDocument => self.drop_byte_order_marks(at),
             // In a quoted text, where it does not count what a line begins with.
-            ErrorKind::TabInIndentation => self.replace_tabs(marker.line()),
-            ErrorKind::InvalidQuotedScalarIndent => self.indent_more(marker.line()),
-            ErrorKind::TabInBlockIndentation => self.untab(marker.line()),
-            _ => false,
-        };
-        if !is_mended {
-            self.given_up.insert(at);
-        }
-    }
-
-    /// `"a"#c`
-    fn separate_comment(&mut self, at: usize) -> bool {
-        let is_comment = self
-            .text
-            .get(at..)
-            .is_some_and(|rest| rest.starts_with('#'));
-        if is_comment {
-            self.text.to_mut().insert(at, ' ');
-        }
-        is_comment
-    }
-
-    /// The first character of a later document, as when files were put one after the other.
-    fn drop_byte_order_mark(&mut self, at: usize, line: usize) -> bool {
-        let (before, behind) = self.text.split_at_checked(at).unwrap_or_default();
-        let separator = before
-            .strip_suffix('\n')
-            .and_then(|before| before.rsplit_once('\n'));
-        let follows = separator.is_some_and(|(_, separator)| separator.starts_with("---"));
-        if !follows || !behind.starts_with(BYTE_ORDER_MARK) {
-            return false;
-        }
-        self.text.to_mut().remove(at);
-        self.shift(line, 1);
-        true
-    }
-
-    /// A line of a quoted text that begins left of what the text belongs to. How far it must go is
-    /// not known here: it goes further each time.
-    fn indent_more(&mut self, line: usize) -> bool {
-        let Some(text) = self.text.lines().nth(line - 1) else {
-            return false;
-        };
-        self.is_indented = true;
-        let spaces = " ".repeat(8 + blanks(text).len());
-        let at = text.as_ptr() as usize - self.text.as_ptr() as usize;
-        self.text.to_mut().insert_str(at, &spaces);
-        self.shift(line, -isize::try_from(spaces.len()).unwrap_or_default());
-        true
-    }
-
-    /// Begins anew without indenting, if lines of quoted texts were indented and the file is wrong
-    /// all the same: mostly a quote was not closed, and the first line behind it tells that best.
-    pub(crate) fn without_indenting(&self, text: &'text str) -> Option<Self> {
-        self.is_indented.then(|| Self {
-            indents: false,
-            ..Self::new(text)
-        })
-    }
-
-    /// Notes that a line lacks so many characters of the file at its beginning.
-    fn shift(&mut self, line: usize, by: isize) {
-        if self.origins.is_empty() {
-            self.origins = origins(&self.text);
-        }
-        if let Some((_, column)) = self.origins.get_mut(line - 1) {
-            *column += by;
-        }
-    }
-
-    /// Lines in `[…]` or `{…}` that begin with a tab: this one and those that follow.
-    fn untab(&mut self, first: usize) -> bool {
-        let mut last = None;
-        let mut lines = Vec::new();
-        for (number, line) in (1..).zip(self.text.lines()) {
-            if number >= first {
-                let blanks = blanks(line);
-                if !blanks.contains('\t') {
-                    break;
-                }
-                // A part of the text above, where Kubernetes' parser takes no tab.
-                if !self.tabbed.contains(&number) && !last.is_some_and(may_go_on) {
-                    lines.push((number, blanks.to_owned()));
-                }
+            ErrorKind::TabInIndentation | ErrorKind::InvalidQuotedScalarIndent if self.indents => {
+                self.indent_text(at)
             }
-            let line = line.trim();
-            if !line.is_empty() {
-                last = Some(line);
+            ErrorKind::TabInBlockIndentation => self.untab(at),
+            _ => Vec::new(),
+        };
+        let before = self.edits.len();
+        let mut is_new = false;
+        for (place, edit) in edits {
+            if !self.refused.contains(&place) && self.edits.get(&place) != Some(&edit) {
+                self.edits.insert(place, edit);
+                is_new = true;
             }
         }
-        let is_mended = lines.iter().any(|(number, _)| *number == first);
-        if is_mended {
-            let spaces = lines
-                .iter()
-                .map(|(line, blanks)| (*line, " ".repeat(blanks.len())));
-            self.indent(&spaces.collect());
-            self.untabbed.extend(lines);
+        if is_new {
+            self.read_again += self.text.len();
+            self.build();
         }
-        is_mended
+        debug_assert!(
+            is_new || self.edits.len() == before,
+            "nothing changes otherwise"
+        );
+        is_new
     }
 
-    fn replace_tabs(&mut self, line: usize) -> bool {
-        let blanks = self
-            .text
+    /// `"a"#c`: this one, and all that follow a quote, a bracket or a comma.
+    fn separate_comments(&self, at: usize) -> Vec<(usize, Edit)> {
+        let space = || Edit {
+            length: 0,
+            put: " ".to_owned(),
+            where_right: Right::OutsideTexts,
+        };
+        let Some(rest) = self.source.get(at..).filter(|rest| rest.starts_with('#')) else {
+            return Vec::new();
+        };
+        let behind = rest
+            .match_indices('#')
+            .filter(|(index, _)| rest[..*index].ends_with(['"', '\'', ']', '}', ',']))
+            .map(|(index, _)| at + index);
+        std::iter::once(at)
+            .chain(behind)
+            .map(|at| (at, space()))
+            .collect()
+    }
+
+    /// The first character of each later document, as when files were put one after the other.
+    fn drop_byte_order_marks(&self, at: usize) -> Vec<(usize, Edit)> {
+        let marks = self.source.get(at..).unwrap_or_default();
+        marks
+            .match_indices(BYTE_ORDER_MARK)
+            .map(|(index, mark)| (at + index, mark))
+            .filter(|(at, _)| {
+                let separator = self.source[..*at]
+                    .strip_suffix('\n')
+                    .and_then(|before| before.rsplit_once('\n'));
+                separator.is_some_and(|(_, separator)| separator.starts_with("---"))
+            })
+            .map(|(at, mark)| {
+                let edit = Edit {
+                    length: mark.len(),
+                    put: String::new(),
+                    where_right: Right::OutsideTexts,
+                };
+                (at, edit)
+            })
+            .collect()
+    }
+
+    /// Lines of a quoted text that begin with a tab, or left of what the text belongs to: this one
+    /// and those that follow up to one with a quote.
+    fn indent_text(&self, at: usize) -> Vec<(usize, Edit)> {
+        let begin = self.line_begin(at);
+        let further = self.edits.get(&begin).map(|edit| 2 * edit.put.len());
+        let width = further.unwrap_or_else(|| {
+            // What a text belongs to begins behind blanks, dashes and question marks.
+            let before = self.source[..begin].lines();
+            let columns = before.map(|line| {
+                line.find(|character| !" -?\t".contains(character))
+                    .unwrap_or_default()
+            });
+            columns.max().unwrap_or_default() + 8
+        });
+        if width > INDENTATION {
+            return Vec::new();
+        }
+        let mut edits = Vec::new();
+        let mut at = begin;
+        for line in self.source[begin..].split_inclusive('\n') {
+            // There Kubernetes' parser ends the document, whatever is open.
+            if line.starts_with("---") || line.starts_with("...") {
+                break;
+            }
+            let edit = Edit {
+                length: blanks(line).len(),
+                put: " ".repeat(width),
+                where_right: Right::InText,
+            };
+            if !line.trim().is_empty() {
+                edits.push((at, edit));
+            }
+            at += line.len();
+            if line.contains(['"', '\'']) {
+                break;
+            }
+        }
+        edits
+    }
+
+    /// Lines in brackets that begin with a tab: this one and those that follow.
+    fn untab(&self, at: usize) -> Vec<(usize, Edit)> {
+        let mut edits = Vec::new();
+        let begin = self.line_begin(at);
+        let mut at = begin;
+        let mut last = self.source[..begin]
             .lines()
-            .nth(line - 1)
-            .map(blanks)
-            .unwrap_or_default();
-        let (is_tabbed, spaces) = (blanks.contains('\t'), " ".repeat(blanks.len()));
-        if is_tabbed {
-            self.indent(&BTreeMap::from([(line, spaces)]));
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        for line in self.source[begin..].split_inclusive('\n') {
+            let blanks = blanks(line);
+            if !blanks.contains('\t') {
+                break;
+            }
+            // A part of the text above, where Kubernetes' parser takes no tab.
+            if !last.is_some_and(may_go_on) {
+                let edit = Edit {
+                    length: blanks.len(),
+                    put: " ".repeat(blanks.len()),
+                    where_right: Right::InBrackets,
+                };
+                edits.push((at, edit));
+            }
+            at += line.len();
+            last = Some(line.trim()).filter(|line| !line.is_empty()).or(last);
         }
-        is_tabbed
+        edits
     }
 
-    /// Puts other blanks, as many as before, in front of lines.
-    fn indent(&mut self, lines: &BTreeMap<usize, String>) {
-        let mut text = String::with_capacity(self.text.len());
-        for (number, line) in (1..).zip(self.text.split_inclusive('\n')) {
-            match lines.get(&number) {
-                Some(blanks) => {
-                    text.push_str(blanks);
-                    text.push_str(&line[blanks.len()..]);
+    fn line_begin(&self, at: usize) -> usize {
+        let before = self.source.get(..at).unwrap_or_default();
+        before.rfind('\n').map_or(0, |end| end + 1)
+    }
+
+    /// Takes edits back that are wrong where they are. Answers whether there are any, so that the
+    /// parser should read again.
+    pub(crate) fn take_back(&mut self, seen: &Seen) -> bool {
+        let wrong: Vec<usize> = self
+            .edits
+            .iter()
+            .filter(|(place, edit)| !seen.is_right(self.text_offset(**place), edit.where_right))
+            .map(|(place, _)| *place)
+            .collect();
+        for place in &wrong {
+            self.edits.remove(place);
+            self.refused.insert(*place);
+        }
+        self.reread(!wrong.is_empty())
+    }
+
+    /// Indents no quoted text any more, if some were indented and the file is wrong all the same:
+    /// mostly a quote was not closed, and the first line behind it tells that best.
+    pub(crate) fn stop_indenting(&mut self) -> bool {
+        let before = self.edits.len();
+        self.edits
+            .retain(|_, edit| edit.where_right != Right::InText);
+        let has_changed = self.edits.len() < before;
+        self.indents &= !has_changed;
+        self.reread(has_changed)
+    }
+
+    fn reread(&mut self, has_changed: bool) -> bool {
+        if has_changed {
+            self.build();
+        }
+        has_changed
+    }
+
+    /// Makes the text of the source and the edits.
+    fn build(&mut self) {
+        let mut text = String::with_capacity(self.source.len() + self.source.len() / 8);
+        self.origins.clear();
+        self.offsets.clear();
+        let breaks = self.breaks;
+        let mut at = 0;
+        for (number, line) in self.source.split_inclusive('\n').enumerate() {
+            let mut column = 0_isize;
+            for part in line.split_inclusive(|one: char| breaks && one == NEXT_LINE) {
+                let end = at + part.len();
+                let whole = self.edits.get(&at).map_or(0, |edit| {
+                    let put = edit.put.chars().count();
+                    let taken = self.source[at..at + edit.length].chars().count();
+                    signed(taken) - signed(put)
+                });
+                self.origins.push((number, column + whole));
+                column += signed(part.chars().count());
+                let inside = end
+                    - part
+                        .strip_suffix(NEXT_LINE)
+                        .map_or(0, |_| NEXT_LINE.len_utf8());
+                let is_broken = breaks && inside < end;
+                let content = at..if is_broken { inside } else { end };
+                self.copy(content, &mut text);
+                at = end;
+                if is_broken {
+                    text.push('\n');
+                    self.offsets.push((text.len(), at));
                 }
-                None => text.push_str(line),
             }
         }
+        // Behind the last line there may be a place too.
+        let last = self.origins.last().map_or(0, |(number, _)| number + 1);
+        self.origins.push((last, 0));
         self.text = Cow::Owned(text);
     }
 
-    /// Whether tabs were replaced as they may be in brackets alone.
-    pub(crate) fn is_untabbed(&self) -> bool {
-        !self.untabbed.is_empty()
+    /// Copies a part of the source with its edits.
+    fn copy(&mut self, part: Range<usize>, text: &mut String) {
+        let mut at = part.start;
+        for (place, edit) in self.edits.range(part.clone()) {
+            text.push_str(&self.source[at..*place]);
+            self.offsets.push((text.len(), *place));
+            text.push_str(&edit.put);
+            at = place + edit.length;
+            self.offsets.push((text.len(), at));
+        }
+        text.push_str(&self.source[at..part.end]);
     }
 
-    /// Puts tabs back that stand in no brackets after all. `brackets` are the first and the last
-    /// lines of those that stand in no others, in their order. Answers whether there are any such
-    /// tabs, so that the parser should read again.
-    pub(crate) fn restore_tabs(&mut self, brackets: &[(usize, usize)]) -> bool {
-        let is_inside = |line: usize| {
-            let behind = brackets.partition_point(|(first, _)| *first < line);
-            behind
-                .checked_sub(1)
-                .is_some_and(|index| line <= brackets[index].1)
-        };
-        let (inside, outside): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            std::mem::take(&mut self.untabbed)
-                .into_iter()
-                .partition(|(line, _)| is_inside(*line));
-        self.untabbed = inside;
-        self.tabbed.extend(outside.keys());
-        if !outside.is_empty() {
-            self.indent(&outside);
+    /// The place in the source of a place in the text.
+    fn source_offset(&self, at: usize) -> usize {
+        let behind = self.offsets.partition_point(|(text, _)| *text <= at);
+        match behind.checked_sub(1).map(|index| self.offsets[index]) {
+            Some((text, source)) => source + (at - text),
+            None => at,
         }
-        !outside.is_empty()
+    }
+
+    /// The place in the text of a place in the source.
+    fn text_offset(&self, at: usize) -> usize {
+        let behind = self.offsets.partition_point(|(_, source)| *source < at);
+        match self.offsets.get(behind) {
+            Some((text, source)) if *source == at => *text,
+            _ => match behind.checked_sub(1).map(|index| self.offsets[index]) {
+                Some((text, source)) => text + (at - source),
+                None => at,
+            },
+        }
     }
 }
 
-/// Whether a line may end in the middle of a plain text.
+fn signed(count: usize) -> isize {
+    isize::try_from(count).unwrap_or_default()
+}
+
+/// Where texts and brackets lie in what the parser was given, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    texts: Vec<Range<usize>>,
+    /// Those that lie in no others.
+    brackets: Vec<Range<usize>>,
+    /// How many brackets are open, and where the first of them is.
+    depth: usize,
+    first: usize,
+}
+
+impl Seen {
+    pub(crate) fn event(&mut self, event: &Event<'_>, span: &ParserSpan) {
+        let (Some(start), Some(end)) = (span.start.byte_offset(), span.end.byte_offset()) else {
+            return;
+        };
+        match event {
+            // What follows a plain text at once would be a part of it.
+            Event::Scalar(_, ScalarStyle::Plain, ..) => self.texts.push(start..end + 1),
+            Event::Scalar(..) => self.texts.push(start..end),
+            // Within brackets there is nothing without them.
+            Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
+                if self.depth == 0 {
+                    self.first = start;
+                }
+                if self.depth > 0 || *style == StructureStyle::Flow {
+                    self.depth += 1;
+                }
+            }
+            Event::SequenceEnd | Event::MappingEnd if self.depth > 0 => {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    self.brackets.push(self.first..end);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The parser gave up there: what was open goes on to it.
+    pub(crate) fn close(&mut self, marker: &Marker) {
+        if std::mem::take(&mut self.depth) > 0 {
+            let end = marker.byte_offset().unwrap_or(usize::MAX);
+            self.brackets.push(self.first..end.max(self.first));
+        }
+    }
+
+    fn is_right(&self, at: usize, right: Right) -> bool {
+        let is_in = |ranges: &[Range<usize>]| {
+            let behind = ranges.partition_point(|range| range.start < at);
+            let around = behind.checked_sub(1).map(|index| &ranges[index]);
+            around.is_some_and(|range| at < range.end)
+        };
+        match right {
+            Right::InBrackets => is_in(&self.brackets),
+            Right::InText => is_in(&self.texts),
+            Right::OutsideTexts => !is_in(&self.texts),
+        }
+    }
+}
+
+/// Whether a line may end in the middle of a plain text, and not in a comment.
 fn may_go_on(line: &str) -> bool {
-    !line.ends_with([',', '[', ']', '{', '}', ':', '"', '\''])
-        && !line.starts_with('#')
-        && !line.contains(" #")
-        && !line.contains("\t#")
+    let has_comment = line.match_indices('#').any(|(at, _)| {
+        let before = &line[..at];
+        before.is_empty() || before.ends_with([' ', '\t', ',', '[', ']', '{', '}', '"', '\''])
+    });
+    !has_comment && !line.ends_with([',', '[', ']', '{', '}', ':', '"', '\''])
 }
 
 /// What a line begins with.
@@ -286,20 +462,6 @@ fn has_separators(text: &str) -> bool {
         .filter(|line| line.contains(NEXT_LINE))
         .flat_map(|line| line.split(NEXT_LINE))
         .any(|part| part.starts_with("---") || part.starts_with("..."))
-}
-
-/// Where each line begins in the file, if U+0085 ends one too.
-fn origins(text: &str) -> Vec<(usize, isize)> {
-    text.split('\n')
-        .enumerate()
-        .flat_map(|(number, line)| {
-            line.split(NEXT_LINE).scan(0, move |column, part| {
-                let origin = (number, *column);
-                *column += isize::try_from(part.chars().count()).unwrap_or_default() + 1;
-                Some(origin)
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -363,6 +525,8 @@ mod tests {
             // Brackets elsewhere are no excuse.
             ("a:\n  b: {\n\tc: 1}\nd:\n\te: 2\n", 5, 2),
             ("a: 1\n\u{feff}b: 2", 2, 1),
+            ("a: \"b\n---\nc: \"d\"", 2, 1),
+            ("a: \"b\n...\nc\"", 2, 1),
             // A quote that is not closed is told where it was forgotten.
             ("a:\n  b: \"c\nd: 1\ne: 2\n", 3, 1),
             ("a:\n  b: \"c\nd: 1\ne: \"2\"\n", 3, 1),
@@ -389,6 +553,50 @@ mod tests {
             let told = format!("{place} no anchor `&f` stands before this alias");
             assert_eq!(faults, [told], "{text:?}");
         }
+    }
+
+    /// As many as a large file may have, in files of any size.
+    #[test]
+    fn many_of_them_are_taken() {
+        let names: String = (0..900)
+            .map(|n| format!("- \"n-{n}\"#rack {n}\n"))
+            .collect();
+        let head = "# a long header\n".repeat(6_000);
+        for text in [
+            names.clone(),
+            format!("{head}{names}"),
+            format!("a: [\n{}]", "\tb,#c\n".repeat(900)),
+        ] {
+            let (documents, faults) = read(&text);
+            assert_eq!((documents.len(), faults), (1, Vec::new()));
+        }
+        let lines = format!("a:\n  b: \"c\n{}\"\n", "\td\n".repeat(900));
+        let (documents, faults) = read(&lines);
+        assert_eq!((documents.len(), faults), (1, Vec::new()));
+        let text = documents[0]["a"]["b"].as_str().unwrap();
+        assert_eq!(text.matches(" d").count(), 900);
+    }
+
+    /// What looks like a comment behind a quote is none within a text.
+    #[test]
+    fn a_comment_in_a_text_stays_as_it_is() {
+        let text = "a: \"b\"#c\nd: |\n  echo \"e\"#f\n  [g]#h\ni: 'j\n  k\"#l'\nm: n\"#o\n";
+        let expected = json!({
+            "a": "b",
+            "d": "echo \"e\"#f\n[g]#h\n",
+            "i": "j k\"#l",
+            "m": "n\"#o",
+        });
+        assert_eq!(read(text), (vec![expected], Vec::new()));
+    }
+
+    #[test]
+    fn what_stands_behind_the_end_of_a_document_is_told() {
+        let (documents, faults) = read("a: 1\n...\n# c\n---\nb: 2\n...\n");
+        assert_eq!((documents.len(), faults.len()), (2, 0));
+        let (documents, faults) = read("a: 1\n...\nb: 2\n---\nc: 3\n");
+        assert_eq!(documents, [json!({"a": 1}), json!({"c": 3})]);
+        assert_eq!(faults, ["3:1 what follows `...` is not read by Kubernetes"]);
     }
 
     /// Tabs in a text are a part of it.

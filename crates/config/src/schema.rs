@@ -99,6 +99,24 @@ impl Shape {
             Self::Any => "a value",
         }
     }
+
+    /// Whether no output may show what stands in the place of such a value, though it be of another
+    /// shape: a secret, an object with one, or a list of them.
+    pub(crate) fn may_hold_secrets(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::List(item) | Self::Map(item) => item.may_hold_secrets(),
+            Self::Object(schema) => {
+                // A variable of the environment may hold a password, whatever its name.
+                schema.name == crate::v1beta4::EnvironmentVariable::SCHEMA.name
+                    || schema
+                        .fields
+                        .iter()
+                        .any(|field| matches!(field.shape, Shape::Secret(_)))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// When a field is written out: the `omitempty` of kubeadm's Go types.

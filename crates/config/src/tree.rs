@@ -7,12 +7,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{
-    Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, StructureStyle, Tag,
-};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use serde_json::{Map, Number, Value};
 
-use crate::mend::Mended;
+use crate::mask;
+use crate::mend::{Mended, Seen};
 use crate::rule::Rule;
 use crate::scalar;
 use crate::source::{Place, Span};
@@ -181,30 +180,20 @@ pub(crate) struct Fault {
 pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
     let mut mended = Mended::new(text);
     loop {
-        match attempt(text, &mended) {
-            Attempt::Stumbled(error) => mended.mend(&error),
-            Attempt::Done(_, brackets) if mended.restore_tabs(&brackets) => {}
-            Attempt::Done(builder, _) => {
-                let is_wrong = |fault: &Fault| fault.rule == Rule::YamlSyntax;
-                match mended.without_indenting(text) {
-                    Some(anew) if builder.faults.iter().any(is_wrong) => mended = anew,
-                    _ => return (builder.documents, builder.faults),
-                }
-            }
+        let (builder, stumbled, seen) = attempt(text, &mended);
+        let is_wrong = !stumbled.is_empty();
+        let reads_again = stumbled.iter().any(|error| mended.mend(error))
+            || mended.take_back(&seen)
+            || (is_wrong && mended.stop_indenting());
+        if !reads_again {
+            return (builder.documents, builder.faults);
         }
     }
 }
 
-/// How far the parser came.
-enum Attempt {
-    /// Up to something that may be written in another way.
-    Stumbled(ScanError),
-    /// Through the whole file. With it where brackets open and close, by the lines of what the
-    /// parser was given.
-    Done(Builder, Vec<(usize, usize)>),
-}
-
-fn attempt(text: &str, mended: &Mended<'_>) -> Attempt {
+/// Reads the whole file once. With what was read come the errors of the syntax, and where texts and
+/// brackets lie if anything was mended.
+fn attempt(text: &str, mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
@@ -213,101 +202,93 @@ fn attempt(text: &str, mended: &Mended<'_>) -> Attempt {
     };
     let mut parser = Parser::new_from_str_with_options(mended.text(), options);
     let mut builder = Builder::default();
-    let mut brackets = Brackets::default();
-    let mut rounds = 0;
+    let mut seen = Seen::default();
+    let mut errors = Vec::new();
     while let Some(next) = parser.next_event() {
         match next {
             Ok((event, span)) => {
-                if mended.is_untabbed() {
-                    brackets.event(&event, &span);
+                if mended.has_edits() {
+                    seen.event(&event, &span);
                 }
                 builder.event(event, mended.span(&span));
             }
-            Err(error) if mended.may_mend(&error) => return Attempt::Stumbled(error),
             Err(error) => {
-                let place = mended.place(error.marker());
-                builder.faults.push(syntax_fault(
-                    Span {
-                        start: place,
-                        end: place,
-                    },
-                    &error.info(),
-                    text,
-                ));
+                seen.close(error.marker());
+                builder
+                    .faults
+                    .push(syntax_fault(mended.place(error.marker()), &error, text));
                 builder.abandon();
-                brackets.close_all(error.marker().line());
-                rounds += 1;
-                if rounds > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
+                errors.push(error);
+                if errors.len() > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
                     break;
                 }
             }
         }
         if builder.stopped {
-            brackets.close_all(usize::MAX);
             break;
         }
     }
-    Attempt::Done(builder, brackets.closed)
+    (builder, errors, seen)
 }
 
-/// From which line to which collections in brackets go, those in others left aside.
-#[derive(Debug, Default)]
-struct Brackets {
-    /// How many of them are open; within brackets there is nothing without.
-    depth: usize,
-    first: usize,
-    closed: Vec<(usize, usize)>,
-}
-
-impl Brackets {
-    fn event(&mut self, event: &Event<'_>, span: &ParserSpan) {
-        match event {
-            Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
-                if self.depth == 0 {
-                    self.first = span.start.line();
-                }
-                if self.depth > 0 || *style == StructureStyle::Flow {
-                    self.depth += 1;
-                }
-            }
-            Event::SequenceEnd | Event::MappingEnd if self.depth > 0 => {
-                self.depth -= 1;
-                if self.depth == 0 {
-                    self.closed.push((self.first, span.end.line()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The parser gave up in that line.
-    fn close_all(&mut self, last: usize) {
-        if std::mem::take(&mut self.depth) > 0 {
-            self.closed.push((self.first, last));
-        }
-    }
-}
-
-fn syntax_fault(span: Span, message: &str, text: &str) -> Fault {
-    let span = within(span, text);
+fn syntax_fault(place: Place, error: &ScanError, text: &str) -> Fault {
+    let span = within(
+        Span {
+            start: place,
+            end: place,
+        },
+        text,
+    );
     let line = text.lines().nth(span.start.line - 1).unwrap_or_default();
-    let indent: String = line
-        .chars()
-        .take_while(|character| character.is_whitespace())
-        .collect();
-    let hint = if indent.contains('\t') {
-        Some("indent with spaces; YAML does not take tabs there")
-    } else if message.contains("quoted scalar") {
-        Some("close the quote that an earlier line opens")
-    } else {
-        None
-    };
+    let message = error.info();
     Fault {
         rule: Rule::YamlSyntax,
         span,
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
-        hint: hint.map(str::to_owned),
-        secret: None,
+        hint: syntax_hint(error.kind(), &message, line).map(str::to_owned),
+        secret: mask::around(text, span.start.line),
+    }
+}
+
+/// What mostly was meant.
+fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static str> {
+    let begin = line.trim_start();
+    let indent = &line[..line.len() - begin.len()];
+    if indent.contains('\t') {
+        return Some("indent with spaces; YAML does not take tabs there");
+    }
+    if ["<<<<<<<", "=======", ">>>>>>>"]
+        .iter()
+        .any(|mark| begin.starts_with(mark))
+    {
+        return Some("settle this conflict of two versions of the file");
+    }
+    if line.contains("{{") {
+        return Some("fill in the template, or put a text with `{{` in quotes");
+    }
+    match kind {
+        ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
+            Some("write a backslash in double quotes as `\\\\`, or use single quotes")
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar => {
+            Some("a quote within single quotes is written as `''`")
+        }
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            Some("a quote within double quotes is written as `\\\"`")
+        }
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::DocumentIndicatorInQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent
+        | ErrorKind::TabInIndentation => Some("close the quote that an earlier line opens"),
+        ErrorKind::UnexpectedCharacter { .. } => {
+            Some("put a text that begins with that character in quotes")
+        }
+        _ if message.contains("mapping values") => Some(if line.matches(": ").count() > 1 {
+            "put a text with `: ` in it in quotes"
+        } else {
+            "indent it as the fields beside it"
+        }),
+        _ => None,
     }
 }
 
@@ -368,15 +349,27 @@ struct Builder {
     aliased: usize,
     written: usize,
     in_document: bool,
+    /// Whether a document has ended and none has begun since.
+    has_ended: bool,
     stopped: bool,
 }
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) {
         match event {
-            Event::DocumentStart(..) => {
+            Event::DocumentStart(is_explicit, _) => {
                 self.abandon();
                 self.in_document = true;
+                if !is_explicit && self.has_ended {
+                    self.in_document = false;
+                    self.fault(
+                        Rule::YamlSyntax,
+                        span,
+                        "what follows `...` is not read by Kubernetes",
+                        Some("begin a document with `---`, or take it out"),
+                    );
+                }
+                self.has_ended = false;
             }
             Event::DocumentEnd => {
                 if self.in_document
@@ -385,6 +378,7 @@ impl Builder {
                     self.documents.push(root);
                 }
                 self.abandon();
+                self.has_ended = true;
                 self.stopped = self.stopped || self.documents.len() > DOCUMENTS;
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -415,12 +409,26 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(name) => {
-                self.fault(
-                    Rule::UnknownAnchor,
-                    span,
-                    format!("no anchor `&{name}` stands before this alias"),
-                    None,
+                // A text that begins with an asterisk, such as a password, looks the same.
+                let is_secret = matches!(
+                    self.open.last(),
+                    Some(Open {
+                        kind: OpenKind::Map { key: Some(Key::Name(key, _)), .. },
+                        ..
+                    }) if mask::may_be_secret(key)
                 );
+                let message = if is_secret {
+                    "no anchor of that name stands before this alias".to_owned()
+                } else {
+                    format!("no anchor `&{name}` stands before this alias")
+                };
+                self.faults.push(Fault {
+                    rule: Rule::UnknownAnchor,
+                    span,
+                    message,
+                    hint: is_secret.then(|| "put a text that begins with `*` in quotes".to_owned()),
+                    secret: is_secret.then_some(span),
+                });
                 self.add(Arc::new(Node {
                     span,
                     kind: NodeKind::Refused,
@@ -655,7 +663,8 @@ impl Builder {
                     Rule::KeyType,
                     node.span,
                     format!("a key must be a string, found {}", node.found()),
-                    None,
+                    matches!(node.kind, NodeKind::Map(_))
+                        .then_some("fill in the template, or put a text with `{{` in quotes"),
                 );
                 return Key::Refused;
             }

@@ -81,7 +81,8 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// The same text without user names and passwords in URLs, such as a proxy's.
+/// The same text without user names and passwords in URLs, such as a proxy's, also where the
+/// scheme was forgotten.
 pub fn mask_credentials(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     // A password may hold a slash; only the end of the word ends it for certain.
@@ -91,7 +92,17 @@ pub fn mask_credentials(text: &str) -> String {
             .and_then(|(scheme, after)| Some((scheme, after.rsplit_once('@')?.1)));
         match parts {
             Some((scheme, host)) => masked.extend([scheme, "://<secret>@", host]),
-            None => masked.push_str(word),
+            None => match word.rsplit_once('@') {
+                // An image by its digest has a slash before it.
+                Some((before, host)) if before.contains(':') && !before.contains('/') => {
+                    let begin = before.len()
+                        - before
+                            .trim_start_matches(['`', '\'', '[', '(', '{', '-'])
+                            .len();
+                    masked.extend([&before[..begin], "<secret>@", host]);
+                }
+                _ => masked.push_str(word),
+            },
         }
     }
     masked
@@ -175,7 +186,13 @@ mod tests {
             mask_credentials("- value: http://u:se/k@p:3128\n+ value: http://p:3128 a@b"),
             "- value: http://<secret>@p:3128\n+ value: http://p:3128 a@b"
         );
-        assert_eq!(mask_credentials("plain"), "plain");
+        assert_eq!(
+            mask_credentials("`root:pw@a:2379` is not a URL"),
+            "`<secret>@a:2379` is not a URL"
+        );
+        for harmless in ["plain", "a@b", "r.io:5000/a@sha256:0"] {
+            assert_eq!(mask_credentials(harmless), harmless);
+        }
     }
 
     #[test]

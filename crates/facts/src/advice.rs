@@ -357,7 +357,11 @@ impl Adviser<'_> {
         };
         let program = component.program();
         for (index, argument) in arguments.iter().enumerate() {
-            let name = argument.name.replace('_', "-");
+            // Those of Kubernetes take both.
+            let name = match component {
+                FlaggedComponent::Etcd => argument.name.clone(),
+                _ => argument.name.replace('_', "-"),
+            };
             // A name that is missing is told as that.
             if name.is_empty() || known.contains(&name.as_str()) {
                 continue;

@@ -170,10 +170,60 @@ fn passwords_are_masked() {
         "apiServer:\n  extraEnvs:\n  - {value: pw987001, name: A, x: 1}\n".to_owned(),
         "apiServer:\n  extraEnvs:\n  - value: pw987001\n    value: pw987001\n".to_owned(),
         format!("{etcd}'https://root:pw987001@a{{b:1']}}}}\n"),
+        format!("{etcd}'root:pw987001@a']}}}}\n"),
+        "apiServer:\n  extraEnvs: {DB_PASS: pw987001}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - DB_PASS=pw987001\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n    DB_PASS: pw987001\n".to_owned(),
+        "apiServer:\n  extraEnvs: DB_PASS=pw987001\n".to_owned(),
+        "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens: [pw987001]\n"
+            .to_owned(),
     ] {
         let findings = read("a", format!("{begin}{rest}").as_bytes()).expect_err("a fault");
         let report = format!("{findings} {findings:?}");
         assert!(!report.contains("987001"), "{rest}: {report}");
+    }
+}
+
+/// Passwords have the characters that YAML stumbles over.
+#[test]
+fn a_password_that_is_no_yaml_is_masked() {
+    let begin = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+                 apiServer:\n  extraEnvs:\n  - name: A\n    value: ";
+    for value in [
+        "\"pw987001\\s\"",
+        "@pw987001",
+        "%pw987001",
+        "`pw987001",
+        "pw987001: x",
+        "'it's pw987001'",
+        "\"pw987001",
+        "\"a\" pw987001",
+        "- pw987001",
+        "{pw987001",
+        "*pw987001",
+        ">\n     a\n\tpw987001",
+        "|\n      a\n   pw987001",
+        "\"a\npw987001\"x",
+    ] {
+        let findings = read("a", format!("{begin}{value}\n").as_bytes()).expect_err("a fault");
+        let report = format!("{findings} {findings:?}");
+        assert!(!report.contains("987001"), "{value}: {report}");
+        assert!(
+            report.contains("<withheld>") || !report.contains(" | "),
+            "{value}: {report}"
+        );
+    }
+    for text in [
+        "bootstrapTokens:\n- token: \"a\npw987001\"x\n",
+        "certificateKey:\n\tpw987001\n",
+        "x: [{name: A, value: \"pw987001\"x}]\n",
+    ] {
+        let text = format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n{text}");
+        let findings = read("a", text.as_bytes()).expect_err("a fault");
+        assert!(
+            !findings.to_string().contains("987001"),
+            "{text}: {findings}"
+        );
     }
 }
 
