@@ -1,6 +1,6 @@
 //! Keys and kubeconfigs that more than root may read.
 
-use rinit_diag::Problem;
+use rinit_diag::{Problem, shell_word};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_plan::{FileMode, LogicalPath, Secret};
 use rinit_workflow::State;
@@ -25,10 +25,18 @@ impl Apply {
         let context = text.and_then(|text| CurrentContext::parse(text.expose()).ok());
         match context.and_then(|context| context.client_key) {
             Some(Source::Data(_)) => self.with_readers(state, path),
-            Some(Source::File(file)) => match LogicalPath::parse(&file) {
-                Ok(file) => self.with_readers(state, &file),
-                Err(_) => Ok(state),
-            },
+            Some(Source::File(file)) => {
+                // A relative one lies beside the kubeconfig.
+                let file = if file.starts_with('/') {
+                    LogicalPath::parse(&file)
+                } else {
+                    LogicalPath::parse(&format!("{}/{file}", path.parent()))
+                };
+                match file {
+                    Ok(file) => self.with_readers(state, &file),
+                    Err(_) => Ok(state),
+                }
+            }
             None => Ok(state),
         }
     }
@@ -49,7 +57,10 @@ impl Apply {
                 Problem::new(format!(
                     "every user of this host may read the private key in {path} (mode {mode:04o})"
                 ))
-                .with_hint(format!("Let only root: `chmod 0600 {path}`.")),
+                .with_hint(format!(
+                    "Let only root: `chmod 0600 {}`.",
+                    shell_word(path.as_str())
+                )),
             );
         }
         Ok(state)

@@ -1,5 +1,6 @@
 //! The ways out that many files share: a command makes all of them anew.
 
+use rinit_diag::shell_word;
 use rinit_pki::{ChainFault, Fault, Finding, Limit};
 use rinit_plan::Signer;
 use rinit_workflow::Remedy;
@@ -43,8 +44,9 @@ impl Apply {
             } = signer;
             remedy.note = Some(format!(
                 "If {certificate} was made anew for the same key, make it from the old one instead, \
-                 which keeps the name: `openssl x509 -in OLD -signkey {key} -days 3650 -out \
-                 {certificate}`."
+                 which keeps the name: `openssl x509 -in OLD -signkey {} -days 3650 -out {}`.",
+                shell_word(key.as_str()),
+                shell_word(certificate.as_str())
             ));
             remedy
         } else if findings.iter().any(unchained) {

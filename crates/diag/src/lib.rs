@@ -81,6 +81,16 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// A word as a POSIX shell takes it: as it is, or in single quotes.
+pub fn shell_word(word: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:=,@%+".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The same text without user names and passwords in URLs, such as a proxy's, also where the
 /// scheme was forgotten.
 pub fn mask_credentials(text: &str) -> String {

@@ -47,9 +47,11 @@ impl Document {
     /// What a user has instead of a client certificate, by the name of its field.
     pub(crate) fn other_credentials(&mut self, user: &str) -> Option<&'static str> {
         let fields = self.fields("users", "user", user)?;
-        OTHER_CREDENTIALS
-            .into_iter()
-            .find(|name| fields.get(*name).is_some_and(|value| !value.is_null()))
+        OTHER_CREDENTIALS.into_iter().find(|name| {
+            fields
+                .get(*name)
+                .is_some_and(|value| !value.is_null() && value != "")
+        })
     }
 
     /// Whether a cluster is not asked who it is.

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rinit_diag::Problem;
+use rinit_diag::{Problem, shell_word};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Certificate, Fault, Finding, PkiError, PrivateKey};
@@ -114,7 +114,9 @@ pub fn wanted<'a>(
                         problem
                     } else {
                         problem.with_hint(format!(
-                            "Move it away to have a new key made: `mv {file} {file}.old`."
+                            "Move it away to have a new key made: `mv {} {}`.",
+                            shell_word(file.as_str()),
+                            shell_word(&format!("{file}.old"))
                         ))
                     });
                 }
@@ -400,7 +402,7 @@ fn kubeconfig(
         client: new.as_bytes(),
         authority: &certificates,
         must_trust: true,
-        prune: false,
+        prune: None,
         now,
     };
     let answer = question.answer();

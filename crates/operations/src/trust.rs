@@ -16,8 +16,8 @@ pub(crate) struct Question<'a> {
     pub(crate) authority: &'a [Certificate],
     /// Whether it should trust the authority whatever it trusts.
     pub(crate) must_trust: bool,
-    /// Whether others beside the authority are left out.
-    pub(crate) prune: bool,
+    /// Whether others beside the authority are left out; none where nobody can ask for that.
+    pub(crate) prune: Option<bool>,
     pub(crate) now: Timestamp,
 }
 
@@ -59,17 +59,19 @@ impl Question<'_> {
         if is_other && !self.must_trust && !trust.foreign.iter().any(is_former) {
             return self.doubt(&format!("it trusts none of the certificates in {file}"));
         }
-        let (dropped, kept): (Vec<_>, Vec<_>) = trust
-            .foreign
-            .into_iter()
-            .partition(|one| self.prune || one.validity.not_after <= now || is_former(one));
+        let (dropped, kept): (Vec<_>, Vec<_>) = trust.foreign.into_iter().partition(|one| {
+            self.prune == Some(true) || one.validity.not_after <= now || is_former(one)
+        });
         let warning = (!kept.is_empty()).then(|| {
-            Problem::new(format!(
+            let problem = Problem::new(format!(
                 "{}: it trusts {} too, beside what is in {file}, which is kept",
                 spec.path,
                 Trust::names(&kept, now)
-            ))
-            .with_hint("Leave such out with `--prune-authorities`.")
+            ));
+            match self.prune {
+                Some(_) => problem.with_hint("Leave such out with `--prune-authorities`."),
+                None => problem,
+            }
         });
         let change = (!trust.missing.is_empty() || !dropped.is_empty()).then(|| {
             let mut sentence = format!("trusts what is in {file}");
@@ -92,7 +94,9 @@ impl Question<'_> {
             .iter()
             .any(|one| one.subject == trusted.subject)
             || Certificate::read_all(self.client).is_ok_and(|client| {
-                rinit_pki::chain(&client, std::slice::from_ref(trusted), &[]).is_ok()
+                // Who has signed it by way of another stands above the authority, not in its place.
+                let leaf = &client[..1];
+                rinit_pki::chain(leaf, std::slice::from_ref(trusted), &[]).is_ok()
             })
     }
 

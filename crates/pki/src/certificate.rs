@@ -46,11 +46,16 @@ pub struct Certificate {
     /// The dotted OID of a critical extension that Go's `crypto/x509` does not know, so that it
     /// refuses the certificate. Name Constraints of kinds that it does not know are one, too.
     pub unknown_extension: Option<String>,
-    /// Whether it names policies (RFC 5280, section 4.2.1.4).
-    pub has_policies: bool,
+    /// Whether it is of version 1 or 2, which say nothing of authorities: such a one may be trusted.
+    pub is_old: bool,
+    /// The policies that it names, as dotted OIDs (RFC 5280, section 4.2.1.4); none if it does not.
+    pub policies: Option<Vec<String>>,
     /// How many certificates may follow it before all must have policies (RFC 5280, section
     /// 4.2.1.11); none if it does not ask for them.
     pub explicit_policy: Option<u32>,
+    /// How many certificates may follow it before the policy for any is none (RFC 5280, section
+    /// 4.2.1.14).
+    pub inhibit_any_policy: Option<u32>,
     /// What the key may do (RFC 5280, section 4.2.1.3); none if it does not say.
     pub key_usage: Option<KeyUsage>,
     /// What the certificate is for, in its order.
@@ -79,6 +84,12 @@ const KNOWN_EXTENSIONS: [&str; 12] = [
     "2.5.29.37", // extended key usage
     "2.5.29.54", // inhibit any policy
 ];
+
+/// Authority Information Access, which Go reads as well, and refuses if it is critical as any that
+/// it does not know.
+const AUTHORITY_INFORMATION: &str = "1.3.6.1.5.5.7.1.1";
+/// Those that Go refuses if they are critical (RFC 5280, sections 4.2.1.1 and 4.2.1.2).
+const NEVER_CRITICAL: [&str; 2] = ["2.5.29.14", "2.5.29.35"];
 
 /// anyExtendedKeyUsage (RFC 5280, section 4.2.1.12).
 const ANY_USAGE: &str = "2.5.29.37.0";
@@ -209,6 +220,13 @@ impl Certificate {
         if !rest.is_empty() {
             return Err("bytes follow its end".to_owned());
         }
+        if parsed
+            .raw_serial()
+            .first()
+            .is_some_and(|first| first & 0x80 != 0)
+        {
+            return Err("its serial number is negative".to_owned());
+        }
         let mut certificate = Self {
             der: der.to_vec(),
             subject: Name::read(parsed.subject()).ok_or("its subject is malformed")?,
@@ -222,8 +240,10 @@ impl Certificate {
             path_length: None,
             has_name_constraints: false,
             unknown_extension: None,
-            has_policies: false,
+            is_old: parsed.version() != x509_parser::x509::X509Version::V3,
+            policies: None,
             explicit_policy: None,
+            inhibit_any_policy: None,
             key_usage: None,
             extended_key_usages: Vec::new(),
             alternative_names: Vec::new(),
@@ -232,8 +252,15 @@ impl Certificate {
             public_key_bits: parsed.public_key().subject_public_key.data.to_vec(),
         };
         for extension in parsed.extensions() {
-            certificate.read_extension(extension.value, extension.parsed_extension())?;
             let oid = extension.oid.to_id_string();
+            let is_read = KNOWN_EXTENSIONS.contains(&oid.as_str()) || oid == AUTHORITY_INFORMATION;
+            // What nobody looks at may be broken.
+            if is_read {
+                certificate.read_extension(extension.value, extension.parsed_extension())?;
+            }
+            if extension.critical && NEVER_CRITICAL.contains(&oid.as_str()) {
+                return Err(format!("its extension {oid} must not be critical"));
+            }
             let is_unknown = match extension.parsed_extension() {
                 ParsedExtension::NameConstraints(_) => has_unknown_constraints(extension.value),
                 _ => !KNOWN_EXTENSIONS.contains(&oid.as_str()),
@@ -262,7 +289,15 @@ impl Certificate {
                 self.path_length = constraints.path_len_constraint;
             }
             ParsedExtension::NameConstraints(_) => self.has_name_constraints = true,
-            ParsedExtension::CertificatePolicies(_) => self.has_policies = true,
+            ParsedExtension::CertificatePolicies(policies) => {
+                let oids = policies
+                    .iter()
+                    .map(|policy| policy.policy_id.to_id_string());
+                self.policies = Some(oids.collect());
+            }
+            ParsedExtension::InhibitAnyPolicy(inhibit) => {
+                self.inhibit_any_policy = Some(inhibit.skip_certs);
+            }
             ParsedExtension::PolicyConstraints(constraints) => {
                 self.explicit_policy = constraints.require_explicit_policy;
             }

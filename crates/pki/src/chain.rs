@@ -185,7 +185,8 @@ fn path(
     for (index, view) in above.iter().enumerate() {
         // One certificate that cannot be used must not hide another that can.
         let is_over = now.is_some_and(|now| !is_valid_at(&authority[index], now));
-        if !authority[index].is_authority || is_over {
+        let may_sign = authority[index].is_authority || authority[index].is_old;
+        if !may_sign || is_over {
             continue;
         }
         if let Ok(anchor) = webpki::anchor_from_trusted_cert(&view.der) {
@@ -296,17 +297,48 @@ fn path(
     outcome
 }
 
-/// What Go says of policies: that they are asked for (RFC 5280, section 6.1), and a certificate has
-/// none. It does not ask the trusted certificate. `between` begins with who signed the leaf.
+/// What Go says of policies (RFC 5280, section 6.1, without mappings): that one is asked for, and no
+/// policy holds all the way. It does not ask the trusted certificate. `between` begins with who
+/// signed the leaf.
 fn policy_fault(leaf: &Certificate, between: &[&Certificate]) -> Option<ChainFault> {
-    let is_asked = (1..)
-        .zip(between)
-        .any(|(below, one): (u32, _)| one.explicit_policy.is_some_and(|after| after <= below));
-    let all_have = leaf.has_policies && between.iter().all(|one| one.has_policies);
-    (is_asked && !all_have).then_some(ChainFault::Forbidden(
-        "an authority on the way asks for policies, and not every certificate has one",
-    ))
+    let path: Vec<&Certificate> = between.iter().rev().copied().chain([leaf]).collect();
+    let last = path.len() - 1;
+    // How many certificates may follow before a policy is needed, and before that for any is none.
+    let (mut needed_after, mut any_until) = (u32::MAX, u32::MAX);
+    // Those that hold so far; none where all of them do.
+    let mut valid: Option<Vec<&String>> = None;
+    for (index, one) in path.iter().copied().enumerate() {
+        let is_last = index == last;
+        let named = one.policies.as_deref().unwrap_or_default();
+        let is_self_issued = !is_last && one.is_self_issued();
+        let names_any = named.iter().any(|policy| policy == ANY_POLICY);
+        if !names_any || (any_until == 0 && !is_self_issued) {
+            let named = named.iter().filter(|policy| *policy != ANY_POLICY);
+            let hold = |policy: &&String| valid.as_ref().is_none_or(|valid| valid.contains(policy));
+            valid = Some(named.filter(hold).collect());
+        }
+        let is_none_left = valid.as_ref().is_some_and(Vec::is_empty);
+        if needed_after == 0 && is_none_left {
+            return Some(ChainFault::Forbidden(NO_POLICY));
+        }
+        if !is_self_issued {
+            needed_after = needed_after.saturating_sub(1);
+            any_until = any_until.saturating_sub(1);
+        }
+        let asked_after = one.explicit_policy.filter(|after| !is_last || *after == 0);
+        needed_after = needed_after.min(asked_after.unwrap_or(u32::MAX));
+        any_until = any_until.min(one.inhibit_any_policy.unwrap_or(u32::MAX));
+        if is_last && needed_after == 0 && is_none_left {
+            return Some(ChainFault::Forbidden(NO_POLICY));
+        }
+    }
+    None
 }
+
+const NO_POLICY: &str =
+    "an authority on the way asks for policies, and none holds for every certificate";
+/// anyPolicy (RFC 5280, section 4.2.1.4).
+const ANY_POLICY: &str = "2.5.29.32.0";
 
 /// Of certificates that sign alike the one that ends last: what one has signed, all have.
 fn lasting(authority: &[Certificate], index: usize) -> usize {

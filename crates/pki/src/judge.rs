@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use rinit_diag::Problem;
+use rinit_diag::shell_word;
 use rinit_plan::{
     CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyPairSpec, KubeconfigSpec,
     LogicalPath, Severity, Signer, Subject,
@@ -329,10 +330,14 @@ pub fn judge_signer(
     let loaded = key.map(PrivateKey::load);
     let signing = loaded.as_ref().and_then(|key| key.as_ref().ok());
     for (position, certificate) in (1..).zip(&certificates) {
-        if !certificate.is_authority {
+        // An old one says nothing of that; kubeadm asks only the first, which it takes to sign.
+        if !certificate.is_authority && (position == 1 || !certificate.is_old) {
             let subject = certificate.subject.to_string();
             let hint = if certificates.iter().any(|one| one.is_authority) {
-                format!("Take it out: {}.", take_out(&spec.certificate, position))
+                format!(
+                    "Take it out: {}.",
+                    take_out(&spec.certificate, position, certificates.len())
+                )
             } else {
                 replace.clone()
             };
@@ -358,10 +363,11 @@ pub fn judge_signer(
         match key {
             Err(error) => {
                 let hint = if *error == PkiError::ExplicitKey {
-                    let key = &spec.key;
+                    let key = shell_word(spec.key.as_str());
+                    let new = shell_word(&format!("{}.new", spec.key));
                     format!(
-                        "Have it name its curve: `openssl ec -in {key} -param_enc named_curve \
-                         -out {key}.new`, then `mv {key}.new {key}`."
+                        "Have it name its curve: `openssl ec -in {key} -param_enc named_curve -out \
+                         {new} && mv {new} {key}`."
                     )
                 } else {
                     hint
@@ -411,7 +417,7 @@ pub fn judge_first(spec: &Signer, certificates: &[Certificate], now: Timestamp) 
         format!(
             "If another certificate of the file is the one that signs, take this one out: {}. If \
              this one is: {}",
-            take_out(&spec.certificate, 1),
+            take_out(&spec.certificate, 1, certificates.len()),
             prolong_one(spec, first, certificates)
         )
     } else {
@@ -446,7 +452,7 @@ fn untimely(
     }
     let take_out = || {
         let index = all.iter().position(|one| one.der == certificate.der);
-        take_out(file, 1 + index.unwrap_or_default())
+        take_out(file, 1 + index.unwrap_or_default(), all.len())
     };
     if has_successor {
         format!(
@@ -468,8 +474,10 @@ pub fn key_among_certificates(signer: &Signer, certificates: &[u8]) -> Option<Fi
     has_private_key(certificates).then(|| {
         let file = &signer.certificate;
         // `openssl x509` would keep the first certificate only.
-        let mut hint =
-            format!("Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {file}`.");
+        let mut hint = format!(
+            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' {}`.",
+            shell_word(file.as_str())
+        );
         if signer.id == CaId::Cluster {
             // As 1.37 does, with the ConfigMap `kube-root-ca.crt` of every namespace.
             hint.push_str(

@@ -1,5 +1,6 @@
 //! The way out where the certificate of an authority ends or cannot be read: another for the same key.
 
+use rinit_diag::shell_word;
 use rinit_plan::{LogicalPath, Signer};
 
 use crate::{Authority, Certificate};
@@ -31,10 +32,11 @@ pub(crate) fn prolong_one(
     all: &[Certificate],
 ) -> String {
     let Signer {
-        certificate: file,
+        certificate: file_of,
         key,
         ..
     } = signer;
+    let file = file_of;
     if !certificate.is_self_issued() {
         return format!(
             "Have {} issue it anew for the same key and the same name, byte for byte, and put that \
@@ -51,32 +53,43 @@ pub(crate) fn prolong_one(
     };
     // OpenSSL reads the first certificate of a file, and writes no other.
     let position = position + 1;
+    let (file, key) = (shell_word(file.as_str()), shell_word(key.as_str()));
+    let (old, new) = (beside(file_of, "old"), beside(file_of, "new"));
     format!(
         "Where the key is, make a certificate for it with the same name, byte for byte, and keep \
-         the others of the file: `awk '/BEGIN CERT/{{n++}} n=={position}' {file} >{file}.old`, \
-         `openssl x509 -in {file}.old -signkey {key} -days 3650 -out {file}.new`, `awk '/BEGIN \
-         CERT/{{n++}} n!={position}' {file} >>{file}.new`, then `mv {file}.new {file}`. What the \
-         authority has signed stays good."
+         the others of the file: `awk '{COUNT} n=={position}' {file} >{old} && openssl x509 -in \
+         {old} -signkey {key} -days 3650 -out {new} && awk '{COUNT} n!={position}' {file} >>{new} \
+         && mv {new} {file}`. What the authority has signed stays good."
     )
 }
 
-/// How one of several certificates is taken out of a file; `position` counts from 1.
-pub(crate) fn take_out(file: &LogicalPath, position: usize) -> String {
-    format!(
-        "`awk '/BEGIN CERT/{{n++}} n!={position}' {file} >{file}.new`, then `mv {file}.new {file}`"
-    )
+/// Counts the certificates of a file.
+const COUNT: &str = "/BEGIN CERTIFICATE--/{n++}";
+
+/// How one of several certificates is taken out of a file; `position` counts from 1, and `of` is
+/// how many there are. With another number the command does nothing: pasted once more, or behind
+/// another of its kind, it would take out another one.
+pub(crate) fn take_out(file: &LogicalPath, position: usize, of: usize) -> String {
+    let new = beside(file, "new");
+    let file = shell_word(file.as_str());
+    format!("`awk '{COUNT} n!={position}; END{{exit n!={of}}}' {file} >{new} && mv {new} {file}`")
+}
+
+/// A file beside another, for a shell.
+fn beside(file: &LogicalPath, end: &str) -> String {
+    shell_word(&format!("{file}.{end}"))
 }
 
 /// The same where it is the only one, and signed by its own key. OpenSSL keeps name and identifiers
 /// so; `openssl req -x509` writes the name in another encoding, which does not match that in what
 /// was signed before.
 fn prolong_alone(signer: &Signer) -> String {
-    let Signer {
-        certificate, key, ..
-    } = signer;
+    let new = beside(&signer.certificate, "new");
+    let certificate = shell_word(signer.certificate.as_str());
+    let key = shell_word(signer.key.as_str());
     format!(
         "Where the key is, make a certificate for it with the same name, byte for byte: `openssl \
-         x509 -in {certificate} -signkey {key} -days 3650 -out {certificate}.new`, then `mv \
-         {certificate}.new {certificate}`. What the authority has signed stays good."
+         x509 -in {certificate} -signkey {key} -days 3650 -out {new} && mv {new} {certificate}`. \
+         What the authority has signed stays good."
     )
 }

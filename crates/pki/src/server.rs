@@ -21,7 +21,8 @@ use crate::{Certificate, ChainFault};
 /// policies, which rustls refuses, and the same are not, such as below an authority that has expired
 /// or whose usages are others, which rustls takes. So rinit talks to whom everybody else talks to.
 ///
-/// A URI in a certificate below constraints on URIs is refused, as by rustls; Go looks at it.
+/// Only what Go alone looks at is refused, as by rustls: a URI or an email address below constraints
+/// on such, keys of RSA below 2048 bits and of curves that webpki does not have.
 #[derive(Debug)]
 pub struct ServerVerifier {
     trusted: Vec<Certificate>,
@@ -96,13 +97,12 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let read = |der: &CertificateDer<'_>| Certificate::read_der(der).ok();
-        let shown: Vec<Certificate> = match read(certificate) {
-            Some(server) => std::iter::once(server)
-                .chain(intermediates.iter().filter_map(read))
-                .collect(),
-            None => return Err(CertificateError::BadEncoding.into()),
-        };
+        // Go looks at no handshake with a certificate in it that it cannot read.
+        let shown: Vec<Certificate> = std::iter::once(certificate)
+            .chain(intermediates)
+            .map(|der| Certificate::read_der(der))
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::BadEncoding)?;
         self.judge(&shown, now)?;
         let view = View::of_server(certificate);
         verify_server_name(&ParsedCertificate::try_from(&view.der)?, name)?;

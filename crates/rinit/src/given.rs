@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, GlobalArguments, SpecificationArguments};
-use rinit_diag::Problem;
+use rinit_diag::{Problem, shell_word};
 use rinit_facts::{Overrides, Repeated};
 
 /// Flags to put behind the commands in hints, each with a space in front.
@@ -106,7 +106,7 @@ impl Given {
 
     fn add(&mut self, flag: &str, value: Option<&str>, takes: Takes) {
         let text = match value {
-            Some(value) => format!(" --{flag} {}", quoted(value)),
+            Some(value) => format!(" --{flag} {}", shell_word(value)),
             None => format!(" --{flag}"),
         };
         if takes != Takes::Certificates {
@@ -126,12 +126,22 @@ impl Given {
                 // What is written to a file stands right behind the sign for it.
                 let file = word.trim_start_matches('>');
                 let sign = &word[..word.len() - file.len()];
-                match file.strip_prefix('/') {
-                    Some(file) => format!("{sign}{}", quoted(&root.join(file).to_string_lossy())),
+                // A program for awk or sed has a pattern at its beginning.
+                let is_program = file.starts_with("'/BEGIN");
+                match file.trim_start_matches('\'').strip_prefix('/') {
+                    Some(_) if is_program => word.to_owned(),
+                    Some(path) => {
+                        let path = root.join(path.trim_end_matches('\''));
+                        format!("{sign}{}", shell_word(&path.to_string_lossy()))
+                    }
                     None => word.to_owned(),
                 }
             };
-            return command.split(' ').map(below).collect::<Vec<_>>().join(" ");
+            return words(command)
+                .into_iter()
+                .map(below)
+                .collect::<Vec<_>>()
+                .join(" ");
         }
         // What has flags is complete, but for those that say what to do and not on what.
         let bare = command
@@ -187,14 +197,15 @@ impl Given {
     }
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain =
-        |character: char| character.is_ascii_alphanumeric() || "-_./:=,@%+".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// The words of a command with their quotes, and what separates them.
+fn words(command: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    command
+        .split(|character: char| {
+            is_quoted ^= character == '\'';
+            character == ' ' && !is_quoted
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -239,6 +250,11 @@ mod tests {
             given.complete("awk '/BEGIN/{n++} n!=1' /a/b >>/a/c"),
             "awk '/BEGIN/{n++} n!=1' '/my root/a/b' >>'/my root/a/c'"
         );
+        assert_eq!(
+            given.complete("awk '/BEGIN a--/{n++}' '/a b/c' >'/a b/d' && mv '/a b/d' /e"),
+            "awk '/BEGIN a--/{n++}' '/my root/a b/c' >'/my root/a b/d' && mv '/my root/a b/d' '/my \
+             root/e'"
+        );
         let help = "`rinit init phase --help` lists them";
         assert_eq!(given.complete_all(help), help);
     }
@@ -282,8 +298,8 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("/a-b/c.yaml"), "/a-b/c.yaml");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(shell_word("/a-b/c.yaml"), "/a-b/c.yaml");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -442,7 +442,7 @@ impl Planner<'_, '_> {
             client: &found.certificate,
             authority: &authority,
             must_trust: self.options.configured,
-            prune: self.options.prune_authorities,
+            prune: Some(self.options.prune_authorities),
             now: self.options.now,
         };
         let answer = question.answer();

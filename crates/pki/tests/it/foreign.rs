@@ -427,7 +427,7 @@ fn policies_on_the_way_stand_in_nobodys_way() {
             "",
             "policyConstraints=critical,requireExplicitPolicy:0",
             Err(ChainFault::Forbidden(
-                "an authority on the way asks for policies, and not every certificate has one",
+                "an authority on the way asks for policies, and none holds for every certificate",
             )),
         ),
         (

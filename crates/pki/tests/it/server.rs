@@ -140,6 +140,44 @@ fn what_kubectl_takes_is_taken() {
             [false, true],
         ),
         ("", "extendedKeyUsage=clientAuth", "", [false, false]),
+        // A policy that the leaf does not have, and one that the leaf itself asks for.
+        (
+            "",
+            "policyConstraints=critical,requireExplicitPolicy:0\ncertificatePolicies=1.2.3",
+            "certificatePolicies=1.2.4\n",
+            [false, false],
+        ),
+        (
+            "",
+            "",
+            "policyConstraints=requireExplicitPolicy:0\n",
+            [true, false],
+        ),
+        (
+            "",
+            "policyConstraints=requireExplicitPolicy:0\ncertificatePolicies=2.5.29.32.0",
+            "certificatePolicies=2.5.29.32.0\n",
+            [true, true],
+        ),
+        (
+            "",
+            "policyConstraints=requireExplicitPolicy:0\ninhibitAnyPolicy=0\n\
+             certificatePolicies=2.5.29.32.0",
+            "certificatePolicies=2.5.29.32.0\n",
+            [true, false],
+        ),
+        (
+            "",
+            "policyConstraints=requireExplicitPolicy:1\ncertificatePolicies=1.2.3",
+            "",
+            [true, false],
+        ),
+        (
+            "",
+            "policyConstraints=requireExplicitPolicy:2\ncertificatePolicies=1.2.3",
+            "",
+            [true, true],
+        ),
         // Go looks at the extensions of trusted ones too.
         (UNKNOWN, "", "", [true, false]),
         ("", UNKNOWN, "", [false, false]),
@@ -230,6 +268,22 @@ fn a_server_may_be_an_authority_or_trusted_itself() {
     assert!(judged(&[&own], &[&own], "api", 3600)[1].is_err());
 }
 
+/// One of version 1 says nothing of authorities, and Go takes it at its word.
+#[test]
+fn a_root_of_version_1_is_trusted() {
+    let pki = Pki::new();
+    pki.0
+        .openssl("req -new -key root.key -subj /CN=root -out root.csr");
+    pki.0
+        .openssl("x509 -req -in root.csr -signkey root.key -days 3650 -out root.crt");
+    let root = read_one(&pki.0.read("root.crt"));
+    assert!(root.is_old);
+    let leaf = pki.sign("leaf", "root", SERVER);
+    assert_eq!(judged(&[&root], &[&leaf], "api", 3600)[1], Ok(()));
+    let other = pki.sign("other", "other", AUTHORITY);
+    assert!(judged(&[&other], &[&leaf], "api", 3600)[1].is_err());
+}
+
 /// rustls looks at no date of those that it trusts.
 #[test]
 fn an_authority_that_has_expired_vouches_for_nobody() {
@@ -317,6 +371,13 @@ fn a_broken_extension_hides_no_other() {
             false,
         ),
         ("1.2.3.4=critical,ASN1:NULL\n2.5.29.18=ASN1:NULL\n", false),
+        // Nobody looks at these, nor whether they are whole.
+        (
+            "2.5.29.18=ASN1:NULL\n1.3.6.1.4.1.11129.2.4.2=ASN1:NULL\n",
+            true,
+        ),
+        ("subjectKeyIdentifier=critical,hash\n", false),
+        ("authorityKeyIdentifier=critical,keyid\n", false),
     ] {
         pki.0.write("extensions", &format!("{SERVER}{extensions}"));
         pki.0.openssl(

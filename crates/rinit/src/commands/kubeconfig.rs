@@ -60,7 +60,8 @@ async fn user(
     })?;
     // Who answers there may show a certificate of one that the administrator trusts beside it.
     if let Ok(trust) = Trust::of(&server.trusted, &authorities) {
-        authorities.extend(trust.foreign);
+        let valid = |one: &Certificate| one.validity.not_after > facts.now;
+        authorities.extend(trust.foreign.into_iter().filter(valid));
     }
     let ca = Certificate::bundle(&authorities);
     let unspecified = SpecificationArguments::default();
@@ -199,7 +200,21 @@ async fn cluster(
             let context = CurrentContext::parse(text.expose()).ok()?;
             let trusted = match context.ca {
                 Some(Source::Data(data)) => data.expose().clone(),
-                _ => Vec::new(),
+                Some(Source::File(file)) => {
+                    // A relative one lies beside the kubeconfig.
+                    let file = if file.starts_with('/') {
+                        LogicalPath::parse(&file)
+                    } else {
+                        LogicalPath::parse(&format!("{}/{file}", path.parent()))
+                    };
+                    setting
+                        .host
+                        .read(&file.ok()?)
+                        .ok()
+                        .flatten()
+                        .unwrap_or_default()
+                }
+                None => Vec::new(),
             };
             Some(Server {
                 url: context.server,

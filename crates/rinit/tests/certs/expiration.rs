@@ -411,6 +411,27 @@ fn what_is_no_authority_in_an_authoritys_file_is_told_and_not_spread() {
     }
 }
 
+/// Each command was made for the file as it was.
+#[test]
+fn commands_that_take_certificates_out_never_take_another_one() {
+    let node = Node::new();
+    let authority = node.pki("ca.crt");
+    let leaves = ["apiserver.crt", "apiserver-kubelet-client.crt"].map(|name| node.pki(name));
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    std::fs::write(&file, [leaves.concat(), authority.clone()].concat()).unwrap();
+    for rest in [2, 1, 1] {
+        let output = node.rinit(&["certs", "check-expiration"]);
+        let commands: Vec<&str> = output.stderr.split('`').skip(1).step_by(2).collect();
+        for command in commands {
+            // One of two that were told together does nothing any more.
+            Command::new("sh").args(["-c", command]).status().unwrap();
+        }
+        let pem = String::from_utf8(std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), rest);
+        assert!(pem.ends_with(std::str::from_utf8(&authority).unwrap()));
+    }
+}
+
 /// Which of several signs is not known to who may not read the key.
 #[test]
 fn an_expired_authority_is_never_to_be_replaced_by_a_stranger() {
