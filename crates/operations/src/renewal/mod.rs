@@ -373,6 +373,13 @@ impl Planner<'_, '_> {
             return self.leave(&spec.name, &spec.path, LeftReason::Elsewhere);
         }
         let changes = self.changes(spec, &mut found);
+        // Whom it trusts and where it leads is no matter of the key that signs elsewhere.
+        if !changes.is_empty() && self.authority(&spec.signer) == Ok(false) {
+            let file = found.file();
+            self.rewrite(file, changes);
+            let reason = LeftReason::External(spec.signer.id);
+            return self.leave(&spec.name, &spec.path, reason);
+        }
         self.renew(Candidate {
             name: &spec.name,
             path: &spec.path,

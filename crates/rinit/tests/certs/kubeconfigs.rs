@@ -101,6 +101,26 @@ fn what_stands_beside_an_authority_that_is_replaced_stays() {
     assert_eq!(node.trusted("scheduler.conf"), prolonged.as_bytes());
 }
 
+/// A second authority is put beside the first where its key is.
+#[test]
+fn whom_kubeconfigs_trust_follows_an_authority_elsewhere_too() {
+    let node = Node::new();
+    let (own, new) = (node.pki("ca.crt"), Node::new().pki("ca.crt"));
+    let both = [own, new].concat();
+    std::fs::remove_file(node.path("/etc/kubernetes/pki/ca.key")).unwrap();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), &both).unwrap();
+    let (old, key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    let output = node.renew(&["all"]);
+    let left = "leaving admin.conf: the key of ca is not on this host";
+    assert!(output.stderr.contains(left), "{}", output.stderr);
+    for name in all() {
+        assert_eq!(node.trusted(name), both, "{name}");
+    }
+    let (kept, kept_key) = embedded(&node.read("/etc/kubernetes/admin.conf"));
+    assert_eq!(kept.der, old.der);
+    assert_eq!(kept_key.pem().expose(), key.pem().expose());
+}
+
 /// It verifies nobody any more.
 #[test]
 fn an_authority_that_has_expired_is_no_longer_trusted() {
