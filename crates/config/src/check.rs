@@ -5,6 +5,7 @@ use rinit_diag::probable;
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
+use crate::mask;
 use crate::rule::Rule;
 use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
@@ -96,14 +97,20 @@ impl Walk<'_> {
         // A variable of the environment may hold a password, whatever its name.
         let holds_secrets = schema.name == EnvironmentVariable::SCHEMA.name;
         for entry in entries {
-            let path = join(path, &entry.key);
+            let path = join(path, &mask::key(&entry.key));
             if holds_secrets && !matches!(entry.key.as_str(), "name" | "valueFrom") {
                 withhold(&entry.value, self.findings);
             }
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 if !more.contains(&entry.key.as_str()) {
                     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                    let parent = path.strip_suffix(entry.key.as_str()).unwrap_or_default();
+                    let shown = mask::key(&entry.key);
+                    if let Some(end) = entry.key.find([':', '=']).filter(|_| shown != entry.key) {
+                        let mut secret = entry.key_span;
+                        secret.start.column += entry.key[..=end].chars().count();
+                        self.findings.source_mut().secrets.push(secret);
+                    }
+                    let parent = path.strip_suffix(&*shown).unwrap_or_default();
                     self.unknown_field(entry, schema, &known, parent, &path);
                 }
                 continue;
@@ -156,7 +163,7 @@ impl Walk<'_> {
             .source_mut()
             .secrets
             .extend(secret_span(entry));
-        let message = format!("{} has no field `{}`", schema.name, entry.key);
+        let message = format!("{} has no field `{}`", schema.name, mask::key(&entry.key));
         let mut finding =
             Finding::new(Rule::UnknownField, severity, entry.key_span, &message).with_path(path);
         let hint = match GONE

@@ -39,61 +39,120 @@ pub(crate) fn line(line: &str) -> String {
     }
 }
 
-/// What of a line may be a secret in a document that does not parse: what the line says of a field
-/// with such a name, or of a `value`, or whatever it says if the next field above it is such a one.
-pub(crate) fn around(text: &str, number: usize) -> Option<Span> {
-    let lines: Vec<&str> = text.lines().take(number).collect();
-    let line = lines.last()?;
-    let whole = |from: usize| {
+/// So many lines above another may be the beginning of what it goes on with.
+const LINES_ABOVE: usize = 200;
+
+/// What of a line may be a secret in a document that does not parse. Nobody knows what belongs to
+/// what there, so it is much: what stands behind a name like that of a secret, and all of a line
+/// that by its indentation, an open quote or the line above may belong to such a name.
+pub(crate) fn around(lines: &[&str], number: usize) -> Option<Span> {
+    let index = number.checked_sub(1)?;
+    let line = lines.get(index)?;
+    let from = |column: usize| {
         let place = |column| Place {
             line: number,
             column,
         };
         Span {
-            start: place(from + 1),
+            start: place(column + 1),
             end: place(line.chars().count() + 1),
         }
     };
-    if let Some(end) = fields(line)
-        .filter(|(name, _)| may_be_secret(name))
-        .map(|(_, end)| end)
-        .next()
-    {
-        let kept = &line[..end];
-        return Some(whole(kept.chars().count() + blank_count(&line[end..])));
+    if belongs_to_secret(lines, index) {
+        return Some(from(indentation(line)));
     }
-    if fields(line).next().is_some() {
-        return None;
-    }
-    let (name, _) = lines.iter().rev().find_map(|line| fields(line).next())?;
-    may_be_secret(name).then(|| whole(blank_count(line)))
+    let end = secret_name(line)?;
+    let separator = line[end..]
+        .chars()
+        .take_while(|one| "\"': =\t".contains(*one));
+    Some(from(line[..end].chars().count() + separator.count()))
 }
 
-fn blank_count(text: &str) -> usize {
-    text.chars().take_while(|one| one.is_whitespace()).count()
+fn belongs_to_secret(lines: &[&str], index: usize) -> bool {
+    let line = lines[index];
+    let has_text = |line: &str| {
+        let begin = line.trim_start();
+        !begin.is_empty() && !begin.starts_with('#')
+    };
+    let above = lines[index.saturating_sub(LINES_ABOVE)..index]
+        .iter()
+        .rev()
+        .take_while(|line| !line.starts_with("---"))
+        .filter(|line| has_text(line));
+    // Whoever is indented less is around; a list item is in a field of the same indentation.
+    let (mut column, mut is_item) = (width(line), line.trim_start().starts_with('-'));
+    let mut distance = 0;
+    for above in above {
+        let is_secret = secret_name(above).is_some();
+        let goes_on = distance == 0
+            || ['"', '\'']
+                .iter()
+                .any(|quote| above.matches(*quote).count() % 2 == 1);
+        if is_secret && goes_on {
+            return true;
+        }
+        if distance == 0 && above.contains("://") && line.contains('@') {
+            return true;
+        }
+        let begin = width(above);
+        let starts_item = above.trim_start().starts_with('-');
+        if begin < column || (begin == column && is_item && !starts_item) {
+            if is_secret {
+                return true;
+            }
+            (column, is_item) = (begin, starts_item);
+        }
+        // A value by itself is one more of what stands above it.
+        distance += usize::from(!above.trim_start().starts_with(':'));
+    }
+    false
+}
+
+/// How far a line is indented, a tab counted as eight.
+fn width(line: &str) -> usize {
+    line.chars()
+        .take_while(|one| one.is_whitespace())
+        .map(|one| if one == '\t' { 8 } else { 1 })
+        .sum()
+}
+
+/// The same in characters.
+fn indentation(line: &str) -> usize {
+    line.chars().take_while(|one| one.is_whitespace()).count()
+}
+
+/// Where the first name in a line ends that may be that of a secret, in bytes.
+fn secret_name(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let is_name = |one: char| one.is_ascii_alphanumeric() || one == '_';
+    let value = lower
+        .match_indices("value")
+        .map(|(at, name)| (at, at + name.len()))
+        .filter(|(at, end)| !lower[..*at].ends_with(is_name) && !lower[*end..].starts_with(is_name))
+        .map(|(_, end)| end);
+    let named = NAMES
+        .iter()
+        .chain(&["extraenvs"])
+        .filter_map(|name| lower.find(name).map(|at| at + name.len()))
+        .map(|end| {
+            end + lower[end..]
+                .find(|one| !is_name(one))
+                .unwrap_or(lower.len() - end)
+        });
+    value.chain(named).min()
 }
 
 /// Whether a field may have a secret, by its name.
 pub(crate) fn may_be_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    lower == "value" || lower == "extraenvs" || NAMES.iter().any(|part| lower.contains(part))
+    secret_name(name).is_some()
 }
 
-/// The names in a line that a colon follows, and where each colon ends, in bytes.
-fn fields(line: &str) -> impl Iterator<Item = (&str, usize)> {
-    line.match_indices(':').filter_map(|(colon, _)| {
-        let before = line[..colon].trim_end_matches([' ', '\t', '"', '\'']);
-        let is_part = |one: char| one.is_alphanumeric() || matches!(one, '_' | '-' | '.' | '/');
-        let begin = before.rfind(|one| !is_part(one)).map_or(0, |at| {
-            at + before[at..].chars().next().map_or(0, char::len_utf8)
-        });
-        let name = &before[begin..];
-        let is_field = line[colon + 1..]
-            .chars()
-            .next()
-            .is_none_or(|next| next.is_whitespace() || "\"'{[&!|>*@%`".contains(next));
-        (!name.is_empty() && is_field).then_some((name, colon + 1))
-    })
+/// A key that a text stands behind without a blank, without the text if it may be a secret.
+pub(crate) fn key(key: &str) -> std::borrow::Cow<'_, str> {
+    match key.find([':', '=']) {
+        Some(end) if may_be_secret(&key[..end]) => format!("{}{MASK}", &key[..=end]).into(),
+        _ => key.into(),
+    }
 }
 
 /// A line of the file up to a column, counted in characters from zero, and a mask after it.

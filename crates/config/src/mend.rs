@@ -27,10 +27,17 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A text as our parser is given it.
 pub(crate) struct Mended<'text> {
-    source: &'text str,
+    /// The file, with a line feed for each U+0085 that ends a line.
+    source: Cow<'text, str>,
+    /// Where in the file each line of that begins; empty where it is the file.
+    lines: Vec<(usize, isize)>,
     text: Cow<'text, str>,
     /// What is changed, by its place in the source.
     edits: BTreeMap<usize, Edit>,
+    /// Where it is changed because the same form was found elsewhere.
+    guessed: BTreeSet<usize>,
+    /// Whether more is changed than what the parser stumbled over.
+    guesses: bool,
     /// Where nothing may be changed.
     refused: BTreeSet<usize>,
     /// For each line where in the file it would begin, both numbers from zero; empty while the text
@@ -38,10 +45,6 @@ pub(crate) struct Mended<'text> {
     origins: Vec<(usize, isize)>,
     /// From where on the text is the source with another offset: places in the text and in it.
     offsets: Vec<(usize, usize)>,
-    /// Whether U+0085 ends a line.
-    breaks: bool,
-    /// Whether lines of quoted texts are indented.
-    indents: bool,
     read_again: usize,
 }
 
@@ -66,22 +69,25 @@ enum Right {
 }
 
 impl<'text> Mended<'text> {
-    pub(crate) fn new(source: &'text str) -> Self {
-        let mut mended = Self {
-            source,
-            text: Cow::Borrowed(source),
-            edits: BTreeMap::new(),
-            refused: BTreeSet::new(),
-            origins: Vec::new(),
-            offsets: Vec::new(),
-            breaks: source.contains(NEXT_LINE) && !has_separators(source),
-            indents: true,
-            read_again: 0,
+    pub(crate) fn new(file: &'text str) -> Self {
+        let breaks = file.contains(NEXT_LINE) && !has_separators(file);
+        let (source, lines) = if breaks {
+            (Cow::Owned(file.replace(NEXT_LINE, "\n")), lines_of(file))
+        } else {
+            (Cow::Borrowed(file), Vec::new())
         };
-        if mended.breaks {
-            mended.build();
+        Self {
+            text: source.clone(),
+            origins: lines.clone(),
+            source,
+            lines,
+            edits: BTreeMap::new(),
+            guessed: BTreeSet::new(),
+            guesses: true,
+            refused: BTreeSet::new(),
+            offsets: Vec::new(),
+            read_again: 0,
         }
-        mended
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -125,7 +131,7 @@ impl<'text> Mended<'text> {
             ErrorKind::CommentNotSeparated => self.separate_comments(at),
             ErrorKind::BomInsideDocument => self.drop_byte_order_marks(at),
             // In a quoted text, where it does not count what a line begins with.
-            ErrorKind::TabInIndentation | ErrorKind::InvalidQuotedScalarIndent if self.indents => {
+            ErrorKind::TabInIndentation | ErrorKind::InvalidQuotedScalarIndent => {
                 self.indent_text(at)
             }
             ErrorKind::TabInBlockIndentation => self.untab(at),
@@ -135,6 +141,9 @@ impl<'text> Mended<'text> {
         let mut is_new = false;
         for (place, edit) in edits {
             if !self.refused.contains(&place) && self.edits.get(&place) != Some(&edit) {
+                if place != at && edit.where_right == Right::OutsideTexts {
+                    self.guessed.insert(place);
+                }
                 self.edits.insert(place, edit);
                 is_new = true;
             }
@@ -162,6 +171,8 @@ impl<'text> Mended<'text> {
         };
         let behind = rest
             .match_indices('#')
+            .skip(1)
+            .take_while(|_| self.guesses)
             .filter(|(index, _)| rest[..*index].ends_with(['"', '\'', ']', '}', ',']))
             .map(|(index, _)| at + index);
         std::iter::once(at)
@@ -224,6 +235,9 @@ impl<'text> Mended<'text> {
             };
             if !line.trim().is_empty() {
                 edits.push((at, edit));
+            } else if edit.length > 0 {
+                let put = String::new();
+                edits.push((at, Edit { put, ..edit }));
             }
             at += line.len();
             if line.contains(['"', '\'']) {
@@ -277,22 +291,57 @@ impl<'text> Mended<'text> {
             .filter(|(place, edit)| !seen.is_right(self.text_offset(**place), edit.where_right))
             .map(|(place, _)| *place)
             .collect();
-        for place in &wrong {
+        self.refuse(&wrong)
+    }
+
+    /// Changes nothing more than what the parser stumbled over, if the file is wrong all the same: a
+    /// comment that is none hides brackets and quotes.
+    pub(crate) fn stop_guessing(&mut self) -> bool {
+        let guessed = std::mem::take(&mut self.guessed);
+        self.guesses = false;
+        for place in &guessed {
             self.edits.remove(place);
+        }
+        self.reread(!guessed.is_empty())
+    }
+
+    fn refuse(&mut self, wrong: &[usize]) -> bool {
+        for place in wrong {
+            self.edits.remove(place);
+            self.guessed.remove(place);
             self.refused.insert(*place);
         }
         self.reread(!wrong.is_empty())
     }
 
-    /// Indents no quoted text any more, if some were indented and the file is wrong all the same:
-    /// mostly a quote was not closed, and the first line behind it tells that best.
-    pub(crate) fn stop_indenting(&mut self) -> bool {
-        let before = self.edits.len();
-        self.edits
-            .retain(|_, edit| edit.where_right != Right::InText);
-        let has_changed = self.edits.len() < before;
-        self.indents &= !has_changed;
-        self.reread(has_changed)
+    /// Indents no quoted text any more that ends where the file is wrong all the same: its quote was
+    /// not closed, and the first line behind it tells that best.
+    pub(crate) fn stop_indenting(&mut self, errors: &[ScanError]) -> bool {
+        let mut wrong = Vec::new();
+        for error in errors {
+            let at = self.source_offset(error.marker().byte_offset().unwrap_or_default());
+            let before = self.source.get(..at).unwrap_or_default();
+            let document = before.rfind("\n---").map_or(0, |begin| begin + 1);
+            let line = self.line_begin(at);
+            let is_open = matches!(
+                error.kind(),
+                ErrorKind::UnclosedQuotedScalar
+                    | ErrorKind::DocumentIndicatorInQuotedScalar
+                    | ErrorKind::InvalidQuotedScalarIndent
+                    | ErrorKind::TabInIndentation
+            );
+            let end = if is_open { self.source.len() } else { at + 1 };
+            let texts: Vec<usize> = self
+                .edits
+                .range(document..end)
+                .filter(|(_, edit)| edit.where_right == Right::InText)
+                .map(|(place, _)| *place)
+                .collect();
+            if is_open || texts.contains(&line) {
+                wrong.extend(texts);
+            }
+        }
+        self.refuse(&wrong)
     }
 
     fn reread(&mut self, has_changed: bool) -> bool {
@@ -305,50 +354,36 @@ impl<'text> Mended<'text> {
     /// Makes the text of the source and the edits.
     fn build(&mut self) {
         let mut text = String::with_capacity(self.source.len() + self.source.len() / 8);
+        let mut offsets = Vec::new();
         self.origins.clear();
-        self.offsets.clear();
-        let breaks = self.breaks;
         let mut at = 0;
         for (number, line) in self.source.split_inclusive('\n').enumerate() {
-            let mut column = 0_isize;
-            for part in line.split_inclusive(|one: char| breaks && one == NEXT_LINE) {
-                let end = at + part.len();
-                let whole = self.edits.get(&at).map_or(0, |edit| {
-                    let put = edit.put.chars().count();
-                    let taken = self.source[at..at + edit.length].chars().count();
-                    signed(taken) - signed(put)
-                });
-                self.origins.push((number, column + whole));
-                column += signed(part.chars().count());
-                let inside = end
-                    - part
-                        .strip_suffix(NEXT_LINE)
-                        .map_or(0, |_| NEXT_LINE.len_utf8());
-                let is_broken = breaks && inside < end;
-                let content = at..if is_broken { inside } else { end };
-                self.copy(content, &mut text);
-                at = end;
-                if is_broken {
-                    text.push('\n');
-                    self.offsets.push((text.len(), at));
-                }
-            }
+            let shift = self.edits.get(&at).map_or(0, |edit| {
+                let taken = self.source[at..at + edit.length].chars().count();
+                signed(taken) - signed(edit.put.len())
+            });
+            let (number, column) = self.lines.get(number).copied().unwrap_or((number, 0));
+            self.origins.push((number, column + shift));
+            let end = at + line.len();
+            self.copy(at..end, &mut text, &mut offsets);
+            at = end;
         }
         // Behind the last line there may be a place too.
         let last = self.origins.last().map_or(0, |(number, _)| number + 1);
         self.origins.push((last, 0));
+        self.offsets = offsets;
         self.text = Cow::Owned(text);
     }
 
     /// Copies a part of the source with its edits.
-    fn copy(&mut self, part: Range<usize>, text: &mut String) {
+    fn copy(&self, part: Range<usize>, text: &mut String, offsets: &mut Vec<(usize, usize)>) {
         let mut at = part.start;
         for (place, edit) in self.edits.range(part.clone()) {
             text.push_str(&self.source[at..*place]);
-            self.offsets.push((text.len(), *place));
+            offsets.push((text.len(), *place));
             text.push_str(&edit.put);
             at = place + edit.length;
-            self.offsets.push((text.len(), at));
+            offsets.push((text.len(), at));
         }
         text.push_str(&self.source[at..part.end]);
     }
@@ -418,11 +453,10 @@ impl Seen {
         }
     }
 
-    /// The parser gave up there: what was open goes on to it.
-    pub(crate) fn close(&mut self, marker: &Marker) {
+    /// The parser gave up, wherever it says: what was open may go on to the end.
+    pub(crate) fn close(&mut self) {
         if std::mem::take(&mut self.depth) > 0 {
-            let end = marker.byte_offset().unwrap_or(usize::MAX);
-            self.brackets.push(self.first..end.max(self.first));
+            self.brackets.push(self.first..usize::MAX);
         }
     }
 
@@ -453,6 +487,20 @@ fn may_go_on(line: &str) -> bool {
 fn blanks(line: &str) -> &str {
     let end = line.find(|character| !matches!(character, ' ' | '\t'));
     &line[..end.unwrap_or(line.len())]
+}
+
+/// Where in a file each line begins, if U+0085 ends one too: line and column, from zero.
+fn lines_of(file: &str) -> Vec<(usize, isize)> {
+    file.split('\n')
+        .enumerate()
+        .flat_map(|(number, line)| {
+            line.split(NEXT_LINE).scan(0, move |column, part| {
+                let begin = (number, *column);
+                *column += signed(part.chars().count()) + 1;
+                Some(begin)
+            })
+        })
+        .collect()
 }
 
 /// Whether U+0085 stands where it would make or end a separator of documents. Kubernetes splits
@@ -509,6 +557,20 @@ mod tests {
                 json!({"a": {"b": [{"c": "d e f"}]}}),
             ),
             ("a: b\u{85}c: \"d\u{85} e\"", json!({"a": "b", "c": "d e"})),
+            ("a:\n  - b: \"c\u{85}d\"\n", json!({"a": [{"b": "c d"}]})),
+            (
+                "a:\n  - {b: 'c',\u{85}\td: e}\n",
+                json!({"a": [{"b": "c", "d": "e"}]}),
+            ),
+            ("a:\n  - b: 'c\u{85}d'#e", json!({"a": [{"b": "c d"}]})),
+            (
+                "a:\n  - b: \"c\n    \t\n    d\"",
+                json!({"a": [{"b": "c\nd"}]}),
+            ),
+            (
+                "a:\n  - {b: \"c\",#d\n\te: f'#g}",
+                json!({"a": [{"b": "c", "e": "f'#g"}]}),
+            ),
         ] {
             assert_eq!(read(text), (vec![expected], Vec::new()), "{text:?}");
         }
@@ -527,6 +589,9 @@ mod tests {
             ("a: 1\n\u{feff}b: 2", 2, 1),
             ("a: \"b\n---\nc: \"d\"", 2, 1),
             ("a: \"b\n...\nc\"", 2, 1),
+            // What is wrong elsewhere is told there.
+            ("a:\n  - b: \"c\nd\"\n  - e: [\n", 4, 8),
+            ("a:\n  - b: \"c\nd\"\n---\ne: f: g\n", 5, 5),
             // A quote that is not closed is told where it was forgotten.
             ("a:\n  b: \"c\nd: 1\ne: 2\n", 3, 1),
             ("a:\n  b: \"c\nd: 1\ne: \"2\"\n", 3, 1),

@@ -52,13 +52,20 @@ pub(crate) struct SourceDocument {
     pub(crate) root: Arc<Node>,
 }
 
+/// What is in a file.
+struct Text {
+    text: Box<str>,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
+}
+
 /// The file that a configuration was read from.
 ///
 /// `Debug` shows its name only, for the text may hold tokens.
 #[derive(Clone)]
 pub struct Source {
     file_name: Arc<str>,
-    text: Arc<str>,
+    text: Arc<Text>,
     /// What must not be shown, in file order.
     pub(crate) secrets: Vec<Span>,
     pub(crate) documents: Vec<SourceDocument>,
@@ -77,7 +84,12 @@ impl Source {
     pub(crate) fn new(file_name: &str, text: &str) -> Self {
         Self {
             file_name: file_name.into(),
-            text: text.into(),
+            text: Arc::new(Text {
+                lines: std::iter::once(0)
+                    .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                    .collect(),
+                text: text.into(),
+            }),
             secrets: Vec::new(),
             documents: Vec::new(),
         }
@@ -188,7 +200,8 @@ impl Source {
 
     /// A line without its secrets.
     pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
-        let line = self.text.lines().nth(number.checked_sub(1)?)?;
+        let begin = *self.text.lines.get(number.checked_sub(1)?)?;
+        let line = self.text.text[begin..].lines().next()?;
         let secret = self
             .secrets
             .iter()

@@ -180,12 +180,27 @@ pub(crate) struct Fault {
 pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
     let mut mended = Mended::new(text);
     loop {
-        let (builder, stumbled, seen) = attempt(text, &mended);
-        let is_wrong = !stumbled.is_empty();
-        let reads_again = stumbled.iter().any(|error| mended.mend(error))
-            || mended.take_back(&seen)
-            || (is_wrong && mended.stop_indenting());
+        let (mut builder, stumbled, seen) = attempt(&mended);
+        let reads_again = if stumbled.is_empty() {
+            mended.take_back(&seen)
+        } else {
+            stumbled.iter().any(|error| mended.mend(error))
+                || mended.stop_guessing()
+                || mended.stop_indenting(&stumbled)
+        };
         if !reads_again {
+            let lines: Vec<&str> = text.lines().collect();
+            for error in &stumbled {
+                let place = mended.place(error.marker());
+                builder.faults.push(syntax_fault(place, error, &lines));
+            }
+            for fault in &mut builder.faults {
+                // What stands beside it may be a password that is no YAML.
+                let is_odd = matches!(fault.rule, Rule::UnknownAnchor | Rule::KeyType);
+                if is_odd && fault.secret.is_none() {
+                    fault.secret = mask::around(&lines, fault.span.start.line);
+                }
+            }
             return (builder.documents, builder.faults);
         }
     }
@@ -193,7 +208,7 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
 
 /// Reads the whole file once. With what was read come the errors of the syntax, and where texts and
 /// brackets lie if anything was mended.
-fn attempt(text: &str, mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
+fn attempt(mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
@@ -213,10 +228,7 @@ fn attempt(text: &str, mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
                 builder.event(event, mended.span(&span));
             }
             Err(error) => {
-                seen.close(error.marker());
-                builder
-                    .faults
-                    .push(syntax_fault(mended.place(error.marker()), &error, text));
+                seen.close();
                 builder.abandon();
                 errors.push(error);
                 if errors.len() > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
@@ -231,22 +243,19 @@ fn attempt(text: &str, mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
     (builder, errors, seen)
 }
 
-fn syntax_fault(place: Place, error: &ScanError, text: &str) -> Fault {
-    let span = within(
-        Span {
-            start: place,
-            end: place,
-        },
-        text,
-    );
-    let line = text.lines().nth(span.start.line - 1).unwrap_or_default();
+fn syntax_fault(place: Place, error: &ScanError, lines: &[&str]) -> Fault {
+    let place = within(place, lines);
+    let line = lines.get(place.line - 1).copied().unwrap_or_default();
     let message = error.info();
     Fault {
         rule: Rule::YamlSyntax,
-        span,
-        message: format!("not valid YAML: {}", message.trim_end_matches('.')),
+        span: Span {
+            start: place,
+            end: place,
+        },
         hint: syntax_hint(error.kind(), &message, line).map(str::to_owned),
-        secret: mask::around(text, span.start.line),
+        message: format!("not valid YAML: {}", message.trim_end_matches('.')),
+        secret: mask::around(lines, place.line),
     }
 }
 
@@ -254,7 +263,7 @@ fn syntax_fault(place: Place, error: &ScanError, text: &str) -> Fault {
 fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static str> {
     let begin = line.trim_start();
     let indent = &line[..line.len() - begin.len()];
-    if indent.contains('\t') {
+    if indent.contains('\t') && message.contains("tab") {
         return Some("indent with spaces; YAML does not take tabs there");
     }
     if ["<<<<<<<", "=======", ">>>>>>>"]
@@ -293,20 +302,19 @@ fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static s
 }
 
 /// The same place, or the end of the last line with text if it is behind that.
-fn within(span: Span, text: &str) -> Span {
-    if text.lines().nth(span.start.line - 1).is_some() {
-        return span;
+fn within(place: Place, lines: &[&str]) -> Place {
+    if place.line <= lines.len() {
+        return place;
     }
-    let text = text.trim_end();
-    let column = text
-        .rsplit('\n')
-        .next()
-        .map_or(0, |line| line.chars().count());
-    let end = Place {
-        line: text.matches('\n').count() + 1,
-        column: column + 1,
-    };
-    Span { start: end, end }
+    let last = lines.iter().rposition(|line| !line.trim().is_empty());
+    let line = last.unwrap_or_default();
+    Place {
+        line: line + 1,
+        column: lines
+            .get(line)
+            .map_or(0, |line| line.trim_end().chars().count())
+            + 1,
+    }
 }
 
 /// A collection that is not closed yet.

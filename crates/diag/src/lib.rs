@@ -94,6 +94,7 @@ pub fn shell_word(word: &str) -> String {
 /// The same text without user names and passwords in URLs, such as a proxy's, also where the
 /// scheme was forgotten.
 pub fn mask_credentials(text: &str) -> String {
+    let text = &mask_passwords_with_blanks(text);
     let mut masked = String::with_capacity(text.len());
     // A password may hold a slash; only the end of the word ends it for certain.
     for word in text.split_inclusive(|c: char| c.is_whitespace() || c == '"') {
@@ -116,6 +117,25 @@ pub fn mask_credentials(text: &str) -> String {
         }
     }
     masked
+}
+
+/// The same where a password has a blank in it: behind the colon stands no port, and an `@` later.
+fn mask_passwords_with_blanks(text: &str) -> String {
+    let mask = |line: &str| {
+        let (scheme, rest) = line.split_once("://")?;
+        let word = rest.split(char::is_whitespace).next()?;
+        let (_, behind) = word.split_once(':')?;
+        let port = behind.split('/').next().unwrap_or_default();
+        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if word.contains('@') || word.starts_with('[') || is_port {
+            return None;
+        }
+        let (_, host) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://<secret>@{host}"))
+    };
+    text.split_inclusive('\n')
+        .map(|line| mask(line).unwrap_or_else(|| line.to_owned()))
+        .collect()
 }
 
 /// The exit codes of rinit: a contract with scripts, listed in `docs/exit-codes.md`.
@@ -200,7 +220,17 @@ mod tests {
             mask_credentials("`root:pw@a:2379` is not a URL"),
             "`<secret>@a:2379` is not a URL"
         );
-        for harmless in ["plain", "a@b", "r.io:5000/a@sha256:0"] {
+        assert_eq!(
+            mask_credentials("`https://a:x pw@h:1` is not a URL"),
+            "`https://<secret>@h:1` is not a URL"
+        );
+        for harmless in [
+            "http://p:3128 a@b",
+            "https://[fd00::1]:1 a@b",
+            "plain",
+            "a@b",
+            "r.io:5000/a@sha256:0",
+        ] {
             assert_eq!(mask_credentials(harmless), harmless);
         }
     }

@@ -151,8 +151,8 @@ pub(super) fn bundle(context: &Context) -> Result<()> {
     node.down()
 }
 
-/// A renewal that makes no certificate anew, since every key is elsewhere, has the kubelet trust what
-/// is in `ca.crt` from then on; it is the only one that starts again.
+/// A renewal that makes no certificate anew, since every key is elsewhere, has the kubeconfigs trust
+/// what is in `ca.crt` alone from then on; only those who read them start again.
 fn trust(node: &Node, pki: &str) -> Result<()> {
     let script = format!(
         "cp /root/new.crt {pki}/ca.crt && mkdir /root/keys && \
@@ -161,20 +161,23 @@ fn trust(node: &Node, pki: &str) -> Result<()> {
     );
     node.run(&["bash", "-c", &script])?;
     let processes = || -> Result<_> {
-        let kubelet = node.run(&["pidof", "kubelet"])?.stdout;
-        let components = [
-            "etcd",
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-        ];
-        Ok((
-            kubelet,
-            node.run(&[&["pidof"], &components[..]].concat())?.stdout,
-        ))
+        let of = |names: &[&str]| Ok(node.run(&[&["pidof"], names].concat())?.stdout);
+        let readers: Result<Vec<String>> = ["kubelet", "kube-controller-manager", "kube-scheduler"]
+            .into_iter()
+            .map(|name| of(&[name]))
+            .collect();
+        Ok((readers?, of(&["etcd", "kube-apiserver"])?))
     };
     let before = processes()?;
-    let output = node.run(&["rinit", "certs", "renew", "all", "--restart"])?;
+    let renew = [
+        "rinit",
+        "certs",
+        "renew",
+        "all",
+        "--restart",
+        "--prune-authorities",
+    ];
+    let output = node.run(&renew)?;
     ensure!(
         output
             .stderr
@@ -183,11 +186,13 @@ fn trust(node: &Node, pki: &str) -> Result<()> {
         "{output}"
     );
     let after = processes()?;
-    ensure!(
-        before.0 != after.0,
-        "the kubelet was not restarted: {output}"
-    );
-    ensure!(before.1 == after.1, "a pod was restarted: {output}");
+    for (old, new) in before.0.iter().zip(&after.0) {
+        ensure!(
+            old != new,
+            "who reads a kubeconfig was not restarted: {output}"
+        );
+    }
+    ensure!(before.1 == after.1, "another pod was restarted: {output}");
     let embedded = node
         .run(&["base64", "-w0", &format!("{pki}/ca.crt")])?
         .stdout;

@@ -175,6 +175,9 @@ fn passwords_are_masked() {
         "apiServer:\n  extraEnvs:\n  - DB_PASS=pw987001\n".to_owned(),
         "apiServer:\n  extraEnvs:\n    DB_PASS: pw987001\n".to_owned(),
         "apiServer:\n  extraEnvs: DB_PASS=pw987001\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - {name: A, value:pw987001}\n".to_owned(),
+        "apiServer:\n  extraEnvs:\n  - {name: A, value=pw987001}\n".to_owned(),
+        "controlPlaneEndpoint: https://a:x pw987001@h:6443\n".to_owned(),
         "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens: [pw987001]\n"
             .to_owned(),
     ] {
@@ -204,6 +207,10 @@ fn a_password_that_is_no_yaml_is_masked() {
         ">\n     a\n\tpw987001",
         "|\n      a\n   pw987001",
         "\"a\npw987001\"x",
+        "|\n      host: db\n      word x\n     last pw987001",
+        "|\n      user: u\n   pass: pw987001",
+        "pw987001\n  - {name: A, value:pw987001",
+        "\"a\n b\n c\n pw987001: x\"\n d",
     ] {
         let findings = read("a", format!("{begin}{value}\n").as_bytes()).expect_err("a fault");
         let report = format!("{findings} {findings:?}");
@@ -217,6 +224,14 @@ fn a_password_that_is_no_yaml_is_masked() {
         "bootstrapTokens:\n- token: \"a\npw987001\"x\n",
         "certificateKey:\n\tpw987001\n",
         "x: [{name: A, value: \"pw987001\"x}]\n",
+        "bootstrapTokens:\n- {token:pw987001, ttl: 1h}\n",
+        "certificateKey: >-\n    # from: vault\n    A\n  pw987001 [\n",
+        "certificateKey:pw987001\nx: [\n",
+        "extraEnvs: [{name: A,\n    value\n  : pw987001\"x, b: *c}]\n",
+        "? certificateKey\n: pw987001\"\n: [pw987001\n",
+        "certificateKey: \"x\n\tpw987001: b\"\n \"foo\": b\n",
+        "x: https://a:x pw987001@h:6443\n",
+        "x: \"https://a:x\n\tpw987001@h:6443\"#c\ny: [\n",
     ] {
         let text = format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n{text}");
         let findings = read("a", text.as_bytes()).expect_err("a fault");
@@ -234,7 +249,7 @@ fn a_secret_in_an_odd_place_is_masked() {
     for (rest, shown) in [
         (
             "bootstrapTokens:\n- {token:abcdef.0123456789abcdef}\n",
-            "  4 | - {token:<withheld>}\n",
+            "  4 | - {token:<withheld>\n",
         ),
         (
             "bootstrapTokens: [{token: abcdef.0123456789abcdef, bad: 1, token: n0pe}]\n",
@@ -488,6 +503,7 @@ fn hostile_files_are_cheap() {
         "a: b: c\n---\n".repeat(80_000),
         format!("{head}{}", "&a ".repeat(300_000)),
         format!("{head}clusterName: \"{}\n", "\\x".repeat(500_000)),
+        format!("{}{}", "#\n".repeat(400_000), "---\na: [}\n".repeat(1000)),
         // Forms that are written in another way before they are read again.
         format!("{head}dns: {{\n{}}}\n", "\ta: 'b',#c\n".repeat(80_000)),
         format!("{head}dns: [\n{}\n", "\t[,\n".repeat(200_000)),
