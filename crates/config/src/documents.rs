@@ -236,6 +236,10 @@ fn identify(
     }
     if root.entries().is_none() {
         let message = format!("a document must be a map, found {}", root.found());
+        // It may be the rest of a text that a separator has cut in two.
+        if root.text().is_some() {
+            findings.source_mut().secrets.push(root.span);
+        }
         findings.push(Finding::error(Rule::DocumentType, root.span, message));
         return None;
     }

@@ -4,6 +4,10 @@
 //! misspelt name, in a document that does not parse, or in a message of the parser. It rather
 //! masks too much than too little.
 
+use std::collections::HashSet;
+
+use crate::documents::KINDS;
+use crate::schema::{ObjectSchema, Shape};
 use crate::source::{Place, Span};
 
 /// What stands where a secret was.
@@ -40,85 +44,95 @@ pub(crate) fn line(line: &str) -> String {
 }
 
 /// So many lines above another may be the beginning of what it goes on with.
-const LINES_ABOVE: usize = 200;
+const LINES_ABOVE: usize = 100;
 
-/// What of a line may be a secret in a document that does not parse. Nobody knows what belongs to
-/// what there, so it is much: what stands behind a name like that of a secret, and all of a line
-/// that by its indentation, an open quote or the line above may belong to such a name.
-pub(crate) fn around(lines: &[&str], number: usize) -> Option<Span> {
-    let index = number.checked_sub(1)?;
-    let line = lines.get(index)?;
-    let from = |column: usize| {
-        let place = |column| Place {
-            line: number,
-            column,
-        };
-        Span {
-            start: place(column + 1),
-            end: place(line.chars().count() + 1),
-        }
-    };
-    if belongs_to_secret(lines, index) {
-        return Some(from(indentation(line)));
-    }
-    let end = secret_name(line)?;
-    let separator = line[end..]
-        .chars()
-        .take_while(|one| "\"': =\t".contains(*one));
-    Some(from(line[..end].chars().count() + separator.count()))
+/// The lines of a file that does not parse, and what there is to know of each.
+pub(crate) struct Broken<'text> {
+    lines: &'text [&'text str],
+    known: Vec<Known>,
 }
 
-fn belongs_to_secret(lines: &[&str], index: usize) -> bool {
-    let line = lines[index];
-    let has_text = |line: &str| {
-        let begin = line.trim_start();
-        !begin.is_empty() && !begin.starts_with('#')
-    };
-    let above = lines[index.saturating_sub(LINES_ABOVE)..index]
-        .iter()
-        .rev()
-        .take_while(|line| !line.starts_with("---"))
-        .filter(|line| has_text(line));
-    // Whoever is indented less is around; a list item is in a field of the same indentation.
-    let (mut column, mut is_item) = (width(line), line.trim_start().starts_with('-'));
-    let mut distance = 0;
-    for above in above {
-        let is_secret = secret_name(above).is_some();
-        let goes_on = distance == 0
-            || ['"', '\'']
-                .iter()
-                .any(|quote| above.matches(*quote).count() % 2 == 1);
-        if is_secret && goes_on {
-            return true;
-        }
-        if distance == 0 && above.contains("://") && line.contains('@') {
-            return true;
-        }
-        let begin = width(above);
-        let starts_item = above.trim_start().starts_with('-');
-        if begin < column || (begin == column && is_item && !starts_item) {
-            if is_secret {
-                return true;
+/// What there is to know of a line.
+struct Known {
+    /// Where the first name ends that may be that of a secret, in bytes.
+    secret_name: Option<usize>,
+    /// Whether it begins with a field of kubeadm's documents.
+    has_field: bool,
+}
+
+impl<'text> Broken<'text> {
+    pub(crate) fn new(lines: &'text [&'text str]) -> Self {
+        let fields = known_fields();
+        let known = lines.iter().map(|line| {
+            let begin = line.trim_start_matches([' ', '\t', '-']);
+            let name = begin
+                .split_once(':')
+                .map(|(name, _)| name.trim_matches(['"', '\'']));
+            Known {
+                secret_name: secret_name(line),
+                has_field: name.is_some_and(|name| fields.contains(name)),
             }
-            (column, is_item) = (begin, starts_item);
+        });
+        Self {
+            lines,
+            known: known.collect(),
         }
-        // A value by itself is one more of what stands above it.
-        distance += usize::from(!above.trim_start().starts_with(':'));
     }
-    false
+
+    /// What of a line may be a secret: what stands behind a name like that of a secret, and all of a
+    /// line with no field of its own below such a name. Nobody knows what belongs to what there.
+    pub(crate) fn secret_in(&self, number: usize) -> Option<Span> {
+        let index = number.checked_sub(1)?;
+        let line = self.lines.get(index)?;
+        let from = |column: usize| {
+            let place = |column| Place {
+                line: number,
+                column,
+            };
+            Span {
+                start: place(column + 1),
+                end: place(line.chars().count() + 1),
+            }
+        };
+        if self.belongs_to_secret(index) {
+            let indentation = line.chars().take_while(|one| one.is_whitespace());
+            return Some(from(indentation.count()));
+        }
+        let end = self.known[index].secret_name?;
+        let separator = line[end..]
+            .chars()
+            .take_while(|one| "\"': =\t".contains(*one));
+        Some(from(line[..end].chars().count() + separator.count()))
+    }
+
+    fn belongs_to_secret(&self, index: usize) -> bool {
+        let mut above = self.known[index.saturating_sub(LINES_ABOVE)..index]
+            .iter()
+            .rev();
+        !self.known[index].has_field
+            && (above.any(|above| above.secret_name.is_some()) || self.lines[index].contains('@'))
+    }
 }
 
-/// How far a line is indented, a tab counted as eight.
-fn width(line: &str) -> usize {
-    line.chars()
-        .take_while(|one| one.is_whitespace())
-        .map(|one| if one == '\t' { 8 } else { 1 })
-        .sum()
-}
-
-/// The same in characters.
-fn indentation(line: &str) -> usize {
-    line.chars().take_while(|one| one.is_whitespace()).count()
+/// The names of all fields of kubeadm's documents.
+fn known_fields() -> HashSet<&'static str> {
+    fn add(schema: &'static ObjectSchema, names: &mut HashSet<&'static str>) {
+        for field in schema.all_fields() {
+            names.insert(field.name);
+            let mut shape = field.shape;
+            while let Shape::List(inner) | Shape::Map(inner) = shape {
+                shape = inner;
+            }
+            if let Shape::Object(inner) = shape {
+                add(inner, names);
+            }
+        }
+    }
+    let mut names = HashSet::from(["apiVersion", "kind"]);
+    for (_, schema) in KINDS {
+        add(schema, &mut names);
+    }
+    names
 }
 
 /// Where the first name in a line ends that may be that of a secret, in bytes.

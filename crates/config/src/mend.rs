@@ -137,11 +137,10 @@ impl<'text> Mended<'text> {
             ErrorKind::TabInBlockIndentation => self.untab(at),
             _ => Vec::new(),
         };
-        let before = self.edits.len();
         let mut is_new = false;
         for (place, edit) in edits {
             if !self.refused.contains(&place) && self.edits.get(&place) != Some(&edit) {
-                if place != at && edit.where_right == Right::OutsideTexts {
+                if place != at && *error.kind() == ErrorKind::CommentNotSeparated {
                     self.guessed.insert(place);
                 }
                 self.edits.insert(place, edit);
@@ -152,10 +151,6 @@ impl<'text> Mended<'text> {
             self.read_again += self.text.len();
             self.build();
         }
-        debug_assert!(
-            is_new || self.edits.len() == before,
-            "nothing changes otherwise"
-        );
         is_new
     }
 
@@ -169,16 +164,13 @@ impl<'text> Mended<'text> {
         let Some(rest) = self.source.get(at..).filter(|rest| rest.starts_with('#')) else {
             return Vec::new();
         };
-        let behind = rest
-            .match_indices('#')
-            .skip(1)
-            .take_while(|_| self.guesses)
-            .filter(|(index, _)| rest[..*index].ends_with(['"', '\'', ']', '}', ',']))
-            .map(|(index, _)| at + index);
-        std::iter::once(at)
-            .chain(behind)
-            .map(|at| (at, space()))
-            .collect()
+        let mut edits = vec![(at, space())];
+        if self.guesses {
+            let others = rest.match_indices('#').skip(1).map(|(index, _)| index);
+            let alike = others.filter(|at| rest[..*at].ends_with(['"', '\'', ']', '}', ',']));
+            edits.extend(alike.map(|index| (at + index, space())));
+        }
+        edits
     }
 
     /// The first character of each later document, as when files were put one after the other.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use serde_json::{Map, Number, Value};
 
-use crate::mask;
+use crate::mask::{self, Broken};
 use crate::mend::{Mended, Seen};
 use crate::rule::Rule;
 use crate::scalar;
@@ -189,16 +189,19 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
                 || mended.stop_indenting(&stumbled)
         };
         if !reads_again {
-            let lines: Vec<&str> = text.lines().collect();
-            for error in &stumbled {
-                let place = mended.place(error.marker());
-                builder.faults.push(syntax_fault(place, error, &lines));
-            }
-            for fault in &mut builder.faults {
-                // What stands beside it may be a password that is no YAML.
-                let is_odd = matches!(fault.rule, Rule::UnknownAnchor | Rule::KeyType);
-                if is_odd && fault.secret.is_none() {
-                    fault.secret = mask::around(&lines, fault.span.start.line);
+            // What stands beside these may be a password that is no YAML.
+            let is_odd = |fault: &Fault| matches!(fault.rule, Rule::UnknownAnchor | Rule::KeyType);
+            if !stumbled.is_empty() || builder.faults.iter().any(is_odd) {
+                let lines: Vec<&str> = text.lines().collect();
+                let broken = Broken::new(&lines);
+                for fault in builder.faults.iter_mut().filter(|fault| is_odd(fault)) {
+                    let secret = broken.secret_in(fault.span.start.line);
+                    fault.secret = fault.secret.or(secret);
+                }
+                for error in &stumbled {
+                    let mut fault = syntax_fault(mended.place(error.marker()), error, &lines);
+                    fault.secret = broken.secret_in(fault.span.start.line);
+                    builder.faults.push(fault);
                 }
             }
             return (builder.documents, builder.faults);
@@ -255,7 +258,7 @@ fn syntax_fault(place: Place, error: &ScanError, lines: &[&str]) -> Fault {
         },
         hint: syntax_hint(error.kind(), &message, line).map(str::to_owned),
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
-        secret: mask::around(lines, place.line),
+        secret: None,
     }
 }
 

@@ -398,36 +398,49 @@ pub fn judge_signer(
     findings
 }
 
-/// Judges whether the first certificate in the file of an authority, which is the one that kubeadm
-/// shows, has expired. Which one signs is not known here.
-pub fn judge_first(spec: &Signer, certificates: &[Certificate], now: Timestamp) -> Option<Finding> {
-    let first = certificates.first()?;
-    let fault = timeliness(first, now)?;
-    let Fault::Expired { .. } = &fault else {
-        return None;
+/// Tells of certificates in the file of an authority that have expired: of the first, which is the
+/// one that kubeadm shows, and of any that has signed something. `has_signed` says so of the one at
+/// that index.
+pub fn judge_expired(
+    spec: &Signer,
+    certificates: &[Certificate],
+    now: Timestamp,
+    has_signed: &dyn Fn(usize) -> bool,
+) -> Vec<Finding> {
+    let has_valid = |one: &Certificate| {
+        certificates
+            .iter()
+            .any(|other| other.is_authority && other.is_valid_at(now) && other.has_same_key(one))
     };
-    let is_valid = |one: &&Certificate| one.is_authority && one.is_valid_at(now);
-    let hint = if certificates
+    let is_alone = !certificates
         .iter()
-        .filter(is_valid)
-        .any(|one| one.has_same_key(first))
-    {
-        untimely(spec, first, certificates, None, now)
-    } else if certificates.iter().any(|one| is_valid(&one)) {
-        format!(
-            "If another certificate of the file is the one that signs, take this one out: {}. If \
-             this one is: {}",
-            take_out(&spec.certificate, 1, certificates.len()),
-            prolong_one(spec, first, certificates)
-        )
-    } else {
-        prolong_one(spec, first, certificates)
-    };
-    Some(Finding {
-        path: spec.certificate.clone(),
-        fault,
-        hint: Some(hint),
-    })
+        .any(|one| one.is_authority && one.is_valid_at(now));
+    certificates
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index == 0 || has_signed(*index))
+        .filter_map(|(index, one)| {
+            let fault = timeliness(one, now)?;
+            let Fault::Expired { .. } = &fault else {
+                return None;
+            };
+            let hint = if has_valid(one) {
+                untimely(spec, one, certificates, None, now)
+            } else if has_signed(index) || is_alone {
+                prolong_one(spec, one, certificates)
+            } else {
+                format!(
+                    "Nothing here is signed by it. Take it out: {}.",
+                    take_out(&spec.certificate, index + 1, certificates.len())
+                )
+            };
+            Some(Finding {
+                path: spec.certificate.clone(),
+                fault,
+                hint: Some(hint),
+            })
+        })
+        .collect()
 }
 
 /// What to do about a certificate of an authority that is not valid now.

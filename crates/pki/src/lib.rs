@@ -30,7 +30,7 @@ pub use chain::{ChainFault, SignedBy, chain};
 pub use error::{CurveFault, PkiError};
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{
-    Fault, Finding, judge_authority, judge_client, judge_first, judge_key_pair, judge_leaf,
+    Fault, Finding, judge_authority, judge_client, judge_expired, judge_key_pair, judge_leaf,
     judge_signer, key_among_certificates,
 };
 pub use key::PrivateKey;

@@ -52,12 +52,12 @@ pub(crate) fn prolong_one(
         return prolong_alone(signer);
     };
     // OpenSSL reads the first certificate of a file, and writes no other.
-    let position = position + 1;
+    let (position, of) = (position + 1, all.len());
     let (file, key) = (shell_word(file.as_str()), shell_word(key.as_str()));
     let (old, new) = (beside(file_of, "old"), beside(file_of, "new"));
     format!(
         "Where the key is, make a certificate for it with the same name, byte for byte, and keep \
-         the others of the file: `awk '{COUNT} n=={position}' {file} >{old} && openssl x509 -in \
+         the others of the file: `awk '{COUNT} n=={position}; END{{exit n!={of}}}' {file} >{old} && openssl x509 -in \
          {old} -signkey {key} -days 3650 -out {new} && awk '{COUNT} n!={position}' {file} >>{new} \
          && mv {new} {file}`. What the authority has signed stays good."
     )

@@ -211,6 +211,11 @@ fn a_password_that_is_no_yaml_is_masked() {
         "|\n      user: u\n   pass: pw987001",
         "pw987001\n  - {name: A, value:pw987001",
         "\"a\n b\n c\n pw987001: x\"\n d",
+        "|\n      user\npw987001",
+        "|\n      -----BEGIN\n---pw987001\n      x",
+        "|\n      a\n      b\npw987001: x: y",
+        "a\n      b\npw987001",
+        "\"user\n      a\n---\npw987001\"",
     ] {
         let findings = read("a", format!("{begin}{value}\n").as_bytes()).expect_err("a fault");
         let report = format!("{findings} {findings:?}");

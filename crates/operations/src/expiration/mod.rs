@@ -129,12 +129,14 @@ impl ExpirationReport {
             kubelet: Vec::new(),
             remarks: Vec::new(),
         };
+        let mut signers = Vec::new();
         for action in actions {
             match action {
                 Action::CertificateAuthority(spec) => {
                     let (row, remarks) = authority(spec, read, now);
                     report.authorities.push(row);
                     report.remarks.extend(remarks);
+                    signers.push(spec.signer());
                 }
                 Action::Certificate(spec) => report.certificates.push(leaf(spec, read, now)),
                 Action::Kubeconfig(spec) if spec.rotated.is_none() => {
@@ -147,6 +149,26 @@ impl ExpirationReport {
                 }
                 _ => {}
             }
+        }
+        for signer in signers {
+            let certificates = read(&signer.certificate)
+                .ok()
+                .flatten()
+                .and_then(|pem| Certificate::read_all(&pem).ok())
+                .unwrap_or_default();
+            let has_signed = |index: usize| {
+                report.rows().any(|row| {
+                    row.signer == Some(signer.id)
+                        && row
+                            .signed_by
+                            .as_ref()
+                            .is_some_and(|by| by.position == index + 1)
+                })
+            };
+            let expired = rinit_pki::judge_expired(&signer, &certificates, now, &has_signed);
+            report
+                .remarks
+                .extend(expired.into_iter().map(Problem::from));
         }
         report
             .certificates
@@ -307,7 +329,7 @@ fn authority(
 ) -> (Row, Vec<Problem>) {
     let file = read(&spec.certificate);
     let pem = file.as_ref().ok().and_then(Option::as_ref).cloned();
-    let (state, certificates) = state(file, now);
+    let (state, _) = state(file, now);
     let externally_managed = state != State::Missing && is_absent(&spec.key, read);
     let signer = spec.signer();
     // Its dates have a row, and its key is not read here.
@@ -319,10 +341,7 @@ fn authority(
                 Fault::KeyAmongCertificates | Fault::NotAuthority { .. }
             )
         });
-    let remarks = others
-        .chain(rinit_pki::judge_first(&signer, &certificates, now))
-        .map(Problem::from)
-        .collect();
+    let remarks = others.map(Problem::from).collect();
     let row = Row {
         name: spec.id.name().to_owned(),
         kind: Kind::Authority,

@@ -91,6 +91,8 @@ pub struct Renewed {
     pub added_groups: Vec<String>,
     /// What else changes, in a kubeconfig or of the key, a sentence without its subject each.
     pub changes: Vec<String>,
+    /// The certificates behind it, from its authority's on.
+    above: Vec<Certificate>,
     leaf: NewLeaf,
     place: Place,
 }
@@ -243,7 +245,9 @@ impl Renewal {
             let certificate = authority
                 .issue(renewed.leaf.as_leaf(), &key)
                 .map_err(failed)?;
-            files.extend(renewed.place.files(&certificate, &key));
+            let mut chain = Certificate::read_all(certificate.as_bytes()).map_err(failed)?;
+            chain.extend(renewed.above.iter().cloned());
+            files.extend(renewed.place.files(&Certificate::bundle(&chain), &key));
         }
         files.extend(self.rewritten.iter().map(|rewritten| NewFile {
             path: rewritten.path.clone(),
@@ -525,8 +529,12 @@ impl Planner<'_, '_> {
             place,
             mut changes,
         } = candidate;
+        let mut above = Vec::new();
         let old = match Certificate::read_all(&pem) {
-            Ok(mut certificates) => Some(certificates.swap_remove(0)),
+            Ok(mut certificates) => {
+                above = certificates.split_off(1);
+                certificates.pop()
+            }
             // What it should say is known all the same.
             Err(_) if self.options.configured || asked.stands_alone => None,
             Err(error) => {
@@ -551,6 +559,17 @@ impl Planner<'_, '_> {
             Err(error) => return self.refuse(path, &rinit_diag::chain(&error)),
         }
         changes.extend(names.others);
+        // Who trusts only what is above the authority finds the way by it.
+        let signing = authority.certificate();
+        let leads_on = |one: &Certificate| {
+            one.subject == signing.subject && one.public_key_pin() == signing.public_key_pin()
+        };
+        if !above.is_empty() && !above.first().is_some_and(leads_on) {
+            above.clear();
+            changes.push(
+                "no longer has certificates behind it that are not its authority's".to_owned(),
+            );
+        }
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),
             path: path.clone(),
@@ -564,6 +583,7 @@ impl Planner<'_, '_> {
             dropped_groups: names.dropped_groups,
             added_groups: names.added_groups,
             changes,
+            above,
             leaf,
             place,
         });

@@ -203,16 +203,24 @@ async fn cluster(
                 Some(Source::File(file)) => {
                     // A relative one lies beside the kubeconfig.
                     let file = if file.starts_with('/') {
-                        LogicalPath::parse(&file)
+                        file
                     } else {
-                        LogicalPath::parse(&format!("{}/{file}", path.parent()))
+                        format!("{}/{file}", path.parent())
                     };
-                    setting
-                        .host
-                        .read(&file.ok()?)
-                        .ok()
-                        .flatten()
-                        .unwrap_or_default()
+                    let read = LogicalPath::parse(&file)
+                        .map_err(|error| error.to_string())
+                        .and_then(|file| {
+                            let read = setting.host.read(&file);
+                            read.map_err(|error| rinit_diag::chain(&error))
+                        })
+                        .and_then(|read| read.ok_or_else(|| format!("{file} does not exist")));
+                    read.unwrap_or_else(|reason| {
+                        printer::warning(&Problem::new(format!(
+                            "whom {path} trusts is not known ({reason}): the new one trusts the \
+                             cluster's authority alone"
+                        )));
+                        Vec::new()
+                    })
                 }
                 None => Vec::new(),
             };

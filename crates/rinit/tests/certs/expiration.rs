@@ -432,7 +432,7 @@ fn commands_that_take_certificates_out_never_take_another_one() {
     }
 }
 
-/// Which of several signs is not known to who may not read the key.
+/// What it has signed tells which one is the cluster's, wherever it stands in the file.
 #[test]
 fn an_expired_authority_is_never_to_be_replaced_by_a_stranger() {
     let node = Node::new();
@@ -441,14 +441,34 @@ fn an_expired_authority_is_never_to_be_replaced_by_a_stranger() {
         not_before: day("2020-01-01T00:00:00Z"),
         not_after: day("2025-01-01T00:00:00Z"),
     });
+    let stranger = node.pki("etcd/ca.crt");
     let file = node.path("/etc/kubernetes/pki/ca.crt");
-    let whole = [old.as_bytes(), &node.pki("etcd/ca.crt")].concat();
-    std::fs::write(file, whole).unwrap();
-    let output = node.rinit(&["certs", "check-expiration"]);
-    for words in [
-        "If another certificate of the file is the one that signs",
-        "openssl x509",
+    for whole in [
+        [old.as_bytes(), &stranger].concat(),
+        [&stranger, old.as_bytes()].concat(),
     ] {
-        assert!(output.stderr.contains(words), "{}", output.stderr);
+        std::fs::write(&file, whole).unwrap();
+        let output = node.rinit(&["certs", "check-expiration"]);
+        let told = "the certificate of CN=kubernetes expired at 2025-01-01T00:00:00Z";
+        assert!(output.stderr.contains(told), "{}", output.stderr);
+        assert!(!output.stderr.contains("ake it out"), "{}", output.stderr);
+        assert!(
+            !output.stderr.contains("ake this one out"),
+            "{}",
+            output.stderr
+        );
+        assert!(output.stderr.contains("openssl x509"), "{}", output.stderr);
     }
+    // One that has signed nothing may go.
+    let other = Node::new().authority_anew(Validity {
+        not_before: day("2020-01-01T00:00:00Z"),
+        not_after: day("2025-01-01T00:00:00Z"),
+    });
+    let node = Node::new();
+    let own = node.pki("ca.crt");
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    std::fs::write(&file, [other.as_bytes(), &own].concat()).unwrap();
+    let output = node.rinit(&["certs", "check-expiration"]);
+    follow(&output.stderr);
+    assert_eq!(node.pki("ca.crt"), own);
 }

@@ -598,3 +598,22 @@ fn links_to_files_stay_links() {
     let key = PrivateKey::load(&std::fs::read(store.join("apiserver.key")).unwrap()).unwrap();
     assert!(key.belongs_to(&pair[0]));
 }
+
+/// Who trusts only what is above an intermediate authority finds the way by what a server shows.
+#[test]
+fn certificates_behind_the_old_one_stay_where_they_lead_on() {
+    let node = Node::new();
+    let authority = node.pki("ca.crt");
+    let file = node.path("/etc/kubernetes/pki/apiserver.crt");
+    let leaf = node.pki("apiserver.crt");
+    std::fs::write(&file, [leaf.clone(), authority.clone()].concat()).unwrap();
+    node.renew(&["apiserver"]);
+    let renewed = node.pki("apiserver.crt");
+    assert!(renewed.ends_with(&authority));
+    assert!(!renewed.starts_with(&leaf));
+    let other = node.pki("etcd/ca.crt");
+    std::fs::write(&file, [leaf, other].concat()).unwrap();
+    let output = node.renew(&["apiserver"]);
+    let told = "apiserver.crt no longer has certificates behind it that are not its authority's";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+}
