@@ -203,15 +203,12 @@ impl Apply {
             None => Ok(None),
             Some(Source::Data(bytes)) => Ok(Some(bytes.clone())),
             Some(Source::File(file)) => {
-                let text = if file.starts_with('/') {
-                    file.clone()
-                } else {
-                    format!("{}/{file}", kubeconfig.parent())
-                };
-                let path = LogicalPath::parse(&text).map_err(|error| ApplyError::Malformed {
-                    path: kubeconfig.clone(),
-                    reason: error.to_string(),
-                })?;
+                let path = kubeconfig
+                    .beside(file)
+                    .map_err(|error| ApplyError::Malformed {
+                        path: kubeconfig.clone(),
+                        reason: error.to_string(),
+                    })?;
                 Ok(self.host.read(&path)?.map(Secret::new))
             }
         }

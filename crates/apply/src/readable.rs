@@ -25,18 +25,10 @@ impl Apply {
         let context = text.and_then(|text| CurrentContext::parse(text.expose()).ok());
         match context.and_then(|context| context.client_key) {
             Some(Source::Data(_)) => self.with_readers(state, path),
-            Some(Source::File(file)) => {
-                // A relative one lies beside the kubeconfig.
-                let file = if file.starts_with('/') {
-                    LogicalPath::parse(&file)
-                } else {
-                    LogicalPath::parse(&format!("{}/{file}", path.parent()))
-                };
-                match file {
-                    Ok(file) => self.with_readers(state, &file),
-                    Err(_) => Ok(state),
-                }
-            }
+            Some(Source::File(file)) => match path.beside(&file) {
+                Ok(file) => self.with_readers(state, &file),
+                Err(_) => Ok(state),
+            },
             None => Ok(state),
         }
     }

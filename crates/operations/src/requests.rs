@@ -420,12 +420,7 @@ fn trusted_file(
     file: &str,
     read: &mut ReadFile<'_>,
 ) -> Result<Vec<u8>, String> {
-    let file = if file.starts_with('/') {
-        LogicalPath::parse(file)
-    } else {
-        LogicalPath::parse(&format!("{}/{file}", kubeconfig.parent()))
-    };
-    let file = file.map_err(|error| error.to_string())?;
+    let file = kubeconfig.beside(file).map_err(|error| error.to_string())?;
     Ok(read(&file)?.unwrap_or_default())
 }
 

@@ -52,6 +52,15 @@ impl LogicalPath {
         Ok(Self(path))
     }
 
+    /// The file that this one names: an absolute one, or one that lies beside it.
+    pub fn beside(&self, name: &str) -> Result<Self, PathError> {
+        if name.starts_with('/') {
+            Self::parse(name)
+        } else {
+            Self::parse(&format!("{}/{name}", self.parent()))
+        }
+    }
+
     /// A path below this one. `name` may have several components.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {

@@ -527,13 +527,7 @@ fn client_certificate(
     match context.client_certificate {
         Some(Source::Data(data)) => Ok(Client::Found(None, data.expose().clone())),
         Some(Source::File(file)) => {
-            // A relative file lies beside the kubeconfig.
-            let absolute = if file.starts_with('/') {
-                file
-            } else {
-                format!("{}/{file}", path.parent())
-            };
-            let file = LogicalPath::parse(&absolute).map_err(|error| error.to_string())?;
+            let file = path.beside(&file).map_err(|error| error.to_string())?;
             if !scope.has(&file) {
                 return Ok(Client::Elsewhere(file));
             }

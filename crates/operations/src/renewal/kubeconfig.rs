@@ -267,17 +267,9 @@ fn real(
     file: &str,
     link: &mut LinkTarget<'_>,
 ) -> Result<LogicalPath, String> {
-    let beside = |folder: &LogicalPath, file: &str| {
-        let text = if file.starts_with('/') {
-            file.to_owned()
-        } else {
-            format!("{folder}/{file}")
-        };
-        LogicalPath::parse(&text).map_err(|error| error.to_string())
-    };
-    let path = beside(&kubeconfig.parent(), file)?;
+    let path = kubeconfig.beside(file).map_err(|error| error.to_string())?;
     match link(&path) {
-        Some(target) => beside(&path.parent(), &target),
+        Some(target) => path.beside(&target).map_err(|error| error.to_string()),
         None => Ok(path),
     }
 }

@@ -201,13 +201,8 @@ async fn cluster(
             let trusted = match context.ca {
                 Some(Source::Data(data)) => data.expose().clone(),
                 Some(Source::File(file)) => {
-                    // A relative one lies beside the kubeconfig.
-                    let file = if file.starts_with('/') {
-                        file
-                    } else {
-                        format!("{}/{file}", path.parent())
-                    };
-                    let read = LogicalPath::parse(&file)
+                    let read = path
+                        .beside(&file)
                         .map_err(|error| error.to_string())
                         .and_then(|file| {
                             let read = setting.host.read(&file);
