@@ -26,8 +26,11 @@ use crate::printer;
 const API_SERVER: &str = "kube-apiserver";
 /// How long a pod may take to end: the kubelet looks every 20 s, and grants 30 s.
 const END_LIMIT: Duration = Duration::from_mins(1);
-/// How often a manifest is taken away. A kubelet that was just starting has not known the pod yet,
-/// and ends none that it does not know.
+/// How long a kubelet that was just restarted is left alone. It ends no pod whose manifest goes away
+/// before it has heard from the API server, which nothing tells, and does not come back to it (seen
+/// with 1.37.1). It takes a second on a quiet machine.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often a manifest is taken away: once more where [`SETTLE`] was too short.
 const TRIES: u32 = 2;
 /// How long the manifest is back between two tries, so that the kubelet knows the pod.
 const BETWEEN: Duration = Duration::from_secs(20);
@@ -174,11 +177,17 @@ impl Restart<'_> {
         let apply = Apply::new(self.host.clone(), self.facts);
         // Tells the executor that looking is over, so that it waits.
         apply.prepare(&[]);
-        if let Err(problem) = self.kubelet(&apply).await {
-            printer::problem(&problem);
-            return ExitCode::Failure;
-        }
+        let is_new = match self.kubelet(&apply).await {
+            Ok(is_new) => is_new,
+            Err(problem) => {
+                printer::problem(&problem);
+                return ExitCode::Failure;
+            }
+        };
         let pods = pods_that_use(self.host, self.facts, self.renewed);
+        if is_new && !pods.is_empty() {
+            tokio::time::sleep(SETTLE).await;
+        }
         for (index, pod) in pods.iter().enumerate() {
             printer::progress(&format!("restarting {}", pod.name));
             let Err(trouble) = self.pod(&apply, pod).await else {
@@ -199,12 +208,12 @@ impl Restart<'_> {
     }
 
     /// Restarts the kubelet if its certificate is new, and starts it if it does not run, since
-    /// nothing else starts a static pod.
-    async fn kubelet(&self, apply: &Apply) -> Result<(), Problem> {
+    /// nothing else starts a static pod. Answers whether it did.
+    async fn kubelet(&self, apply: &Apply) -> Result<bool, Problem> {
         let system = InitSystem::detect().await;
         let told = |error: HostError| Problem::from_error(&error);
         if !self.kubelet && system.is_active("kubelet").await.unwrap_or(true) {
-            return Ok(());
+            return Ok(false);
         }
         printer::progress("restarting the kubelet");
         system.restart("kubelet").await.map_err(told)?;
@@ -217,7 +226,7 @@ impl Restart<'_> {
                 ensure(apply, action).await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Restarts a pod and waits until it is healthy, and with etcd the API server too, which
