@@ -286,6 +286,40 @@ fn a_client_certificate_may_lie_beside_its_kubeconfig() {
 }
 
 #[test]
+fn a_kubeconfig_with_other_credentials_has_no_certificate_that_ends() {
+    let mut files = files();
+    let text = "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n\
+                clusters: [{name: k, cluster: {server: s}}]\n\
+                users: [{name: u, user: {exec: {command: login}}}]\n";
+    let path = "/etc/kubernetes/admin.conf".to_owned();
+    files.insert(path.clone(), text.as_bytes().to_vec());
+    let expected = row(&report(&files, before_end(1000)), "scheduler.conf");
+    let other = report(&files, before_end(1000));
+    assert_eq!(row(&other, "admin.conf").0, State::OtherCredentials("exec"));
+    assert_eq!(row(&other, "scheduler.conf"), expected);
+    assert!(other.problems(Duration::ZERO).is_empty());
+    assert_eq!(other.worst(Duration::ZERO), ExitCode::Success);
+    assert!(
+        other
+            .to_text()
+            .contains("\nadmin.conf                 <exec>")
+    );
+    assert!(
+        other
+            .to_json()
+            .contains("\"missing\": false,\n            \"otherCredentials\": \"exec\"")
+    );
+    assert!(!other.to_prometheus().contains("name=\"admin.conf\""));
+
+    // No credentials at all are a fault.
+    let none = text.replace("exec: {command: login}", "");
+    files.insert(path, none.into_bytes());
+    let none = report(&files, before_end(1000));
+    assert_eq!(none.worst(Duration::ZERO), ExitCode::Expiring);
+    assert!(none.to_prometheus().contains("name=\"admin.conf\""));
+}
+
+#[test]
 fn a_key_that_may_not_be_read_is_not_an_external_authority() {
     let files = files();
     let report = ExpirationReport::collect(

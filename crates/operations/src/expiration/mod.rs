@@ -20,6 +20,7 @@ use rinit_plan::{
 };
 
 use crate::Scope;
+use crate::kubeconfig::Document;
 
 /// Gives the bytes of a file, nothing where there is none, or says why it cannot be read.
 ///
@@ -102,6 +103,9 @@ pub enum State {
     Missing,
     /// Its file has no certificate that can be read, and why.
     Unreadable(String),
+    /// The user of the kubeconfig has no certificate, but other credentials: the name of their field.
+    /// When they end is not known.
+    OtherCredentials(&'static str),
     /// It is there.
     Present {
         /// Its first second.
@@ -236,6 +240,7 @@ impl ExpirationReport {
         let is_bad = |row: &Row| match row.state {
             State::Missing => !row.optional,
             State::Unreadable(_) => true,
+            State::OtherCredentials(_) => false,
             State::Present { .. } => {
                 // Another signer than the cluster's may sign for the kubelet as a server.
                 let is_unsigned = row.unsigned.is_some()
@@ -291,7 +296,7 @@ fn serving_certificate_ends(row: &Row) -> Problem {
             };
             format!("it {verb} at {not_after}")
         }
-        State::Missing | State::Unreadable(_) => String::new(),
+        State::Missing | State::Unreadable(_) | State::OtherCredentials(_) => String::new(),
     };
     let hint = if row.signer.is_some() {
         "The kubelet asks for the next one: look for its request with `kubectl get csr`, which \
@@ -317,7 +322,7 @@ impl State {
     fn begins_later(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Present { not_before, .. } => (*not_before > now).then_some(*not_before),
-            Self::Missing | Self::Unreadable(_) => None,
+            Self::Missing | Self::Unreadable(_) | Self::OtherCredentials(_) => None,
         }
     }
 }
@@ -399,6 +404,7 @@ fn kubeconfig(
                 }
                 state(Ok(Some(certificate)), now)
             }
+            Ok(Client::Other(field)) => (State::OtherCredentials(field), Vec::new()),
             Err(reason) => (State::Unreadable(reason), Vec::new()),
         },
         Ok(None) => (State::Missing, Vec::new()),
@@ -512,6 +518,8 @@ enum Client {
     Found(Option<LogicalPath>, Vec<u8>),
     /// It is in a file that is out of scope.
     Elsewhere(LogicalPath),
+    /// There is none, but this field.
+    Other(&'static str),
 }
 
 /// The client certificate of a kubeconfig's current user, wherever it is. (kubeadm takes none but
@@ -535,7 +543,10 @@ fn client_certificate(
                 .ok_or_else(|| format!("the client certificate {file} does not exist"))?;
             Ok(Client::Found(Some(file), pem))
         }
-        None => Err("the current user has no client certificate".to_owned()),
+        None => Document::parse(text)?
+            .other_credentials(&context.user)
+            .map(Client::Other)
+            .ok_or_else(|| "the current user has no client certificate".to_owned()),
     }
 }
 

@@ -18,7 +18,8 @@ impl ExpirationReport {
     /// line between them.
     ///
     /// A row that has no certificate begins with `!MISSING!` or, where kubeadm would give up,
-    /// `!UNREADABLE!`; why, is in [`ExpirationReport::problems`].
+    /// `!UNREADABLE!`; why, is in [`ExpirationReport::problems`]. Where a kubeconfig has other credentials,
+    /// `<token>` or the like stands in the place of the date.
     pub fn to_text(&self) -> String {
         let certificates = table(
             "CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tCERTIFICATE AUTHORITY\tEXTERNALLY MANAGED",
@@ -123,6 +124,9 @@ fn line(row: &Row) -> String {
         }
         State::Missing => "!MISSING!",
         State::Unreadable(_) => "!UNREADABLE!",
+        State::OtherCredentials(field) => {
+            return format!("{}\t<{field}>\t\t\t{:<8}", row.name, "");
+        }
     };
     let cells = if signer.is_some() { 4 } else { 3 };
     format!("{mark} {}{}", row.name, "\t".repeat(cells))
@@ -153,6 +157,9 @@ struct Item<'a> {
     /// Not a field of kubeadm, which fails as a whole then.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
+    /// Not a field of kubeadm: what the user of a kubeconfig has instead of a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_credentials: Option<&'static str>,
     /// Not a field of kubeadm: which certificate of a file with several has signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_by: Option<Signed<'a>>,
@@ -198,7 +205,7 @@ impl<'a> Item<'a> {
                 residual_seconds,
                 ..
             } => (Some(not_after.to_string()), *residual_seconds),
-            State::Missing | State::Unreadable(_) => (None, 0),
+            State::Missing | State::Unreadable(_) | State::OtherCredentials(_) => (None, 0),
         };
         Self {
             name: &row.name,
@@ -207,7 +214,7 @@ impl<'a> Item<'a> {
             externally_managed: row.externally_managed,
             ca_name: match row.state {
                 // kubeadm names the authority of what is there.
-                State::Missing => None,
+                State::Missing | State::OtherCredentials(_) => None,
                 State::Present { .. } | State::Unreadable(_) => {
                     row.signer.map(rinit_plan::CaId::name)
                 }
@@ -215,7 +222,11 @@ impl<'a> Item<'a> {
             missing: row.state == State::Missing,
             unreadable: match &row.state {
                 State::Unreadable(reason) => Some(reason),
-                State::Present { .. } | State::Missing => None,
+                State::Present { .. } | State::Missing | State::OtherCredentials(_) => None,
+            },
+            other_credentials: match row.state {
+                State::OtherCredentials(field) => Some(field),
+                State::Present { .. } | State::Missing | State::Unreadable(_) => None,
             },
             signed_by: row
                 .signed_by

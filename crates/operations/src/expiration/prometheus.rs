@@ -19,7 +19,7 @@ impl ExpirationReport {
             "The last second of the certificate, in seconds since 1970.",
             |row| match &row.state {
                 State::Present { not_after, .. } => Some(not_after.as_second()),
-                State::Missing | State::Unreadable(_) => None,
+                State::Missing | State::Unreadable(_) | State::OtherCredentials(_) => None,
             },
         );
         metric(
@@ -58,7 +58,9 @@ fn metric(
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
     for row in report.rows() {
         // What need not be there has nothing to say where it is not.
-        if row.optional && row.state == State::Missing {
+        if (row.optional && row.state == State::Missing)
+            || matches!(row.state, State::OtherCredentials(_))
+        {
             continue;
         }
         if let Some(value) = value(row) {
