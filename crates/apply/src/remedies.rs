@@ -42,12 +42,20 @@ impl Apply {
             let Signer {
                 certificate, key, ..
             } = signer;
-            remedy.note = Some(format!(
+            let anew = format!(
                 "If {certificate} was made anew for the same key, make it from the old one instead, \
-                 which keeps the name: `openssl x509 -in OLD -signkey {} -days 3650 -out {}`.",
-                shell_word(key.as_str()),
-                shell_word(certificate.as_str())
-            ));
+                 which keeps the name"
+            );
+            remedy.note = Some(if self.host.exists(key).unwrap_or(false) {
+                format!(
+                    "{anew}: `openssl x509 -in OLD -signkey {} -days 3650 -out {}`, and put that in \
+                     its place in {certificate}.",
+                    shell_word(key.as_str()),
+                    shell_word(&format!("{certificate}.new"))
+                )
+            } else {
+                format!("{anew}, where the key is.")
+            });
             remedy
         } else if findings.iter().any(unchained) {
             or_the_authority(remedy, signer)

@@ -1,5 +1,6 @@
 //! Kubeconfigs: kubeadm's layout out, and the few fields in that tell how a server is reached.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
@@ -139,6 +140,14 @@ pub enum KubeconfigError {
         /// The name.
         name: String,
     },
+    /// Two entries of a list have one name, and clients of Kubernetes refuse the whole file.
+    #[error("the kubeconfig has the name \"{name}\" twice in {list}")]
+    Twice {
+        /// `contexts`, `clusters` or `users`.
+        list: &'static str,
+        /// The name.
+        name: String,
+    },
     /// A field is no base64.
     #[error("the field {0} of the kubeconfig is not base64")]
     NotBase64(&'static str),
@@ -167,6 +176,11 @@ impl CurrentContext {
         else {
             return Err(KubeconfigError::NotAMapping);
         };
+        for list in ["contexts", "clusters", "users"] {
+            if let Some(name) = repeated(&document, list) {
+                return Err(KubeconfigError::Twice { list, name });
+            }
+        }
         let context_name = string(&document, "current-context")
             .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;
         let context = entry(&document, "contexts", "context", &context_name)?;
@@ -195,6 +209,16 @@ impl CurrentContext {
             user: user_name,
         })
     }
+}
+
+/// The first name that two entries of a list have.
+fn repeated(document: &Value, list: &str) -> Option<String> {
+    let mut seen = HashSet::new();
+    document[list]
+        .as_array()?
+        .iter()
+        .map(|entry| string(entry, "name").unwrap_or_default())
+        .find(|name| !seen.insert(name.clone()))
 }
 
 /// The body of the named entry of a list.

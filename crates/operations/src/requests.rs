@@ -16,8 +16,8 @@ use serde_json::json;
 
 use crate::expiration::ReadFile;
 use crate::kubeconfig::Document;
-use crate::renewal::NewFile;
-use crate::trust::{Answer, Question};
+use crate::renewal::{API_SERVER, NewFile};
+use crate::trust::{self, Answer, Question};
 
 /// What a request is made for.
 #[derive(Debug)]
@@ -233,6 +233,17 @@ pub fn install<'a>(
         warnings: Vec::new(),
     };
     let mut problems = Vec::new();
+    let actions: Vec<&Action> = actions.into_iter().collect();
+    let server = actions.iter().find_map(|action| match action {
+        Action::Certificate(spec) if spec.name == API_SERVER => {
+            let new = signed(&below(certificates, &spec.certificate));
+            new.ok()
+                .flatten()
+                .or_else(|| read(&spec.certificate).ok().flatten())
+        }
+        _ => None,
+    });
+    let server = server.unwrap_or_default();
     for action in actions {
         let (name, file) = match action {
             Action::Certificate(spec) => (&spec.name, below(certificates, &spec.certificate)),
@@ -257,9 +268,9 @@ pub fn install<'a>(
                     "{file}: a private key stands beside the certificate"
                 ))
                 .with_hint(format!(
-                    "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' \
-                         DIR/{file}`. If anybody may have read it, make another key and request: \
-                         `rinit certs generate-csr {name}`, with the old key moved away."
+                    "Take it out of DIR/{file} with an editor. If anybody may have read it, make \
+                     another key and request: `rinit certs generate-csr {name}`, with the old key \
+                     moved away."
                 )),
             );
             continue;
@@ -276,7 +287,7 @@ pub fn install<'a>(
         let checked = match action {
             Action::Certificate(spec) => pair(spec, new, read, now)
                 .map(|(file, findings)| (file, findings, Answer::default())),
-            Action::Kubeconfig(spec) => kubeconfig(spec, &new, read, now),
+            Action::Kubeconfig(spec) => kubeconfig(spec, &new, &server, read, now),
             _ => continue,
         };
         match checked {
@@ -365,10 +376,12 @@ fn pair(
     Ok((file, findings))
 }
 
-/// Puts what was signed into the kubeconfig that has the key; everything else in it stays.
+/// Puts what was signed into the kubeconfig that has the key; everything else in it stays. `server`
+/// is what the API server shows (PEM).
 fn kubeconfig(
     spec: &KubeconfigSpec,
     new: &CertificateBundle,
+    server: &[u8],
     read: &mut ReadFile<'_>,
     now: Timestamp,
 ) -> Result<(NewFile, Vec<Finding>, Answer), Problem> {
@@ -390,18 +403,19 @@ fn kubeconfig(
         now,
     );
     let trusted = match context.ca {
-        Some(Source::Data(data)) => data.expose().clone(),
-        Some(Source::File(file)) => trusted_file(&spec.path, &file, read).map_err(wrong)?,
-        None => Vec::new(),
+        Some(Source::Data(data)) => Some(data.expose().clone()),
+        Some(Source::File(file)) => Some(trusted_file(&spec.path, &file, read).map_err(wrong)?),
+        None => None,
     };
     let certificates = Certificate::read_all(authority.expose())
         .map_err(|error| Problem::new(format!("{}: {error}", spec.signer.certificate)))?;
     let question = Question {
         spec,
-        trusted: &trusted,
+        trusted: trusted.as_deref(),
         client: new.as_bytes(),
         authority: &certificates,
         must_trust: true,
+        is_shown: trust::shows(server, &certificates),
         prune: None,
         now,
     };

@@ -14,7 +14,7 @@ use x509_parser::oid_registry::Oid;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::view::has_unknown_constraints;
-use crate::{CurveFault, Name, PkiError, der, hexadecimal, pem_error};
+use crate::{CurveFault, Name, PkiError, check_end_lines, der, hexadecimal, pem_error};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,23 +190,40 @@ pub enum AlternativeName {
     Other(String),
 }
 
+/// A certificate of a file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The whole certificate in DER.
+    pub der: Vec<u8>,
+    /// What is wrong with it.
+    pub error: PkiError,
+}
+
 impl Certificate {
     /// Reads every certificate of a PEM file, in its order. Other blocks are passed over.
     pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, PkiError> {
+        Self::read_each(pem)?
+            .into_iter()
+            .map(|one| one.map_err(|unreadable| unreadable.error))
+            .collect()
+    }
+
+    /// The same where some of them cannot be read. The error is one of the file as a whole.
+    pub(crate) fn read_each(pem: &[u8]) -> Result<Vec<Result<Self, Unreadable>>, PkiError> {
+        check_end_lines(pem)?;
         let mut certificates = Vec::new();
-        for block in CertificateDer::pem_slice_iter(pem) {
+        for (block, position) in CertificateDer::pem_slice_iter(pem).zip(1..) {
             let block = block.map_err(|error| pem_error(&error))?;
-            let certificate = Self::read_der(&block).map_err(|reason| PkiError::Certificate {
-                position: certificates.len() + 1,
-                reason,
-            })?;
-            if let Some(what) = certificate.public_key.curve_fault() {
-                return Err(PkiError::Curve {
-                    position: certificates.len() + 1,
-                    what,
+            let read = Self::read_der(&block)
+                .map_err(|reason| PkiError::Certificate { position, reason })
+                .and_then(|one| match one.public_key.curve_fault() {
+                    Some(what) => Err(PkiError::Curve { position, what }),
+                    None => Ok(one),
                 });
-            }
-            certificates.push(certificate);
+            certificates.push(read.map_err(|error| Unreadable {
+                der: block.to_vec(),
+                error,
+            }));
         }
         if certificates.is_empty() {
             return Err(PkiError::NoCertificate);

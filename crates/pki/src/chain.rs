@@ -384,17 +384,16 @@ fn fault(error: &webpki::Error) -> ChainFault {
     use webpki::Error;
     match error {
         Error::UnknownIssuer => ChainFault::UnknownIssuer,
-        Error::InvalidSignatureForPublicKey => ChainFault::OtherKey,
+        // A signature of another kind than the key of that name makes is another key's.
+        Error::InvalidSignatureForPublicKey
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ChainFault::OtherKey,
         Error::CaUsedAsEndEntity => {
             ChainFault::Forbidden("it is the certificate of an authority itself")
         }
         Error::EndEntityUsedAsCa => ChainFault::Forbidden(NO_AUTHORITY),
         Error::NameConstraintViolation => ChainFault::Limited(Limit::Names(Vec::new())),
         Error::PathLenConstraintViolated => ChainFault::Limited(Limit::Depth),
-        Error::UnsupportedSignatureAlgorithmContext(_)
-        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            ChainFault::UnsupportedSignature
-        }
+        Error::UnsupportedSignatureAlgorithmContext(_) => ChainFault::UnsupportedSignature,
         other => ChainFault::Unreadable(other.to_string()),
     }
 }

@@ -38,6 +38,14 @@ pub enum PkiError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something stands behind the END line of a block, so that Go passes the block over.
+    #[error(
+        "line {line} has more than the END line of a block, so that Kubernetes reads nothing of it"
+    )]
+    TextBehindEnd {
+        /// The line, from 1.
+        line: usize,
+    },
     /// No `CERTIFICATE` block was found.
     #[error("no certificate in PEM form")]
     NoCertificate,

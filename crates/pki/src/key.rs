@@ -74,6 +74,7 @@ impl PrivateKey {
     /// blocks, such as the `EC PARAMETERS` that OpenSSL puts in front, are passed over.
     pub fn load(pem: &[u8]) -> Result<Self, PkiError> {
         let text = std::str::from_utf8(pem).map_err(|_| PkiError::NoPrivateKey)?;
+        crate::check_end_lines(pem)?;
         let mut der = match PrivateKeyDer::from_pem_slice(pem) {
             Ok(der) => der,
             // Both the old and the PKCS#8 form of an encrypted key say so in their text.
@@ -125,6 +126,7 @@ impl PrivateKey {
 
     /// Whether a PEM file of public keys (`PUBLIC KEY` blocks) has this key's.
     pub fn is_in_public_keys(&self, pem: &[u8]) -> Result<bool, PkiError> {
+        crate::check_end_lines(pem)?;
         let own = self.subject_public_key_info();
         let mut found = false;
         for block in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {

@@ -23,8 +23,8 @@ mod trust;
 mod view;
 
 pub use certificate::{
-    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, certificates_of,
-    has_private_key, public_key_pins,
+    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Unreadable, Usage,
+    certificates_of, has_private_key, public_key_pins,
 };
 pub use chain::{ChainFault, SignedBy, chain};
 pub use error::{CurveFault, PkiError};
@@ -67,6 +67,23 @@ fn pem_error(error: &rustls_pki_types::pem::Error) -> PkiError {
     };
     PkiError::Pem {
         reason: reason.to_owned(),
+    }
+}
+
+/// Go's `encoding/pem` takes a block only where nothing but white space follows its END line, and our
+/// reader does not mind.
+fn check_end_lines(pem: &[u8]) -> Result<(), PkiError> {
+    let is_bad = |line: &[u8]| {
+        line.strip_prefix(b"-----END ").is_some_and(|rest| {
+            match rest.windows(5).position(|part| part == b"-----") {
+                Some(dashes) => !rest[dashes + 5..].trim_ascii().is_empty(),
+                None => false,
+            }
+        })
+    };
+    match pem.split(|byte| *byte == b'\n').position(is_bad) {
+        Some(index) => Err(PkiError::TextBehindEnd { line: index + 1 }),
+        None => Ok(()),
     }
 }
 

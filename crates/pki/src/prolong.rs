@@ -14,7 +14,7 @@ pub(crate) fn prolong(signer: &Signer) -> String {
          authority has signed is issued anew by that one, for the same key and name. Of several \
          certificates in {file}, put the one of the key into a file of its own for this, and its \
          successor in its place.",
-        prolong_alone(signer)
+        prolong_alone(signer, false)
     )
 }
 
@@ -49,19 +49,34 @@ pub(crate) fn prolong_one(
         .position(|one| one.der == certificate.der)
         .filter(|_| all.len() > 1)
     else {
-        return prolong_alone(signer);
+        return prolong_alone(signer, true);
     };
     // OpenSSL reads the first certificate of a file, and writes no other.
     let (position, of) = (position + 1, all.len());
     let (file, key) = (shell_word(file.as_str()), shell_word(key.as_str()));
     let (old, new) = (beside(file_of, "old"), beside(file_of, "new"));
+    let is_its_key = is_its_key(&old, &key, &beside(file_of, "pub"));
     format!(
         "Where the key is, make a certificate for it with the same name, byte for byte, and keep \
-         the others of the file: `awk '{COUNT} n=={position}; END{{exit n!={of}}}' {file} >{old} && openssl x509 -in \
-         {old} -signkey {key} -days 3650 -out {new} && awk '{COUNT} n!={position}' {file} >>{new} \
-         && mv {new} {file}`. What the authority has signed stays good."
+         the others of the file: `awk '{COUNT} n=={position}; END{{exit n!={of}}}' {file} >{old} && \
+         {is_its_key} && openssl x509 -in {old} -signkey {key} -days 3650 -out {new} && awk '{COUNT} \
+         n!={position}' {file} >>{new} && mv {new} {file}`. What the authority has signed stays good. \
+         {ELSEWHERE}"
     )
 }
+
+/// Compares the public key of a certificate with that of a key: OpenSSL would put the latter into the
+/// new certificate without a word. All three are files, for a shell.
+fn is_its_key(certificate: &str, key: &str, public_key: &str) -> String {
+    format!(
+        "openssl x509 -in {certificate} -noout -pubkey >{public_key} && openssl pkey -in {key} \
+         -pubout | cmp - {public_key}"
+    )
+}
+
+/// What is to be done where the comparison fails.
+const ELSEWHERE: &str = "If it says that the keys differ, the key is not here, and nothing was done: what the \
+                         authority has signed can be made anew, signed by the one whose key is here.";
 
 /// Counts the certificates of a file.
 const COUNT: &str = "/BEGIN CERTIFICATE--/{n++}";
@@ -75,6 +90,17 @@ pub(crate) fn take_out(file: &LogicalPath, position: usize, of: usize) -> String
     format!("`awk '{COUNT} n!={position}; END{{exit n!={of}}}' {file} >{new} && mv {new} {file}`")
 }
 
+/// How private keys are taken out of a file that has so many certificates. The command does nothing
+/// where the block of a key has no end, or where a certificate would go with it.
+pub(crate) fn take_out_keys(file: &LogicalPath, of: usize) -> String {
+    let new = beside(file, "new");
+    let file = shell_word(file.as_str());
+    format!(
+        "`awk '/BEGIN .*PRIVATE KEY--/{{k=1}} !k; !k && {COUNT} /END .*PRIVATE KEY--/{{k=0}} \
+         END{{exit k||n!={of}}}' {file} >{new} && mv {new} {file}`"
+    )
+}
+
 /// A file beside another, for a shell.
 fn beside(file: &LogicalPath, end: &str) -> String {
     shell_word(&format!("{file}.{end}"))
@@ -83,13 +109,22 @@ fn beside(file: &LogicalPath, end: &str) -> String {
 /// The same where it is the only one, and signed by its own key. OpenSSL keeps name and identifiers
 /// so; `openssl req -x509` writes the name in another encoding, which does not match that in what
 /// was signed before.
-fn prolong_alone(signer: &Signer) -> String {
+///
+/// `compares` says whether the keys are compared before, which OpenSSL cannot do where a certificate
+/// does not name its curve.
+fn prolong_alone(signer: &Signer, compares: bool) -> String {
     let new = beside(&signer.certificate, "new");
     let certificate = shell_word(signer.certificate.as_str());
     let key = shell_word(signer.key.as_str());
+    let (comparison, elsewhere) = if compares {
+        let comparison = is_its_key(&certificate, &key, &beside(&signer.certificate, "pub"));
+        (format!("{comparison} && "), format!(" {ELSEWHERE}"))
+    } else {
+        (String::new(), String::new())
+    };
     format!(
-        "Where the key is, make a certificate for it with the same name, byte for byte: `openssl \
-         x509 -in {certificate} -signkey {key} -days 3650 -out {new} && mv {new} {certificate}`. \
-         What the authority has signed stays good."
+        "Where the key is, make a certificate for it with the same name, byte for byte: \
+         `{comparison}openssl x509 -in {certificate} -signkey {key} -days 3650 -out {new} && mv {new} \
+         {certificate}`. What the authority has signed stays good.{elsewhere}"
     )
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::{Certificate, PkiError};
+use crate::{Certificate, PkiError, Unreadable};
 
 /// The certificates that somebody trusts, beside those of an authority's file. Order, repetition
 /// and text between them do not count.
@@ -15,18 +15,30 @@ pub struct Trust {
     pub missing: Vec<Certificate>,
     /// Those trusted certificates that are not the authority's, each once.
     pub foreign: Vec<Certificate>,
+    /// What is trusted and cannot be read. Go passes it over, others may not.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Trust {
     /// Compares two PEM files. The error is that of the first that cannot be read.
     pub fn between(trusted: &[u8], authority: &[u8]) -> Result<Self, PkiError> {
-        let trusted = Certificate::read_all(trusted)?;
-        Ok(Self::compare(&trusted, &Certificate::read_all(authority)?))
+        Self::of(trusted, &Certificate::read_all(authority)?)
     }
 
     /// The same where the authority's file is read already.
     pub fn of(trusted: &[u8], authority: &[Certificate]) -> Result<Self, PkiError> {
-        Ok(Self::compare(&Certificate::read_all(trusted)?, authority))
+        let mut readable = Vec::new();
+        let mut unreadable = Vec::new();
+        for one in Certificate::read_each(trusted)? {
+            match one {
+                Ok(certificate) => readable.push(certificate),
+                Err(one) => unreadable.push(one),
+            }
+        }
+        Ok(Self {
+            unreadable,
+            ..Self::compare(&readable, authority)
+        })
     }
 
     fn compare(trusted: &[Certificate], authority: &[Certificate]) -> Self {
@@ -51,25 +63,31 @@ impl Trust {
                 .count(),
             foreign: lacking(trusted, authority),
             missing,
+            unreadable: Vec::new(),
         }
     }
 
     /// Whether just the authority's certificates are trusted.
     pub fn is_same(&self) -> bool {
-        self.missing.is_empty() && self.foreign.is_empty()
+        self.missing.is_empty() && self.foreign.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Whom certificates name and until when, as one text: two may have one name.
-    pub fn names(certificates: &[Certificate], now: Timestamp) -> String {
-        let names: Vec<String> = certificates
+    /// Whom certificates name and until when, as one text: two may have one name. Those that cannot
+    /// be read are named by their position.
+    pub fn names(
+        certificates: &[Certificate],
+        unreadable: &[Unreadable],
+        now: Timestamp,
+    ) -> String {
+        let readable = certificates.iter().map(|certificate| {
+            let end = certificate.validity.not_after;
+            let verb = if end <= now { "expired" } else { "until" };
+            format!("{} ({verb} {end})", certificate.subject)
+        });
+        let unreadable = unreadable
             .iter()
-            .map(|certificate| {
-                let end = certificate.validity.not_after;
-                let verb = if end <= now { "expired" } else { "until" };
-                format!("{} ({verb} {end})", certificate.subject)
-            })
-            .collect();
-        names.join("; ")
+            .map(|one| format!("one that is of no use ({})", one.error));
+        readable.chain(unreadable).collect::<Vec<_>>().join("; ")
     }
 
     /// Whether not one of the authority's certificates is trusted.

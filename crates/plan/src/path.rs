@@ -52,13 +52,28 @@ impl LogicalPath {
         Ok(Self(path))
     }
 
-    /// The file that this one names: an absolute one, or one that lies beside it.
+    /// The file that this one names: an absolute one, or one that lies beside it. `..` goes up by
+    /// name, as in Go's `filepath.Join`, which clients of Kubernetes use; not above `/`.
     pub fn beside(&self, name: &str) -> Result<Self, PathError> {
-        if name.starts_with('/') {
-            Self::parse(name)
+        let text = if name.starts_with('/') {
+            name.to_owned()
         } else {
-            Self::parse(&format!("{}/{name}", self.parent()))
+            format!("{}/{name}", self.parent())
+        };
+        if text.chars().any(char::is_control) {
+            return Err(PathError::ControlCharacter(text));
         }
+        let mut names = Vec::new();
+        for component in text.split('/') {
+            match component {
+                "" | "." => {}
+                ".." => {
+                    names.pop();
+                }
+                name => names.push(name),
+            }
+        }
+        Self::parse(&format!("/{}", names.join("/")))
     }
 
     /// A path below this one. `name` may have several components.
@@ -170,6 +185,25 @@ mod tests {
         ));
         assert!(matches!(
             LogicalPath::parse("/a\nb"),
+            Err(PathError::ControlCharacter(_))
+        ));
+    }
+
+    #[test]
+    fn a_file_names_another_one() {
+        let path = LogicalPath::parse("/etc/kubernetes/admin.conf").unwrap();
+        for (name, expected) in [
+            ("/a//b", "/a/b"),
+            ("a/./b", "/etc/kubernetes/a/b"),
+            ("../a", "/etc/a"),
+            ("pki//../../a/..", "/etc"),
+            ("../../../../a", "/a"),
+            ("/a/../b", "/b"),
+        ] {
+            assert_eq!(path.beside(name).unwrap().as_str(), expected, "{name}");
+        }
+        assert!(matches!(
+            path.beside("a\n/../b"),
             Err(PathError::ControlCharacter(_))
         ));
     }

@@ -87,6 +87,9 @@ pub struct Row {
     pub signed_by: Option<SignedBy>,
     /// What is to be told where none of them has, or not so that it is of use.
     pub unsigned: Option<Problem>,
+    /// Whom the first to end of the certificates behind it names, and its last second. Who trusts
+    /// only what is above the authority needs them.
+    pub behind: Option<(String, Timestamp)>,
     /// Whether it is not known if its authority has signed it: the key is too short to be checked.
     /// Then [`Self::unsigned`] says so.
     pub is_unverifiable: bool,
@@ -206,17 +209,18 @@ impl ExpirationReport {
                 );
             }
             if let Some(problem) = &row.unsigned {
-                let hint = match row.kind {
-                    // Only who renews it can: the kubelet.
-                    Kind::KubeletServer => None,
-                    _ => Some(format!(
-                        "Make it anew with `rinit certs renew {}`.",
-                        row.name
-                    )),
-                };
                 problems.push(Problem {
                     message: format!("{}: {}", row.path, problem.message),
-                    hint: problem.hint.clone().or(hint),
+                    hint: problem.hint.clone().or_else(|| row.way_out()),
+                });
+            }
+            if let Some((subject, end)) = row.behind.as_ref().filter(|(_, end)| *end < self.made) {
+                problems.push(Problem {
+                    message: format!(
+                        "{}: the certificate of {subject} behind it expired at {end}",
+                        row.path
+                    ),
+                    hint: row.way_out(),
                 });
             }
             if row.kind == Kind::KubeletServer && row.ends_within(within) {
@@ -272,10 +276,29 @@ impl Row {
         };
         let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         // In a file with several authorities the signer has no row of its own.
-        let signer_ends_earlier = self.signed_by.as_ref().map_or(0, |signed_by| {
-            not_after.duration_since(signed_by.not_after).as_secs()
-        });
-        residual_seconds - signer_ends_earlier.max(0) <= within
+        let signer = self.signed_by.as_ref().map(|signed_by| signed_by.not_after);
+        let behind = self.behind.as_ref().map(|(_, end)| *end);
+        let earliest = signer.into_iter().chain(behind).min().unwrap_or(not_after);
+        let ends_earlier = not_after.duration_since(earliest).as_secs();
+        residual_seconds - ends_earlier.max(0) <= within
+    }
+
+    /// How it is made anew.
+    fn way_out(&self) -> Option<String> {
+        match self.kind {
+            // Only who renews it can: the kubelet.
+            Kind::KubeletServer => None,
+            _ if self.externally_managed => Some(format!(
+                "The key of its authority is elsewhere: make a request with `rinit certs generate-csr \
+                 {}`, have it signed there, put what was signed into a folder, and install it with \
+                 `rinit certs install-signed DIR`.",
+                self.name
+            )),
+            _ => Some(format!(
+                "Make it anew with `rinit certs renew {}`.",
+                self.name
+            )),
+        }
     }
 }
 
@@ -355,6 +378,7 @@ fn authority(
         state,
         signed_by: None,
         unsigned: None,
+        behind: None,
         is_unverifiable: false,
         externally_managed,
         optional: false,
@@ -375,6 +399,7 @@ fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row 
         state,
         signed_by,
         unsigned,
+        behind: behind(&chain),
         is_unverifiable,
         optional: false,
     }
@@ -425,6 +450,7 @@ fn kubeconfig(
         state,
         signed_by,
         unsigned,
+        behind: behind(&chain),
         is_unverifiable,
         // It opens a locked cluster; careful administrators take it off the node.
         optional: spec.name == "super-admin.conf",
@@ -467,6 +493,7 @@ fn kubelet(
             state,
             signed_by,
             unsigned,
+            behind: behind(&chain),
             is_unverifiable,
             externally_managed: false,
             optional: true,
@@ -510,6 +537,15 @@ fn signature(
             (None, Some(problem), false)
         }
     }
+}
+
+/// The first to end of the certificates behind a leaf.
+fn behind(chain: &[Certificate]) -> Option<(String, Timestamp)> {
+    chain
+        .iter()
+        .skip(1)
+        .min_by_key(|one| one.validity.not_after)
+        .map(|one| (one.subject.to_string(), one.validity.not_after))
 }
 
 /// The client certificate of a kubeconfig's user.

@@ -111,8 +111,8 @@ pub(super) struct Found {
     pub(super) key: Secret<Vec<u8>>,
     /// The URL of the API server.
     pub(super) server: String,
-    /// The certificates that it trusts; empty where they are gone.
-    pub(super) trusted: Vec<u8>,
+    /// The certificates that it trusts; empty where they are gone, none where it names none.
+    pub(super) trusted: Option<Vec<u8>>,
     /// Whether certificate and key are in files out of scope, so that nothing of them was read.
     pub(super) is_elsewhere: bool,
     path: LogicalPath,
@@ -157,7 +157,7 @@ impl Found {
 
     /// Whether it takes whatever server answers.
     pub(super) fn verifies_nothing(&mut self) -> bool {
-        self.trusted.is_empty() && self.document.verifies_nothing(&self.cluster)
+        self.trusted.is_none() && self.document.verifies_nothing(&self.cluster)
     }
 
     /// The kubeconfig with what was changed in it, and its client certificate as it was.
@@ -236,14 +236,13 @@ pub(super) fn find(
         _ => (Vec::new(), None),
     };
     let trusted = match context.ca {
-        Some(Source::Data(data)) => data.expose().clone(),
+        Some(Source::Data(data)) => Some(data.expose().clone()),
         Some(Source::File(file)) => {
             let file = real(path, &file, link).map_err(unusable)?;
-            read(&file)
-                .map_err(NotFound::Unreadable)?
-                .unwrap_or_default()
+            let found = read(&file).map_err(NotFound::Unreadable)?;
+            Some(found.unwrap_or_default())
         }
-        None => Vec::new(),
+        None => None,
     };
     Ok(Found {
         certificate,

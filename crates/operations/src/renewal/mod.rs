@@ -21,9 +21,12 @@ use rinit_plan::{
 
 use crate::Scope;
 use crate::expiration::ReadFile;
-use crate::trust::Question;
+use crate::trust::{self, Question};
 use kubeconfig::{Found, NotFound, Place};
 use leaf::{Asked, NewLeaf};
+
+/// kubeadm's name for what the API server shows.
+pub(crate) const API_SERVER: &str = "apiserver";
 
 /// Says where a symbolic link leads, as written in it; nothing where there is no link.
 pub type LinkTarget<'a> = dyn FnMut(&LogicalPath) -> Option<String> + 'a;
@@ -186,6 +189,10 @@ impl Renewal {
         link: &mut LinkTarget<'_>,
     ) -> Result<Self, Vec<Problem>> {
         let actions: Vec<&Action> = actions.into_iter().collect();
+        let server = actions.iter().find_map(|action| match action {
+            Action::Certificate(spec) if spec.name == API_SERVER => Some(spec.clone()),
+            _ => None,
+        });
         let usual = if options.configured {
             None
         } else {
@@ -194,6 +201,7 @@ impl Renewal {
         let mut planner = Planner {
             options,
             usual,
+            server,
             read,
             link,
             problems: Vec::new(),
@@ -282,6 +290,8 @@ struct Planner<'a, 'b> {
     options: &'a Options,
     /// How long certificates live on this node, as its pairs tell.
     usual: Option<SignedDuration>,
+    /// What the API server shows, where the plan has it.
+    server: Option<CertificateSpec>,
     read: &'a mut ReadFile<'b>,
     link: &'a mut LinkTarget<'b>,
     problems: Vec<Problem>,
@@ -449,10 +459,11 @@ impl Planner<'_, '_> {
         }
         let question = Question {
             spec,
-            trusted: &found.trusted,
+            trusted: found.trusted.as_deref(),
             client: &found.certificate,
             authority: &authority,
             must_trust: self.options.configured,
+            is_shown: self.is_shown(spec, &authority),
             prune: Some(self.options.prune_authorities),
             now: self.options.now,
         };
@@ -461,6 +472,19 @@ impl Planner<'_, '_> {
         let (authorities, sentence) = answer.change?;
         found.trust(&authorities);
         Some(sentence)
+    }
+
+    /// Whether the API server shows a certificate of the authority when all this is done.
+    fn is_shown(&mut self, spec: &KubeconfigSpec, authority: &[Certificate]) -> bool {
+        let Some(path) = self.server.as_ref().map(|spec| spec.certificate.clone()) else {
+            return false;
+        };
+        let Ok(Some(shown)) = (self.read)(&path) else {
+            return false;
+        };
+        let is_renewed =
+            self.options.asks_for(API_SERVER) && self.authority(&spec.signer) == Ok(true);
+        is_renewed || trust::shows(&shown, authority)
     }
 
     /// Has the controller manager's own copy of the signing certificate follow the authority.
@@ -561,14 +585,30 @@ impl Planner<'_, '_> {
         changes.extend(names.others);
         // Who trusts only what is above the authority finds the way by it.
         let signing = authority.certificate();
-        let leads_on = |one: &Certificate| {
-            one.subject == signing.subject && one.public_key_pin() == signing.public_key_pin()
+        let is_same = |one: &Certificate, other: &Certificate| {
+            one.subject == other.subject && one.public_key_pin() == other.public_key_pin()
         };
-        if !above.is_empty() && !above.first().is_some_and(leads_on) {
+        if !above.is_empty() && !above.first().is_some_and(|one| is_same(one, signing)) {
             above.clear();
             changes.push(
                 "no longer has certificates behind it that are not its authority's".to_owned(),
             );
+        }
+        // Of an intermediate that was issued anew, the old one is of no use to them.
+        for one in &mut above {
+            let newer = authority
+                .certificates
+                .iter()
+                .filter(|newer| is_same(one, newer))
+                .max_by_key(|newer| newer.validity.not_after)
+                .filter(|newer| newer.validity.not_after > one.validity.not_after);
+            if let Some(newer) = newer {
+                changes.push(format!(
+                    "has the certificate of {} until {} behind it",
+                    newer.subject, newer.validity.not_after
+                ));
+                *one = newer.clone();
+            }
         }
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),

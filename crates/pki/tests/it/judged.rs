@@ -1,7 +1,7 @@
 //! One fault at a time: each is found, named, and the only one.
 
 use rinit_pki::{
-    ChainFault, Fault, Finding, PkiError, PrivateKey, judge_authority, judge_client,
+    Certificate, ChainFault, Fault, Finding, PkiError, PrivateKey, judge_authority, judge_client,
     judge_key_pair, judge_leaf,
 };
 use rinit_plan::{CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KeyPairSpec, Severity};
@@ -437,8 +437,10 @@ fn a_key_among_certificates_is_told() {
         assert_eq!(finding.severity(), Severity::Warning);
         assert_eq!(
             finding.hint.unwrap(),
-            "Take it out: `sed -i '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' \
-             /etc/kubernetes/pki/ca.crt`. The controller manager hands its file as it is to every \
+            "Take it out: `awk '/BEGIN .*PRIVATE KEY--/{k=1} !k; !k && /BEGIN CERTIFICATE--/{n++} /END \
+             .*PRIVATE KEY--/{k=0} END{exit k||n!=1}' /etc/kubernetes/pki/ca.crt \
+             >/etc/kubernetes/pki/ca.crt.new && mv /etc/kubernetes/pki/ca.crt.new \
+             /etc/kubernetes/pki/ca.crt`. If that changes nothing, do it with an editor. The controller manager hands its file as it is to every \
              pod: if this is the one that it has, replace the authority."
         );
     }
@@ -453,6 +455,36 @@ fn a_key_among_certificates_is_told() {
     let mut both = server_spec();
     both.key = both.certificate.clone();
     assert_eq!(pair.judge(&both), []);
+}
+
+/// Go's `encoding/pem` passes such a block over (seen with kubeadm and kube-apiserver 1.37.1).
+#[test]
+fn a_block_with_something_behind_its_end_line_is_refused() {
+    let root = authority(KeyAlgorithm::EcdsaP256);
+    let one = root.certificate.trim_end();
+    let key = root.key.pem().expose().trim_end();
+    let lines = one.lines().count();
+    for broken in [
+        format!("{one}{one}\n"),
+        format!("{one} # old\n"),
+        format!("{one}{key}\n"),
+    ] {
+        let error = PkiError::TextBehindEnd { line: lines };
+        assert_eq!(Certificate::read_all(broken.as_bytes()), Err(error.clone()));
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("line {lines} has more"))
+        );
+    }
+    let blank = format!("{one} \t\r\n\r\n  {one}\n").replace("  -", "-");
+    assert_eq!(Certificate::read_all(blank.as_bytes()).unwrap().len(), 2);
+    assert_eq!(
+        PrivateKey::load(format!("{key}-\n").as_bytes()).unwrap_err(),
+        PkiError::TextBehindEnd {
+            line: key.lines().count()
+        }
+    );
 }
 
 #[test]

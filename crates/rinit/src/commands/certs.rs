@@ -197,14 +197,15 @@ async fn take_up(setting: &Setting) -> Result<Vec<String>, HostError> {
     Ok(told)
 }
 
-/// What runs that were cut off have left behind, for commands that write nothing.
-fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
+/// What runs that were cut off have left behind, for commands that write nothing. Answers whether one was cut off while it replaced files, so that they may not fit each other.
+fn warn_of_cut_off_runs(setting: &Setting, given: &Given) -> bool {
     let Setting { host, facts, .. } = setting;
     let mut warnings = Vec::new();
     // What cannot be looked at is told by those who need it.
     let runs = write::cut_off(host, &setting.keeping, setting.within()).unwrap_or_default();
     let is_ours = |run: &write::CutOff| run.replacing && run.foreign.is_none();
-    if runs.iter().any(is_ours) {
+    let is_half_made = runs.iter().any(is_ours);
+    if is_half_made {
         warnings.push(
             Problem::new("an earlier run was cut off while it replaced certificates").with_hint(
                 "Run `rinit certs renew all`: it puts the old files back before it renews them.",
@@ -229,6 +230,7 @@ fn warn_of_cut_off_runs(setting: &Setting, given: &Given) {
         .complete_problems(&warnings)
         .iter()
         .for_each(printer::warning);
+    is_half_made
 }
 
 /// The actions of some phases.
@@ -294,7 +296,7 @@ async fn check_expiration(
         printer::problem(&problem);
         return ExitCode::Blocked;
     }
-    warn_of_cut_off_runs(&setting, &given);
+    let is_half_made = warn_of_cut_off_runs(&setting, &given);
     let Setting {
         host, facts, scope, ..
     } = setting;
@@ -328,6 +330,7 @@ async fn check_expiration(
         ExpirationFormat::Prometheus => report.to_prometheus(),
     });
     match within {
+        Some(_) if is_half_made => ExitCode::Expiring,
         Some(within) => report.worst(within),
         None => ExitCode::Success,
     }

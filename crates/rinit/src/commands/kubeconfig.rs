@@ -59,11 +59,23 @@ async fn user(
         refuse(&Problem::new(format!("{place}: {error}")))
     })?;
     // Who answers there may show a certificate of one that the administrator trusts beside it.
-    if let Ok(trust) = Trust::of(&server.trusted, &authorities) {
-        let valid = |one: &Certificate| one.validity.not_after > facts.now;
-        authorities.extend(trust.foreign.into_iter().filter(valid));
+    let mut unreadable = Vec::new();
+    match Trust::of(&server.trusted, &authorities) {
+        Ok(trust) => {
+            let valid = |one: &Certificate| one.validity.not_after > facts.now;
+            authorities.extend(trust.foreign.into_iter().filter(valid));
+            unreadable = trust.unreadable;
+        }
+        Err(_) if server.trusted.is_empty() => {}
+        Err(error) => printer::warning(&Problem::new(format!(
+            "whom the administrator trusts cannot be read ({error}): the new kubeconfig trusts the \
+             cluster's authority alone"
+        ))),
     }
-    let ca = Certificate::bundle(&authorities);
+    let readable = authorities.iter().map(|one| one.der.as_slice());
+    let ca = CertificateBundle::from_der(
+        readable.chain(unreadable.iter().map(|one| one.der.as_slice())),
+    );
     let unspecified = SpecificationArguments::default();
     let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {

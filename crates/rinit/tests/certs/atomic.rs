@@ -263,6 +263,15 @@ fn killed_at(node: &Node, before: &State, rename: usize) {
             "{rename}: {told}"
         );
     }
+    let code = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        .arg("--root")
+        .arg(&root)
+        .args(["certs", "check-expiration", "--warn-within", "1s"])
+        .output()
+        .unwrap()
+        .status
+        .code();
+    assert_eq!(code, Some(if was_replacing { 6 } else { 0 }), "{rename}");
     assert!(state(&root) == left, "{rename}");
     let told = rinit(&["certs", "renew", "scheduler.conf"]);
     assert_eq!(

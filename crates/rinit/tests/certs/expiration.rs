@@ -376,12 +376,82 @@ fn an_expired_certificate_before_the_valid_one_is_told_with_the_way_out() {
 #[test]
 fn a_key_in_an_authoritys_file_is_told() {
     let node = Node::new();
-    let whole = [node.pki("ca.crt"), node.pki("ca.key")].concat();
-    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), whole).unwrap();
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    let authority = node.pki("ca.crt");
+    std::fs::write(&file, [authority.clone(), node.pki("ca.key")].concat()).unwrap();
     let output = node.rinit(&["certs", "check-expiration"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     let told = "warning: /etc/kubernetes/pki/ca.crt: a private key stands among the certificates";
     assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+    follow(&output.stderr);
+    assert_eq!(node.pki("ca.crt"), authority);
+
+    // What has no end is not taken out, and no certificate with it.
+    let open = [b"-----BEGIN PRIVATE KEY-----\n", &authority[..]].concat();
+    std::fs::write(&file, open).unwrap();
+    let output = node.rinit(&["certs", "check-expiration"]);
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let command = output.stderr.split('`').nth(1).unwrap();
+    let status = Command::new("sh").args(["-c", command]).status().unwrap();
+    assert!(!status.success());
+    assert!(node.pki("ca.crt").ends_with(&authority));
+}
+
+/// What Kubernetes reads nothing of is no bundle.
+#[test]
+fn certificates_that_a_line_break_is_missing_between_are_refused() {
+    let node = Node::new();
+    let (own, other) = (node.pki("ca.crt"), node.pki("etcd/ca.crt"));
+    let glued = [own.trim_ascii_end(), &other].concat();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), glued).unwrap();
+    let before = node.files();
+    let config = node.config();
+    for (words, code) in [
+        (&["certs", "check-expiration", "--warn-within", "1d"][..], 6),
+        (&["certs", "renew", "all"], 4),
+        (&["init", "phase", "certs", "all", "--config", &config], 4),
+    ] {
+        let output = node.rinit(words);
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        let told = "has more than the END line of a block";
+        assert!(output.stderr.contains(told), "{}", output.stderr);
+        assert_eq!(node.files(), before);
+    }
+}
+
+/// OpenSSL takes any key for that, and then the new certificate is not that of the old key.
+#[test]
+fn an_authority_is_prolonged_by_its_own_key_alone() {
+    if !has("openssl") {
+        return;
+    }
+    let node = Node::new();
+    let day = |text: &str| text.parse::<Timestamp>().unwrap();
+    let long_ago = Validity {
+        not_before: day("2020-01-01T00:00:00Z"),
+        not_after: day("2025-01-01T00:00:00Z"),
+    };
+    let file = node.path("/etc/kubernetes/pki/ca.crt");
+    let (own, stranger) = (node.authority_anew(long_ago), Node::new());
+    let key = node.path("/etc/kubernetes/pki/ca.key");
+    let own_key = std::fs::read(&key).unwrap();
+    for whole in [
+        own.clone(),
+        own + &String::from_utf8(node.pki("etcd/ca.crt")).unwrap(),
+    ] {
+        std::fs::write(&file, &whole).unwrap();
+        std::fs::write(&key, stranger.pki("ca.key")).unwrap();
+        let output = node.rinit(&["certs", "check-expiration"]);
+        let command = output.stderr.split('`').nth(1).unwrap();
+        let run = || Command::new("sh").args(["-c", command]).status().unwrap();
+        assert!(!run().success(), "{command}");
+        assert_eq!(node.pki("ca.crt"), whole.as_bytes());
+
+        std::fs::write(&key, &own_key).unwrap();
+        assert!(run().success(), "{command}");
+        let output = node.rinit(&["certs", "check-expiration", "--warn-within", "1d"]);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    }
 }
 
 /// Whom nobody can be signed by is trusted all the same by whoever trusts the file.

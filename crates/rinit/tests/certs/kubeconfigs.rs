@@ -1,12 +1,14 @@
 //! `rinit certs renew` and kubeconfigs: whom they trust, where they lead, how long they live, and
 //! when the kubelet's is left to the kubelet.
 
+use std::process::{Command, Stdio};
+
 use jiff::{SignedDuration, Timestamp};
-use rinit_manifest::kubeconfig::CurrentContext;
+use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_pki::{Authority, Leaf, PrivateKey};
 use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, Subject, Validity};
 
-use crate::support::{KUBECONFIGS, Node, embedded};
+use crate::support::{KUBECONFIGS, Node, embedded, has};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -99,6 +101,121 @@ fn what_stands_beside_an_authority_that_is_replaced_stays() {
         [prolonged.as_bytes(), &other].concat()
     );
     assert_eq!(node.trusted("scheduler.conf"), prolonged.as_bytes());
+}
+
+/// What cannot be read may be of use to others than Kubernetes, and says nothing of the rest.
+#[test]
+fn what_cannot_be_read_among_the_trusted_stays_and_is_told() {
+    if !has("openssl") {
+        return;
+    }
+    let node = Node::new();
+    let folder = node.folder.path();
+    let status = Command::new("openssl")
+        .current_dir(folder)
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:secp256k1",
+        ])
+        .args([
+            "-nodes", "-subj", "/CN=odd", "-keyout", "odd.key", "-out", "odd.crt",
+        ])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let odd = std::fs::read(folder.join("odd.crt")).unwrap();
+    let (own, other) = (node.pki("ca.crt"), node.pki("etcd/ca.crt"));
+    let all = [own.clone(), odd.clone(), other.clone()].concat();
+    node.put("admin.conf", "certificate-authority-data", &all);
+    let config = node.config();
+    let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
+    let output = node.rinit(&init);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let jane = node.rinit(&["kubeconfig", "user", "--client-name", "jane"]);
+    assert_eq!(jane.code, Some(0), "{}", jane.stderr);
+    let context = CurrentContext::parse(&jane.stdout).unwrap();
+    let Some(Source::Data(trusted)) = context.ca else {
+        panic!("no authority");
+    };
+    let sorted = [own.clone(), other, odd].concat();
+    assert_eq!(*trusted.expose(), sorted);
+
+    for words in [&["admin.conf"][..], &["admin.conf", "--config", &config]] {
+        let output = node.renew(words);
+        let told = "it trusts CN=etcd-ca (until ";
+        assert!(output.stderr.contains(told), "{}", output.stderr);
+        let told = "; one that is of no use (certificate 2 of the file is one that Kubernetes cannot \
+                    read: its curve 1.3.132.0.10 is not known) too, beside what is in";
+        assert!(output.stderr.contains(told), "{}", output.stderr);
+        assert_eq!(node.trusted("admin.conf"), all);
+    }
+    let output = node.renew(&["admin.conf", "--prune-authorities"]);
+    let told = "and no longer CN=etcd-ca (until ";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert!(output.stderr.contains("one that is of no use"));
+    assert_eq!(node.trusted("admin.conf"), own);
+}
+
+/// Whoever trusts the new authority alone does not reach an API server that shows the old one's.
+#[test]
+fn the_former_authority_is_trusted_until_the_api_server_shows_the_new_one() {
+    for has_key in [false, true] {
+        let node = Node::new();
+        let (old, new) = (node.pki("ca.crt"), Node::new());
+        let pki = node.path("/etc/kubernetes/pki");
+        std::fs::write(pki.join("ca.crt"), new.pki("ca.crt")).unwrap();
+        if has_key {
+            std::fs::write(pki.join("ca.key"), new.pki("ca.key")).unwrap();
+        } else {
+            std::fs::remove_file(pki.join("ca.key")).unwrap();
+        }
+        let both = [new.pki("ca.crt"), old].concat();
+        let output = node.renew(&[if has_key { "admin.conf" } else { "all" }]);
+        let told = "/etc/kubernetes/admin.conf: it trusts CN=kubernetes (until ";
+        assert!(output.stderr.contains(told), "{}", output.stderr);
+        assert_eq!(node.trusted("admin.conf"), both);
+        let output = node.renew(&["all"]);
+        for name in all() {
+            let expected = match (has_key, name) {
+                (true, "admin.conf") => &both,
+                (true, _) => &new.pki("ca.crt"),
+                (false, _) => &both,
+            };
+            assert_eq!(node.trusted(name), *expected, "{name}: {}", output.stderr);
+        }
+    }
+}
+
+/// As `kubectl` reads them: beside the kubeconfig, going up by name.
+#[test]
+fn files_that_a_kubeconfig_names_may_lie_above_it() {
+    let node = Node::new();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (certificate, key) = embedded(text.as_bytes());
+    std::fs::write(node.path("/etc/admin.crt"), certificate.pem()).unwrap();
+    std::fs::write(node.path("/etc/admin.key"), key.pem().expose()).unwrap();
+    let lines = text.lines().map(|line| match line.trim().split_once(':') {
+        Some(("client-certificate-data", _)) => "    client-certificate: ../admin.crt",
+        Some(("client-key-data", _)) => "    client-key: ./../../etc/admin.key",
+        _ => line,
+    });
+    let lines: Vec<&str> = lines.collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let check = node.rinit(&["certs", "check-expiration", "--warn-within", "30d"]);
+    assert_eq!((check.code, check.stderr.as_str()), (Some(0), ""));
+    let config = node.config();
+    let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
+    assert_eq!(node.rinit(&init).code, Some(0));
+    node.renew(&["admin.conf"]);
+    let renewed = std::fs::read(node.path("/etc/admin.crt")).unwrap();
+    assert_ne!(renewed, certificate.pem().as_bytes());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), lines.join("\n"));
 }
 
 /// A second authority is put beside the first where its key is.

@@ -611,6 +611,29 @@ fn certificates_behind_the_old_one_stay_where_they_lead_on() {
     let renewed = node.pki("apiserver.crt");
     assert!(renewed.ends_with(&authority));
     assert!(!renewed.starts_with(&leaf));
+    // The authority has another certificate by now, and its old one has expired.
+    let old = node.authority_anew(Validity {
+        not_before: "2020-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2025-01-01T00:00:00Z".parse().unwrap(),
+    });
+    let leaf_now = String::from(node.certificate("apiserver").pem());
+    std::fs::write(&file, leaf_now + &old).unwrap();
+    let told = "apiserver.crt: the certificate of CN=kubernetes behind it expired at 2025-01-01";
+    let check = ["certs", "check-expiration", "--warn-within", "1d"];
+    let output = node.rinit(&check);
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let config = node.config();
+    let output = node.rinit(&["init", "phase", "certs", "apiserver", "--config", &config]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let told = "apiserver.crt: the certificate of CN=kubernetes expired at 2025-01-01";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let output = node.renew(&["apiserver"]);
+    assert!(node.pki("apiserver.crt").ends_with(&authority));
+    let told = "has the certificate of CN=kubernetes until ";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!(node.rinit(&check).code, Some(0));
+
     let other = node.pki("etcd/ca.crt");
     std::fs::write(&file, [leaf, other].concat()).unwrap();
     let output = node.renew(&["apiserver"]);
