@@ -4,7 +4,6 @@ use rinit_diag::Problem;
 use rinit_manifest::yaml;
 use rinit_plan::{DirectorySpec, FileMode, FileSpec};
 use rinit_workflow::{Ensured, State};
-use similar::TextDiff;
 
 use crate::{Apply, ApplyError};
 
@@ -78,9 +77,7 @@ fn difference(spec: &FileSpec, found: &str, same_text: bool, mode: FileMode) -> 
         lines.push(format!("- mode {mode}\n+ mode {}", spec.mode));
     }
     if !same_text {
-        let diff = TextDiff::from_lines(found, &spec.text);
-        let shown = diff.unified_diff().context_radius(2).to_string();
-        lines.push(shown.trim_end().to_owned());
+        lines.push(rinit_diag::text_diff(found, &spec.text));
     }
-    rinit_diag::mask_credentials(&lines.join("\n"))
+    lines.join("\n")
 }

@@ -91,6 +91,9 @@ pub struct MigrateArguments {
     /// The configuration file to convert; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub old_config: PathBuf,
+    /// Only warn of fields that are not known, and leave them out
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
     /// The file to write; stdout without it
     #[arg(long, value_name = "FILE")]
     pub new_config: Option<PathBuf>,
@@ -124,6 +127,9 @@ pub struct ImagesArguments {
     /// The configuration file; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Only warn of fields that are not known, for files made for a newer kubeadm
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
     /// The version of the control plane
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,

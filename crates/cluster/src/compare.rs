@@ -9,7 +9,6 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use similar::TextDiff;
 
 /// A field that stands otherwise than rinit writes it. Values of Secrets are `<secret>`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,11 +30,7 @@ impl fmt::Display for Difference {
             (Value::String(live), Value::String(ours))
                 if live.contains('\n') || ours.contains('\n') =>
             {
-                let diff = TextDiff::from_lines(live, ours);
-                for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
-                    write!(f, "\n{}", hunk.to_string().trim_end())?;
-                }
-                Ok(())
+                write!(f, "\n{}", rinit_diag::text_diff(live, ours))
             }
             (live, ours) => {
                 if !live.is_null() {

@@ -98,7 +98,8 @@ impl Walk<'_> {
         let holds_secrets = schema.name == EnvironmentVariable::SCHEMA.name;
         for entry in entries {
             let path = join(path, &mask::key(&entry.key));
-            if holds_secrets && !matches!(entry.key.as_str(), "name" | "valueFrom") {
+            let is_origin = entry.key == "valueFrom" && entry.value.entries().is_some();
+            if holds_secrets && entry.key != "name" && !is_origin {
                 withhold(&entry.value, self.findings);
             }
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
@@ -108,7 +109,7 @@ impl Walk<'_> {
                     if let Some(end) = entry.key.find([':', '=']).filter(|_| shown != entry.key) {
                         let mut secret = entry.key_span;
                         secret.start.column += entry.key[..=end].chars().count();
-                        self.findings.source_mut().secrets.push(secret);
+                        self.findings.source_mut().withhold(secret);
                     }
                     let parent = path.strip_suffix(&*shown).unwrap_or_default();
                     self.unknown_field(entry, schema, &known, parent, &path);
@@ -159,10 +160,9 @@ impl Walk<'_> {
             return;
         }
         // The name may be a misspelt secret, and what it holds then is one.
-        self.findings
-            .source_mut()
-            .secrets
-            .extend(secret_span(entry));
+        if let Some(secret) = secret_span(entry) {
+            self.findings.source_mut().withhold(secret);
+        }
         let message = format!("{} has no field `{}`", schema.name, mask::key(&entry.key));
         let mut finding =
             Finding::new(Rule::UnknownField, severity, entry.key_span, &message).with_path(path);
@@ -203,7 +203,7 @@ impl Walk<'_> {
             (Shape::Any, _) | (Shape::Bool, NodeKind::Bool(_)) => {}
             (Shape::Text, NodeKind::Text(text)) => self.format(node, format, text, path),
             (Shape::Secret(format), NodeKind::Text(text)) => {
-                self.findings.source_mut().secrets.push(node.span);
+                self.findings.source_mut().withhold(node.span);
                 self.format(node, *format, text, path);
             }
             (Shape::Choice(words), NodeKind::Text(text)) => self.choice(node, words, text, path),
@@ -276,14 +276,21 @@ impl Walk<'_> {
 
     fn wrong_shape(&mut self, node: &Node, shape: &'static Shape, path: &str) {
         if shape.may_hold_secrets() {
-            self.findings.source_mut().secrets.push(node.span);
+            self.findings.source_mut().withhold(node.span);
             withhold(node, self.findings);
         }
         let message = format!("wants {}, found {}", shape.wanted(), node.found());
         let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
         let hint = match (shape, &node.kind) {
+            (Shape::Text, NodeKind::Float(_)) if path == "kubernetesVersion" => {
+                Some("write a version such as `v1.37.1`, or a label such as `stable-1.37`".to_owned())
+            }
             (Shape::Text | Shape::Secret(_) | Shape::Choice(_), NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_)) => {
                 Some("put it in quotes".to_owned())
+            }
+            // A day has more seconds than a period has hours.
+            (Shape::Duration, NodeKind::Integer(number)) if path.ends_with("ValidityPeriod") => {
+                Some(format!("add the unit, such as `{number}h`"))
             }
             (Shape::Duration, NodeKind::Integer(number)) => Some(format!("add the unit, such as `{number}s`")),
             (Shape::Bool, NodeKind::Text(text)) if matches!(resolve_plain(text), NodeKind::Bool(_)) => {
@@ -382,7 +389,7 @@ pub(crate) fn withhold(node: &Node, findings: &mut Findings) {
             .iter()
             .for_each(|entry| withhold(&entry.value, findings)),
         NodeKind::Null | NodeKind::Refused => {}
-        _ => findings.source_mut().secrets.push(node.span),
+        _ => findings.source_mut().withhold(node.span),
     }
 }
 

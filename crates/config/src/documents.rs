@@ -20,6 +20,7 @@ use crate::v1beta4::{
     ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
     UpgradeConfiguration,
 };
+use crate::withheld;
 
 /// The version of kubeadm's documents that is read.
 pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
@@ -141,12 +142,17 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     let (roots, faults) = tree::read(&text);
     let mut findings = Findings::new(Source::new(file_name, &text));
     for fault in faults {
-        findings.source_mut().secrets.extend(fault.secret);
+        if let Some(secret) = fault.secret {
+            findings.source_mut().withhold(secret);
+        }
         let finding = Finding::error(fault.rule, fault.span, fault.message);
         findings.push(match fault.hint {
             Some(hint) => finding.with_hint(hint),
             None => finding,
         });
+    }
+    for root in &roots {
+        withheld::mark(root, findings.source_mut());
     }
     let mut seen = Vec::new();
     let mut timeouts = Vec::new();
@@ -238,7 +244,7 @@ fn identify(
         let message = format!("a document must be a map, found {}", root.found());
         // It may be the rest of a text that a separator has cut in two.
         if root.text().is_some() {
-            findings.source_mut().secrets.push(root.span);
+            findings.source_mut().withhold(root.span);
         }
         findings.push(Finding::error(Rule::DocumentType, root.span, message));
         return None;
@@ -262,6 +268,7 @@ fn identify(
     let document = SourceDocument {
         kind: kind.clone(),
         root: Arc::clone(root),
+        moved: None,
     };
     if (api_version.as_str(), kind.as_str()) == KUBELET
         || (api_version.as_str(), kind.as_str()) == KUBE_PROXY
@@ -303,8 +310,14 @@ fn older(
             .with_hint("`rinit config migrate --old-config FILE` writes it as v1beta4"),
     );
     let converted = v1beta3::convert(root, kind, options, findings);
+    let mut moved = None;
     if let Some(timeout) = converted.timeout {
         check::timeout(&timeout, findings);
+        let path = match kind {
+            "JoinConfiguration" => "timeouts.discovery",
+            _ => "timeouts.controlPlaneComponentHealthCheck",
+        };
+        moved = Some((path, timeout.value.span.start));
         timeouts.push((kind, timeout));
     }
     check::document(&converted.root, schema, options, findings);
@@ -312,6 +325,7 @@ fn older(
     SourceDocument {
         kind: kind.to_owned(),
         root: converted.root,
+        moved,
     }
 }
 
@@ -460,7 +474,7 @@ fn assemble(findings: Findings, unsettled: Unsettled) -> Documents {
     documents.from_file = true;
     documents.unsettled = unsettled;
     let mut unreadable = Vec::new();
-    for SourceDocument { kind, root } in &source.documents {
+    for SourceDocument { kind, root, .. } in &source.documents {
         let good = documents.unsettled.without(kind, root);
         let outcome = match kind.as_str() {
             "InitConfiguration" => Typed::read(&good).map(|read| documents.init = Some(read)),

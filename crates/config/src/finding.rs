@@ -1,5 +1,6 @@
 //! What there is to say about a file, each with its place, all of it at once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::mask;
@@ -205,9 +206,9 @@ impl Findings {
             finding.severity
         )?;
         if !finding.path.is_empty() {
-            write!(formatter, "{}: ", finding.path)?;
+            write!(formatter, "{}: ", on_one_line(&finding.path))?;
         }
-        writeln!(formatter, "{}", finding.message)?;
+        writeln!(formatter, "{}", on_one_line(&finding.message))?;
         if shown.number != finding.place.line {
             shown.number = finding.place.line;
             shown.characters = self.source.masked_line(shown.number).map(|line| {
@@ -220,10 +221,27 @@ impl Findings {
             write_snippet(formatter, finding, characters)?;
         }
         match &finding.hint {
-            Some(hint) => writeln!(formatter, "  hint: {hint}"),
+            Some(hint) => writeln!(formatter, "  hint: {}", on_one_line(hint)),
             None => Ok(()),
         }
     }
+}
+
+/// What the file says with line feeds and other control characters escaped: a terminal obeys them, and
+/// a line feed would begin another finding.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped.into()
 }
 
 /// A line that is ready to be shown; line zero is none.

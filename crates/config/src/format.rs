@@ -205,7 +205,11 @@ pub(crate) fn networks(text: &str) -> Result<Vec<IpNet>, Breach> {
             let breach = Breach::new(Rule::Network, format!("`{part}` is not a CIDR"));
             return Err(
                 if part.trim() != part && parse_network(part.trim()).is_some() {
-                    breach.hint("write the two networks without a space between them")
+                    breach.hint(if text.contains(',') {
+                        "write the two networks without a space between them"
+                    } else {
+                        "write the network without a space or line break around it"
+                    })
                 } else if parse_ip(part).is_some() {
                     breach.hint("add the length of the prefix, such as `/16`")
                 } else {

@@ -37,6 +37,7 @@ mod unsettled;
 mod url;
 mod v1beta3;
 pub mod v1beta4;
+mod withheld;
 
 pub use component_fields::{LaterField, later_fields};
 pub use component_values::{

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use crate::documents::KINDS;
-use crate::schema::{ObjectSchema, Shape};
 use crate::source::{Place, Span};
+use crate::withheld::each_field;
 
 /// What stands where a secret was.
 const MASK: &str = "<withheld>";
@@ -22,15 +22,24 @@ const NAMES: [&str; 6] = [
     "credential",
 ];
 
+/// Whether a field's name in lower case is like that of a secret.
+pub(crate) fn is_named_like_a_secret(lower: &str) -> bool {
+    NAMES.iter().any(|name| lower.contains(name))
+}
+
 /// A line of the file with everything masked that looks like a secret.
 pub(crate) fn line(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     let named = NAMES
         .iter()
-        .filter_map(|name| lower.find(name).map(|start| start + name.len()))
-        .filter_map(|end| lower[end..].find(':').map(|colon| end + colon + 1))
-        .filter(|colon| {
-            line[*colon..].starts_with([' ', '\t', '"', '\'', '{', '[', '&', '!', '|', '>'])
+        .filter_map(|name| {
+            lower
+                .match_indices(name)
+                .map(|(start, _)| start + name.len())
+                .filter_map(|end| lower[end..].find(':').map(|colon| end + colon + 1))
+                .find(|colon| {
+                    line[*colon..].starts_with([' ', '\t', '"', '\'', '{', '[', '&', '!', '|', '>'])
+                })
         })
         .min();
     match named {
@@ -47,35 +56,45 @@ pub(crate) fn line(line: &str) -> String {
 const LINES_ABOVE: usize = 100;
 
 /// The lines of a file that does not parse, and what there is to know of each.
-pub(crate) struct Broken<'text> {
-    lines: &'text [&'text str],
-    known: Vec<Known>,
+pub(crate) struct Broken {
+    lines: Vec<Known>,
 }
 
-/// What there is to know of a line.
+/// What there is to know of a line. A file may be one long line with many findings.
 struct Known {
-    /// Where the first name ends that may be that of a secret, in bytes.
-    secret_name: Option<usize>,
+    /// The column behind the first name that may be that of a secret, in characters from zero.
+    secret: Option<usize>,
+    /// The column in which it begins, in characters from zero.
+    begin: usize,
     /// Whether it begins with a field of kubeadm's documents.
     has_field: bool,
+    /// Whether something in it may be a user and a host.
+    has_at: bool,
 }
 
-impl<'text> Broken<'text> {
-    pub(crate) fn new(lines: &'text [&'text str]) -> Self {
+impl Broken {
+    pub(crate) fn new(lines: &[&str]) -> Self {
         let fields = known_fields();
-        let known = lines.iter().map(|line| {
+        let lines = lines.iter().map(|line| {
             let begin = line.trim_start_matches([' ', '\t', '-']);
             let name = begin
                 .split_once(':')
                 .map(|(name, _)| name.trim_matches(['"', '\'']));
+            let secret = secret_name(line).map(|end| {
+                let separator = line[end..]
+                    .chars()
+                    .take_while(|one| "\"': =\t".contains(*one));
+                line[..end].chars().count() + separator.count()
+            });
             Known {
-                secret_name: secret_name(line),
+                secret,
+                begin: line.chars().take_while(|one| one.is_whitespace()).count(),
                 has_field: name.is_some_and(|name| fields.contains(name)),
+                has_at: line.contains('@'),
             }
         });
         Self {
-            lines,
-            known: known.collect(),
+            lines: lines.collect(),
         }
     }
 
@@ -84,53 +103,37 @@ impl<'text> Broken<'text> {
     pub(crate) fn secret_in(&self, number: usize) -> Option<Span> {
         let index = number.checked_sub(1)?;
         let line = self.lines.get(index)?;
-        let from = |column: usize| {
-            let place = |column| Place {
-                line: number,
-                column,
-            };
-            Span {
-                start: place(column + 1),
-                end: place(line.chars().count() + 1),
-            }
+        let column = if self.belongs_to_secret(index) {
+            line.begin
+        } else {
+            line.secret?
         };
-        if self.belongs_to_secret(index) {
-            let indentation = line.chars().take_while(|one| one.is_whitespace());
-            return Some(from(indentation.count()));
-        }
-        let end = self.known[index].secret_name?;
-        let separator = line[end..]
-            .chars()
-            .take_while(|one| "\"': =\t".contains(*one));
-        Some(from(line[..end].chars().count() + separator.count()))
+        let place = Place {
+            line: number,
+            column: column + 1,
+        };
+        Some(Span {
+            start: place,
+            end: place,
+        })
     }
 
     fn belongs_to_secret(&self, index: usize) -> bool {
-        let mut above = self.known[index.saturating_sub(LINES_ABOVE)..index]
+        let line = &self.lines[index];
+        let mut above = self.lines[index.saturating_sub(LINES_ABOVE)..index]
             .iter()
             .rev();
-        !self.known[index].has_field
-            && (above.any(|above| above.secret_name.is_some()) || self.lines[index].contains('@'))
+        !line.has_field && (line.has_at || above.any(|above| above.secret.is_some()))
     }
 }
 
 /// The names of all fields of kubeadm's documents.
 fn known_fields() -> HashSet<&'static str> {
-    fn add(schema: &'static ObjectSchema, names: &mut HashSet<&'static str>) {
-        for field in schema.all_fields() {
-            names.insert(field.name);
-            let mut shape = field.shape;
-            while let Shape::List(inner) | Shape::Map(inner) = shape {
-                shape = inner;
-            }
-            if let Shape::Object(inner) = shape {
-                add(inner, names);
-            }
-        }
-    }
     let mut names = HashSet::from(["apiVersion", "kind"]);
     for (_, schema) in KINDS {
-        add(schema, &mut names);
+        each_field(schema, &mut |name, _| {
+            names.insert(name);
+        });
     }
     names
 }
@@ -146,7 +149,7 @@ fn secret_name(line: &str) -> Option<usize> {
         .map(|(_, end)| end);
     let named = NAMES
         .iter()
-        .chain(&["extraenvs"])
+        .chain(&["extraenv", "urlheader", "bearer"])
         .filter_map(|name| lower.find(name).map(|at| at + name.len()))
         .map(|end| {
             end + lower[end..]
@@ -157,7 +160,7 @@ fn secret_name(line: &str) -> Option<usize> {
 }
 
 /// Whether a field may have a secret, by its name.
-pub(crate) fn may_be_secret(name: &str) -> bool {
+fn may_be_secret(name: &str) -> bool {
     secret_name(name).is_some()
 }
 
@@ -245,6 +248,10 @@ mod tests {
         assert_eq!(line("bootstrapToken: # why"), "bootstrapToken: <withheld>");
         assert_eq!(line("tokenTTL: 5"), "tokenTTL: <withheld>");
         assert_eq!(line("name: node-1"), "name: node-1");
+        assert_eq!(
+            line("{server: \"https://token.io:1\", token: x}"),
+            "{server: \"https://token.io:1\", token: <withheld>"
+        );
     }
 
     #[test]

@@ -217,7 +217,10 @@ impl<'text> Mended<'text> {
         let mut at = begin;
         for line in self.source[begin..].split_inclusive('\n') {
             // There Kubernetes' parser ends the document, whatever is open.
-            if line.starts_with("---") || line.starts_with("...") {
+            let is_end = line
+                .strip_prefix("...")
+                .is_some_and(|rest| rest.starts_with(char::is_whitespace) || rest.is_empty());
+            if line.starts_with("---") || is_end {
                 break;
             }
             let edit = Edit {

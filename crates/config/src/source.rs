@@ -3,6 +3,7 @@
 //! Later stages find here where a value came from, so that what they have to say can point at the
 //! line. Lines are handed out only with their secrets masked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ impl Span {
 pub(crate) struct SourceDocument {
     pub(crate) kind: String,
     pub(crate) root: Arc<Node>,
+    /// A field that an older version has here and v1beta4 elsewhere: its path there, and its place.
+    pub(crate) moved: Option<(&'static str, Place)>,
 }
 
 /// What is in a file.
@@ -66,8 +69,8 @@ struct Text {
 pub struct Source {
     file_name: Arc<str>,
     text: Arc<Text>,
-    /// What must not be shown, in file order.
-    pub(crate) secrets: Vec<Span>,
+    /// The column of each line from which on nothing may be shown.
+    withheld: BTreeMap<usize, usize>,
     pub(crate) documents: Vec<SourceDocument>,
 }
 
@@ -90,7 +93,7 @@ impl Source {
                     .collect(),
                 text: text.into(),
             }),
-            secrets: Vec::new(),
+            withheld: BTreeMap::new(),
             documents: Vec::new(),
         }
     }
@@ -120,7 +123,28 @@ impl Source {
             "ResetConfiguration",
             "UpgradeConfiguration",
         ];
-        ORDER.iter().find_map(|kind| self.place_in(kind, path))
+        let mut moved = self.documents.iter().filter_map(|one| one.moved);
+        ORDER
+            .iter()
+            .find_map(|kind| self.place_in(kind, path))
+            .or_else(|| {
+                moved
+                    .find(|(moved, _)| *moved == path)
+                    .map(|(_, place)| place)
+            })
+    }
+
+    /// Has nothing be shown of a value, nor of what follows it in its lines.
+    pub(crate) fn withhold(&mut self, span: Span) {
+        for line in span.start.line..=span.end.line {
+            let column = if line == span.start.line {
+                span.start.column
+            } else {
+                1
+            };
+            let first = self.withheld.entry(line).or_insert(column);
+            *first = column.min(*first);
+        }
     }
 
     /// The same within the document of one kind, component configurations included.
@@ -202,20 +226,8 @@ impl Source {
     pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
         let begin = *self.text.lines.get(number.checked_sub(1)?)?;
         let line = self.text.text[begin..].lines().next()?;
-        let secret = self
-            .secrets
-            .iter()
-            .filter(|secret| (secret.start.line..=secret.end.line).contains(&number))
-            .map(|secret| {
-                if secret.start.line == number {
-                    secret.start.column - 1
-                } else {
-                    0
-                }
-            })
-            .min();
-        Some(match secret {
-            Some(from) => mask::from_column(line, from),
+        Some(match self.withheld.get(&number) {
+            Some(column) => mask::from_column(line, column - 1),
             None => mask::line(line),
         })
     }
@@ -229,9 +241,13 @@ pub(crate) fn step<'path>(node: &Node, path: &'path str) -> Option<(usize, &'pat
         node.items().get(index)?;
         return Some((index, rest.strip_prefix('.').unwrap_or(rest)));
     }
+    let entries = node.entries()?;
+    // Most are the last of their path, and a map may have many.
+    if let Some(index) = entries.iter().position(|entry| entry.key == path) {
+        return Some((index, ""));
+    }
     // A key of a map may hold points itself, so the longest key that fits is taken.
-    let (index, entry) = node
-        .entries()?
+    let (index, entry) = entries
         .iter()
         .enumerate()
         .filter(|(_, entry)| {

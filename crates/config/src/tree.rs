@@ -10,11 +10,12 @@ use std::sync::Arc;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 use serde_json::{Map, Number, Value};
 
-use crate::mask::{self, Broken};
+use crate::mask::Broken;
 use crate::mend::{Mended, Seen};
 use crate::rule::Rule;
 use crate::scalar;
 use crate::source::{Place, Span};
+use crate::withheld::{self, Below};
 
 /// More nodes than this by way of aliases are refused.
 const ALIASED_NODES: usize = 100_000;
@@ -24,8 +25,10 @@ const NODES: usize = 300_000;
 const BYTES_OF_A_NODE: usize = 32;
 /// Deeper nesting than this is refused; no configuration comes near it.
 const DEPTH: usize = 100;
-/// Documents and errors of one file after which reading stops.
+/// Documents of one file after which reading stops.
 const DOCUMENTS: usize = 1_000;
+/// Errors of one file after which reading stops. Fewer are shown.
+const FAULTS: usize = 1_000;
 
 /// A node with its place.
 #[derive(Debug)]
@@ -234,7 +237,7 @@ fn attempt(mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
                 seen.close();
                 builder.abandon();
                 errors.push(error);
-                if errors.len() > DOCUMENTS || !matches!(parser.proceed_next_document(), Ok(true)) {
+                if errors.len() > FAULTS || !matches!(parser.proceed_next_document(), Ok(true)) {
                     break;
                 }
             }
@@ -278,6 +281,20 @@ fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static s
     if line.contains("{{") {
         return Some("fill in the template, or put a text with `{{` in quotes");
     }
+    if line.contains(is_invisible) {
+        return Some("the line has an invisible character, such as U+00A0: type its blanks anew");
+    }
+    if let Some((_, text)) = begin.split_once(": ")
+        && text.starts_with('[')
+        && text
+            .rfind(']')
+            .is_some_and(|end| text[end..].starts_with("]:"))
+    {
+        return Some("put a text that begins with `[` in quotes");
+    }
+    if line.replace(' ', "").contains(",,") {
+        return Some("take out the comma that has nothing before it");
+    }
     match kind {
         ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
             Some("write a backslash in double quotes as `\\\\`, or use single quotes")
@@ -302,6 +319,14 @@ fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static s
         }),
         _ => None,
     }
+}
+
+/// A blank that YAML takes for a letter, as web pages have them.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{2060}' | '\u{3000}' | '\u{feff}'
+    )
 }
 
 /// The same place, or the end of the last line with text if it is behind that.
@@ -367,6 +392,7 @@ struct Builder {
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) {
+        self.stopped |= self.faults.len() > FAULTS;
         match event {
             Event::DocumentStart(is_explicit, _) => {
                 self.abandon();
@@ -421,13 +447,14 @@ impl Builder {
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::UnresolvedAlias(name) => {
                 // A text that begins with an asterisk, such as a password, looks the same.
-                let is_secret = matches!(
+                let is_value = matches!(
                     self.open.last(),
                     Some(Open {
                         kind: OpenKind::Map { key: Some(Key::Name(key, _)), .. },
                         ..
-                    }) if mask::may_be_secret(key)
+                    }) if key == "value"
                 );
+                let is_secret = is_value || self.below() != Below::Nothing;
                 let message = if is_secret {
                     "no anchor of that name stands before this alias".to_owned()
                 } else {
@@ -448,6 +475,21 @@ impl Builder {
             }
             _ => {}
         }
+    }
+
+    /// What the parser stands below, by the names of the keys.
+    fn below(&self) -> Below {
+        let key = |open: &Open| match &open.kind {
+            OpenKind::Map {
+                key: Some(Key::Name(name, _)),
+                ..
+            } => Some(name.clone()),
+            _ => None,
+        };
+        self.open
+            .iter()
+            .filter_map(key)
+            .fold(Below::Nothing, |below, key| below.enter(&key, true))
     }
 
     /// Forgets the document that is being read.
@@ -608,6 +650,7 @@ impl Builder {
         };
         open.weight = open.weight.saturating_add(node.weight);
         let mut faults = Vec::new();
+        let mut repeated = None;
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
             OpenKind::Map {
@@ -620,17 +663,7 @@ impl Builder {
                     let first = seen.get(&name).and_then(|index| entries.get_mut(*index));
                     if let Some(first) = first {
                         first.is_repeated = true;
-                        faults.push(Fault {
-                            rule: Rule::DuplicateKey,
-                            span: key_span,
-                            message: format!(
-                                "duplicate key `{name}`, first set in line {}",
-                                first.key_span.start.line
-                            ),
-                            hint: Some("keep one of the two".to_owned()),
-                            // It may be that of a variable of the environment.
-                            secret: (name == "value").then_some(node.span),
-                        });
+                        repeated = Some((name, key_span, first.key_span.start.line, node));
                     } else {
                         seen.insert(name.clone(), entries.len());
                         entries.push(Entry {
@@ -659,6 +692,32 @@ impl Builder {
             },
         }
         self.faults.append(&mut faults);
+        if let Some((name, span, line, node)) = repeated {
+            self.repeats(&name, span, line, &node);
+        }
+    }
+
+    /// Tells of a key that stands in its map again. What it holds is in no document.
+    fn repeats(&mut self, name: &str, span: Span, line: usize, node: &Node) {
+        let below = self.below();
+        let (key, first) = if below == Below::Secret {
+            (String::new(), Some(span))
+        } else {
+            let below = below.enter(name, node.entries().is_some());
+            // It may be that of a variable of the environment.
+            let value = (name == "value").then_some(node.span);
+            (
+                format!(" `{name}`"),
+                value.or_else(|| withheld::first(node, below)),
+            )
+        };
+        self.faults.push(Fault {
+            rule: Rule::DuplicateKey,
+            span,
+            message: format!("duplicate key{key}, first set in line {line}"),
+            hint: Some("keep one of the two".to_owned()),
+            secret: first,
+        });
     }
 
     /// The text of a key, as it is after Kubernetes turned the YAML into JSON.

@@ -3,12 +3,15 @@
 //! Every crate has its own error enum; this crate holds what they share. It never prints, never
 //! ends the process, and knows nothing of Kubernetes.
 
-mod nearest;
+mod diff;
+mod probable;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-pub use nearest::{nearest, probable};
+pub use diff::text_diff;
+pub use probable::probable;
 
 /// One thing that is wrong, said to the person who can change it.
 ///
@@ -95,6 +98,7 @@ pub fn shell_word(word: &str) -> String {
 /// scheme was forgotten.
 pub fn mask_credentials(text: &str) -> String {
     let text = &mask_passwords_with_blanks(text);
+    let text = &mask_bearers(text);
     let mut masked = String::with_capacity(text.len());
     // A password may hold a slash; only the end of the word ends it for certain.
     for word in text.split_inclusive(|c: char| c.is_whitespace() || c == '"') {
@@ -117,6 +121,31 @@ pub fn mask_credentials(text: &str) -> String {
         }
     }
     masked
+}
+
+/// The same for what stands behind the word that an `Authorization` header begins with (RFC 6750).
+fn mask_bearers(text: &str) -> Cow<'_, str> {
+    const BEARER: &str = "bearer ";
+    // Most texts have none.
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains(BEARER) {
+        return text.into();
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for (start, word) in lower.match_indices(BEARER) {
+        let token = start + word.len();
+        if start < at {
+            continue;
+        }
+        let end = text[token..]
+            .find(|one: char| one.is_whitespace() || "\"'`,]})".contains(one))
+            .map_or(text.len(), |length| token + length);
+        masked.extend([&text[at..token], "<secret>"]);
+        at = end;
+    }
+    masked.push_str(&text[at..]);
+    masked.into()
 }
 
 /// The same where a password has a blank in it: behind the colon stands no port, and an `@` later.
@@ -224,7 +253,12 @@ mod tests {
             mask_credentials("`https://a:x pw@h:1` is not a URL"),
             "`https://<secret>@h:1` is not a URL"
         );
+        assert_eq!(
+            mask_credentials("- \"Bearer abc.d\"\nAuthorization: bearer x: y"),
+            "- \"Bearer <secret>\"\nAuthorization: bearer <secret> y"
+        );
         for harmless in [
+            "the bearer",
             "http://p:3128 a@b",
             "https://[fd00::1]:1 a@b",
             "plain",

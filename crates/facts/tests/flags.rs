@@ -309,6 +309,24 @@ fn every_flag_is_told_to_have_decided() {
     insta::assert_snapshot!(shown.join("\n"));
 }
 
+/// v1beta4 has this field in another document.
+#[test]
+fn a_timeout_of_v1beta3_is_told_with_its_line() {
+    let cluster = CLUSTER.replace("v1beta4", "v1beta3");
+    let file = format!(
+        "{cluster}kubernetesVersion: v1.37.1\napiServer: {{timeoutForControlPlane: 10m}}\n"
+    );
+    let told = told(&file, &Overrides::default());
+    let timeout = told
+        .iter()
+        .find(|decision| decision.field == "timeouts.controlPlaneComponentHealthCheck");
+    let Some(Origin::File { line, column, .. }) = timeout.map(|decision| &decision.origin) else {
+        panic!("{told:?}");
+    };
+    let line = file.lines().nth(line - 1).unwrap();
+    assert!(line[column - 1..].starts_with("10m"), "{line}");
+}
+
 /// The leaves of an object, `[]` standing for the items of tokens, which are told one by one.
 fn leaves(schema: &ObjectSchema, path: &str, all: &mut BTreeSet<String>) {
     for field in schema.all_fields() {

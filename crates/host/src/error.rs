@@ -329,7 +329,8 @@ fn file_hint(path: &std::path::Path, source: &io::Error) -> Option<String> {
             path.display()
         )),
         Errno::ENOENT => Some(format!(
-            "A part of the path is missing; `namei -l {folder}` shows which."
+            "A part of the path is missing; `namei -l {}` shows which.",
+            path.parent().unwrap_or(path).display()
         )),
         Errno::ENOTDIR => Some(format!(
             "A part of the path is a file; `namei -l {}` shows which.",

@@ -398,6 +398,7 @@ const IMAGES: &[&str] = &[
     "--config {folder}/plain.yaml",
     "--config {folder}/images.yaml",
     "--config {folder}/external.yaml",
+    "--config {folder}/newer.yaml",
 ];
 
 fn image_configs(folder: &Path, version: &str) {
@@ -413,6 +414,7 @@ dns: {imageRepository: registry.example.com/dns, imageTag: v9.9.9}
 etcd: {local: {imageRepository: registry.example.com/etcd, imageTag: 9.9.9-0}}
 ",
         ),
+        ("newer", "fieldOfANewerKubeadm: 1\n"),
         (
             "external",
             "etcd: {external: {endpoints: ['http://192.0.2.1:2379']}}\n",
@@ -432,6 +434,9 @@ fn list_images(program: &Path, folder: &Path, version: &str, flags: &str, format
     }
     let flags = flags.replace("{folder}", &folder.display().to_string());
     command.args(flags.split_whitespace());
+    if flags.ends_with("newer.yaml") && program.ends_with("rinit") {
+        command.arg("--allow-unknown-fields");
+    }
     command.output().expect("the program runs")
 }
 

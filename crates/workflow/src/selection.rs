@@ -1,6 +1,6 @@
 //! Which leaves of the tree run: those asked for, without those to be skipped.
 
-use rinit_diag::{Hint, nearest};
+use rinit_diag::{Hint, probable};
 use rinit_facts::Facts;
 use rinit_plan::Plan;
 
@@ -21,16 +21,17 @@ pub struct Selection {
 pub struct SelectionError {
     /// What was asked for.
     pub name: String,
-    /// The known name nearest to it.
-    pub nearest: String,
+    /// The known name that was probably meant.
+    pub meant: Option<String>,
 }
 
 impl Hint for SelectionError {
     fn hint(&self) -> Option<String> {
-        Some(format!(
-            "the nearest name is `{}`; `rinit init phase --help` lists all of them",
-            self.nearest
-        ))
+        let all = "`rinit init phase --help` lists all of them";
+        Some(match &self.meant {
+            Some(name) => format!("did you mean `{name}`? {all}"),
+            None => all.to_owned(),
+        })
     }
 }
 
@@ -118,12 +119,9 @@ fn find(tree: &[Phase], name: &str) -> Option<String> {
 fn unknown(tree: &[Phase], name: &str) -> SelectionError {
     let mut names = Vec::new();
     all_names(tree, "", &mut names);
-    let nearest = nearest(name, names.iter().map(String::as_str))
-        .unwrap_or_default()
-        .to_owned();
     SelectionError {
         name: name.to_owned(),
-        nearest,
+        meant: probable(name, names.iter().map(String::as_str)).map(str::to_owned),
     }
 }
 
@@ -197,15 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_refused_with_the_nearest() {
+    fn an_unknown_name_is_refused_with_what_was_meant() {
         let error = selected(&["cert"], &[]).unwrap_err();
         assert_eq!(error.to_string(), "there is no phase \"cert\"");
-        assert_eq!(error.nearest, "certs");
-        assert_eq!(
-            selected(&[], &["certs/apiservr"]).unwrap_err().nearest,
-            "certs/apiserver"
-        );
+        assert_eq!(error.meant.as_deref(), Some("certs"));
+        let error = selected(&[], &["certs/apiservr"]).unwrap_err();
+        assert_eq!(error.meant.as_deref(), Some("certs/apiserver"));
         assert!(selected(&["certs/ca/deeper"], &[]).is_err());
-        assert!(!selected(&["nonsense"], &[]).unwrap_err().nearest.is_empty());
+        assert_eq!(selected(&["nonsense"], &[]).unwrap_err().meant, None);
     }
 }

@@ -178,6 +178,25 @@ fn passwords_are_masked() {
         "apiServer:\n  extraEnvs:\n  - {name: A, value:pw987001}\n".to_owned(),
         "apiServer:\n  extraEnvs:\n  - {name: A, value=pw987001}\n".to_owned(),
         "controlPlaneEndpoint: https://a:x pw987001@h:6443\n".to_owned(),
+        // Where the schema does not lead.
+        "apiServer: {extraEnv: [{name: A, value: pw987001}], foo: 1}\n".to_owned(),
+        "apiServer: {xtraEnvs: [{name: A, value: pw987001}], foo: 1}\n".to_owned(),
+        "apiServer:\n  extraEnv:\n  - {name: A, value: pw987001, value: x}\n".to_owned(),
+        "apiServer: {extraEnvs: [], extraEnvs: [{name: A, value: pw987001}]}\n".to_owned(),
+        "apiServer: {}\napiServer: {extraEnvs: [{name: A, value: pw987001}]}\n".to_owned(),
+        "dns: {extraEnvs: [{name: A, value: pw987001}]}\n".to_owned(),
+        "apiServer: {extraEnvs: [{name: A, valueFrom: pw987001}]}\n".to_owned(),
+        "apiServer: {extraEnvs: [{name: A, valueFrom: {value: pw987001}}]}\n".to_owned(),
+        "apiServer: {extraEnvs: [{name: A, value: {pw987001}}]}\n".to_owned(),
+        "foo: {staticPodURLHeader: {Authorization: [pw987001]}}\n".to_owned(),
+        "foo: {Authorization: [pw987001]}\n".to_owned(),
+        "foo: {server: 'https://token.x:6443', token: pw987001}\n".to_owned(),
+        "token: {pw987001: 1, pw987001: 2}\n".to_owned(),
+        "certificateKey: [*pw987001]\n".to_owned(),
+        "---\n{\"apiServer\": {\"extraEnvs\": [{\"name\": \"A\", \"value\": \"pw987001\"}]}}\n".to_owned(),
+        "---\n{apiVersion: v1, kind: Pod, a: b: c, env: [{value: pw987001}]}\n".to_owned(),
+        "---\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization:\n  - Bearer pw987001: x: y\n"
+            .to_owned(),
         "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens: [pw987001]\n"
             .to_owned(),
     ] {
@@ -244,6 +263,52 @@ fn a_password_that_is_no_yaml_is_masked() {
             !findings.to_string().contains("987001"),
             "{text}: {findings}"
         );
+    }
+}
+
+/// A terminal obeys control characters, and a line feed would begin another finding.
+#[test]
+fn what_a_file_says_stays_on_its_line() {
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+                certificatesDir: \"a\\x1b[31m\\nx.yaml:1:1: error: b\"\n\
+                networking:\n  podSubnet: |\n    10.244.0.0/16\n\"\\x1b\\n\": 1\n";
+    let report = read("a", text.as_bytes()).expect_err("faults").to_string();
+    assert!(!report.contains('\u{1b}'), "{report:?}");
+    assert!(report.contains("a\\u{1b}[31m\\nx.yaml"), "{report}");
+    assert!(
+        report.contains("`10.244.0.0/16\\n` is not a CIDR"),
+        "{report}"
+    );
+    let hint = "hint: write the network without a space or line break around it";
+    assert!(report.contains(hint), "{report}");
+    let begins = ["a.yaml:", "  "];
+    assert!(
+        report
+            .lines()
+            .all(|line| begins.iter().any(|begin| line.starts_with(begin))),
+        "{report}"
+    );
+}
+
+#[test]
+fn what_is_mostly_meant_is_said() {
+    for (rest, hint) in [
+        ("clusterName:\u{a0}foo\n", "has an invisible character"),
+        (
+            "controlPlaneEndpoint: [fd00::1]:6443\n",
+            "begins with `[` in quotes",
+        ),
+        (
+            "apiServer: {certSANs: [a,, b]}\n",
+            "the comma that has nothing before it",
+        ),
+        ("certificateValidityPeriod: 8760\n", "such as `8760h`"),
+        ("kubernetesVersion: 1.37\n", "such as `v1.37.1`"),
+    ] {
+        let text =
+            format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{rest}");
+        let report = read("a", text.as_bytes()).expect_err("a fault").to_string();
+        assert!(report.contains(hint), "{rest}: {report}");
     }
 }
 
@@ -516,6 +581,15 @@ fn hostile_files_are_cheap() {
         format!("{head}dns:\n  a: \"{}", "b\n".repeat(400_000)),
         format!("{head}{}", "---\n\u{feff}a: 1\n".repeat(80_000)),
         format!("{head}{}", "a: b\u{85}".repeat(120_000)),
+        // Many faults in one line.
+        format!("{head}x: [{}]\n", "+*a,".repeat(250_000)),
+        format!("{head}token: [{}]\n", "*a,".repeat(250_000)),
+        format!("{head}x: [{}]\n", "{[a]: 1},".repeat(100_000)),
+        format!(
+            "{head}featureGates:\n{}",
+            (0..60_000).fold(String::new(), |text, number| text
+                + &format!("  Gate{number}: true\n"))
+        ),
     ];
     for (index, text) in hostile.iter().enumerate() {
         let start = processor_time();

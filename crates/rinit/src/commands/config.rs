@@ -8,7 +8,7 @@ use rinit_cli::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
     PrintCommand, ValidateArguments,
 };
-use rinit_config::{BootstrapToken, Documents, ReadOptions, Surroundings};
+use rinit_config::{BootstrapToken, Documents, Surroundings};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_host::{Host, Root};
@@ -219,7 +219,8 @@ async fn hostname() -> Result<String, ExitCode> {
 }
 
 async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
-    let (file, options) = (Some(arguments.old_config.as_path()), ReadOptions::default());
+    let file = Some(arguments.old_config.as_path());
+    let options = settings::reading(arguments.allow_unknown_fields);
     let mut documents = settings::readable(file, options, &Overrides::default()).map_err(refuse)?;
     if !documents.findings.has_errors() {
         some_document(&documents, "--old-config")?;
@@ -314,7 +315,7 @@ async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
         feature_gates,
         ..Overrides::default()
     };
-    let options = ReadOptions::default();
+    let options = settings::reading(arguments.allow_unknown_fields);
     let documents =
         settings::readable(arguments.config.as_deref(), options, &overrides).map_err(refuse)?;
     let host = loopback::stand_in(&documents).await?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::Place;
 
 #[test]
-fn an_unknown_phase_is_answered_with_the_nearest() {
+fn an_unknown_phase_is_answered_with_what_was_meant() {
     let place = Place::new();
     let mut shown = String::new();
     for words in [

@@ -93,6 +93,41 @@ fn nothing_secret_is_told() {
 }
 
 /// Commands that make keys: neither the old nor the new ones are told, and the log is there.
+/// What a variable of the environment holds may be a password, also where it changes.
+#[test]
+fn the_difference_of_a_manifest_shows_no_variables() {
+    let place = Place::new();
+    let with = |password: &str| {
+        format!("{CONFIG}apiServer: {{extraEnvs: [{{name: DB_PASSWORD, value: {password}}}]}}\n")
+    };
+    let run = format!("init --config config.yaml --root root --skip-phases {HOST_PHASES}");
+    place.write("config.yaml", with("pw987001"));
+    place.run(&run).succeeded();
+    place.write("config.yaml", with("pw987002"));
+    for more in [
+        "--dry-run",
+        "--dry-run -vv",
+        "--dry-run -o json",
+        "",
+        "-v -o json",
+    ] {
+        place.write(
+            "config.yaml",
+            with(if more.is_empty() {
+                "pw987003"
+            } else {
+                "pw987002"
+            }),
+        );
+        let said = place.run(&format!("{run} {more}"));
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(all.contains("value: <withheld>"), "{more}: {all}");
+        assert!(!all.contains("98700"), "{more}: {all}");
+    }
+    let manifest = place.read("root/etc/kubernetes/manifests/kube-apiserver.yaml");
+    assert!(manifest.contains("value: pw987002"), "{manifest}");
+}
+
 #[test]
 fn nothing_secret_is_told_of_certificates() {
     let place = Place::new();
