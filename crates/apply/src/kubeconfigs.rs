@@ -1,7 +1,7 @@
 //! Kubeconfigs, and the kubelet's own renewal of its client certificate.
 
 use rinit_diag::Problem;
-use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, KubeconfigError, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Certificate, Trust};
 use rinit_plan::{ClientRotation, KubeconfigSpec, LogicalPath, Secret};
@@ -31,14 +31,21 @@ impl Apply {
         let Some(authority) = authority else {
             return Ok(orphan(&spec.path, &spec.signer, remedy()));
         };
-        let parsed = std::str::from_utf8(text.expose())
-            .map_err(|_| "the kubeconfig is not UTF-8".to_owned())
-            .and_then(|text| {
-                CurrentContext::parse(text).map_err(|error| rinit_diag::chain(&error))
-            });
-        let context = match parsed {
+        let Ok(text) = std::str::from_utf8(text.expose()) else {
+            return Ok(unfit(format!("{}: the kubeconfig is not UTF-8", spec.path)));
+        };
+        let context = match CurrentContext::parse(text) {
             Ok(context) => context,
-            Err(reason) => return Ok(unfit(format!("{}: {reason}", spec.path))),
+            Err(error) => {
+                let message = format!("{}: {}", spec.path, rinit_diag::chain(&error));
+                return Ok(match error {
+                    KubeconfigError::Twice { .. } => State::Unfit {
+                        problems: vec![Problem::new(message)],
+                        remedy: one_of_two(spec),
+                    },
+                    _ => unfit(message),
+                });
+            }
         };
         let remedy = || {
             if context.token.is_some() && context.client_certificate.is_none() {
@@ -77,12 +84,6 @@ impl Apply {
         context: &CurrentContext,
         authority: &[u8],
     ) -> Result<Trusted, ApplyError> {
-        let other = |reason: String| {
-            Ok(Trusted::Other(Problem::new(format!(
-                "{} trusts another authority than {}{reason}",
-                spec.path, spec.signer.certificate
-            ))))
-        };
         // An authority that cannot be read is told once, by its own action.
         if rinit_pki::public_key_pins(authority).is_err() {
             return Ok(Trusted::Whole);
@@ -95,10 +96,18 @@ impl Apply {
         };
         let trust = match Trust::between(trusted.expose(), authority) {
             Ok(trust) => trust,
-            Err(error) => return other(format!(": {error}")),
+            Err(error) => {
+                return Ok(Trusted::Other(Problem::new(format!(
+                    "whom {} trusts cannot be read: {error}",
+                    spec.path
+                ))));
+            }
         };
         if trust.is_other() {
-            return other(String::new());
+            return Ok(Trusted::Other(Problem::new(format!(
+                "{} trusts another authority than {}",
+                spec.path, spec.signer.certificate
+            ))));
         }
         if trust.is_same() {
             return Ok(Trusted::Whole);
@@ -331,6 +340,18 @@ fn own_credentials(spec: &KubeconfigSpec) -> Remedy {
         text: format!(
             "Its token is the user's own: put the right server and authority into {0}, or move \
              {0} away and make it anew with `rinit init phase kubeconfig {phase}`.",
+            spec.path
+        ),
+        note: None,
+        subject: spec.name.clone(),
+    }
+}
+
+/// The way out where something has one name twice, and all of it may be of use.
+fn one_of_two(spec: &KubeconfigSpec) -> Remedy {
+    Remedy {
+        text: format!(
+            "Take one of the two out of {} with an editor, or rename it.",
             spec.path
         ),
         note: None,

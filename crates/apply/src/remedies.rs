@@ -1,7 +1,7 @@
 //! The ways out that many files share: a command makes all of them anew.
 
 use rinit_diag::shell_word;
-use rinit_pki::{ChainFault, Fault, Finding, Limit};
+use rinit_pki::{ChainFault, Fault, Finding, Limit, renewal_in_a_new_cluster};
 use rinit_plan::Signer;
 use rinit_workflow::Remedy;
 
@@ -71,8 +71,10 @@ impl Apply {
             format!(
                 "Put the authority's certificate back into {}. Only for a new cluster: make a new \
                  authority with `rinit init phase certs {}`, and then what it signs with `rinit \
-                 certs renew {{}}`.",
-                signer.certificate, signer.id
+                 certs renew {{}}{}`.",
+                signer.certificate,
+                signer.id,
+                renewal_in_a_new_cluster(signer.id)
             )
         } else if exists(&signer.key) {
             RENEW.to_owned()

@@ -26,22 +26,57 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.pointer)?;
+        let mut keys = self.pointer.rsplit('/');
+        let is_name = keys.next() == Some("name");
+        let is_variable = !is_name && self.pointer.split('/').any(rinit_diag::holds_variables);
         match (&self.live, &self.ours) {
             (Value::String(live), Value::String(ours))
-                if live.contains('\n') || ours.contains('\n') =>
+                if !is_variable && (live.contains('\n') || ours.contains('\n')) =>
             {
                 write!(f, "\n{}", rinit_diag::text_diff(live, ours))
             }
             (live, ours) => {
-                if !live.is_null() {
-                    write!(f, "\n- {live}")?;
-                }
-                if !ours.is_null() {
-                    write!(f, "\n+ {ours}")?;
+                for (sign, value) in [('-', live), ('+', ours)] {
+                    match value {
+                        Value::Null => {}
+                        Value::String(text) if !is_variable && text.contains('\n') => {
+                            let text = match sign {
+                                '-' => rinit_diag::text_diff(text, ""),
+                                _ => rinit_diag::text_diff("", text),
+                            };
+                            write!(f, "\n{text}")?;
+                        }
+                        value => write!(f, "\n{sign} {}", without_variables(value, is_variable))?,
+                    }
                 }
                 Ok(())
             }
         }
+    }
+}
+
+/// The value without what variables of an environment and headers hold, but for their names.
+fn without_variables(value: &Value, is_variable: bool) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| {
+                let is_name = is_variable && key == "name" && value.is_string();
+                let is_variable = is_variable || rinit_diag::holds_variables(key);
+                (
+                    key.clone(),
+                    without_variables(value, is_variable && !is_name),
+                )
+            })
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| without_variables(item, is_variable))
+            .collect(),
+        Value::Null => Value::Null,
+        _ if is_variable => rinit_diag::WITHHELD.into(),
+        value => value.clone(),
     }
 }
 
@@ -246,6 +281,38 @@ mod tests {
             pointers(&ours, &live, &[]),
             ["/data/a~1b", "/data/c", "/labels", "/list"]
         );
+    }
+
+    #[test]
+    fn what_variables_hold_is_withheld() {
+        let ours = json!({
+            "apiServer": {
+                "extraEnvs": [{"name": "A", "value": "pw1"}],
+                "extraArgs": [{"name": "v", "value": "4"}],
+            },
+            "scheduler": {"extraEnvs": [{"name": "B", "value": "pw2"}, {"name": "C", "value": "pw3"}]},
+            "text": "env:\n- name: D\n  value: pw4\n",
+            "only": "env:\n- name: E\n  value: pw5\n",
+        });
+        let live = json!({
+            "apiServer": {
+                "extraEnvs": [{"name": "A", "value": "pw6\npw7"}],
+                "extraArgs": [{"name": "v", "value": "5"}],
+            },
+            "scheduler": {"extraEnvs": [{"name": "B", "value": "pw8"}]},
+            "text": "env:\n- name: D\n  value: pw9\n",
+        });
+        let shown = render(&compare(&ours, &live, &[]));
+        assert!(!shown.contains("pw"), "{shown}");
+        for told in [
+            "/apiServer/extraEnvs/0/value:\n- \"<withheld>\"\n+ \"<withheld>\"",
+            "/apiServer/extraArgs/0/value:\n- \"5\"\n+ \"4\"",
+            "+ [{\"name\":\"B\",\"value\":\"<withheld>\"},{\"name\":\"C\",\"value\":\"<withheld>\"}]",
+            "- name: D\n-  value: <withheld>\n+  value: <withheld>",
+            "+- name: E\n+  value: <withheld>",
+        ] {
+            assert!(shown.contains(told), "{told}: {shown}");
+        }
     }
 
     #[test]

@@ -282,15 +282,14 @@ impl Walk<'_> {
         let message = format!("wants {}, found {}", shape.wanted(), node.found());
         let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
         let hint = match (shape, &node.kind) {
-            (Shape::Text, NodeKind::Float(_)) if path == "kubernetesVersion" => {
+            (Shape::Text, NodeKind::Float(_) | NodeKind::Integer(_)) if path == "kubernetesVersion" => {
                 Some("write a version such as `v1.37.1`, or a label such as `stable-1.37`".to_owned())
             }
             (Shape::Text | Shape::Secret(_) | Shape::Choice(_), NodeKind::Bool(_) | NodeKind::Integer(_) | NodeKind::Float(_)) => {
                 Some("put it in quotes".to_owned())
             }
-            // A day has more seconds than a period has hours.
-            (Shape::Duration, NodeKind::Integer(number)) if path.ends_with("ValidityPeriod") => {
-                Some(format!("add the unit, such as `{number}h`"))
+            (Shape::Duration, NodeKind::Integer(_)) if path.ends_with("ValidityPeriod") => {
+                Some("add the unit, such as in `8760h`, a year".to_owned())
             }
             (Shape::Duration, NodeKind::Integer(number)) => Some(format!("add the unit, such as `{number}s`")),
             (Shape::Bool, NodeKind::Text(text)) if matches!(resolve_plain(text), NodeKind::Bool(_)) => {
@@ -300,7 +299,7 @@ impl Walk<'_> {
                 Some("write it without quotes".to_owned())
             }
             (Shape::Text, NodeKind::List(_)) if path.ends_with("Subnet") => {
-                Some("write the two networks as one text with a comma: `10.96.0.0/16,fd00::/112`".to_owned())
+                Some("write one text, two networks with a comma: `10.96.0.0/16,fd00::/112`".to_owned())
             }
 
             (Shape::List(Shape::Object(schema)), NodeKind::Map(_))

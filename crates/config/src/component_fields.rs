@@ -116,6 +116,14 @@ const CREDENTIALS: &str = "staticPodURLHeader";
 /// What stands at the end of the line of a field that Go leaves out where it is zero.
 const OMITTED: &str = " omitempty";
 
+/// The names of all fields of all components.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES
+        .iter()
+        .flat_map(Table::lines)
+        .map(|(path, _, _)| path.rsplit('.').next().unwrap_or(path))
+}
+
 /// The fields of a kind, if it is a component's.
 pub(crate) fn table(kind: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.kind == kind)

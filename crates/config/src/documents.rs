@@ -142,7 +142,7 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     let (roots, faults) = tree::read(&text);
     let mut findings = Findings::new(Source::new(file_name, &text));
     for fault in faults {
-        if let Some(secret) = fault.secret {
+        for secret in fault.secrets {
             findings.source_mut().withhold(secret);
         }
         let finding = Finding::error(fault.rule, fault.span, fault.message);

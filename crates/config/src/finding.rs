@@ -1,7 +1,8 @@
 //! What there is to say about a file, each with its place, all of it at once.
 
-use std::borrow::Cow;
 use std::fmt;
+
+use rinit_diag::on_one_line;
 
 use crate::mask;
 use crate::rule::Rule;
@@ -225,23 +226,6 @@ impl Findings {
             None => Ok(()),
         }
     }
-}
-
-/// What the file says with line feeds and other control characters escaped: a terminal obeys them, and
-/// a line feed would begin another finding.
-fn on_one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped.into()
 }
 
 /// A line that is ready to be shown; line zero is none.

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::component_fields;
 use crate::documents::KINDS;
 use crate::source::{Place, Span};
 use crate::withheld::each_field;
@@ -32,15 +33,7 @@ pub(crate) fn line(line: &str) -> String {
     let lower = line.to_ascii_lowercase();
     let named = NAMES
         .iter()
-        .filter_map(|name| {
-            lower
-                .match_indices(name)
-                .map(|(start, _)| start + name.len())
-                .filter_map(|end| lower[end..].find(':').map(|colon| end + colon + 1))
-                .find(|colon| {
-                    line[*colon..].starts_with([' ', '\t', '"', '\'', '{', '[', '&', '!', '|', '>'])
-                })
-        })
+        .filter_map(|name| value_behind(line, &lower, name))
         .min();
     match named {
         // A list or map on the next lines holds the secret, not this line.
@@ -50,6 +43,23 @@ pub(crate) fn line(line: &str) -> String {
         }
         _ => text(line),
     }
+}
+
+/// Where the value begins that stands behind the first field with such a name, in bytes.
+fn value_behind(line: &str, lower: &str, name: &str) -> Option<usize> {
+    // A line may have very many of a name and few colons.
+    let mut colon = 0;
+    for (start, _) in lower.match_indices(name) {
+        let end = start + name.len();
+        if colon < end {
+            colon = end + lower[end..].find(':')?;
+            let value = &line[colon + 1..];
+            if value.starts_with([' ', '\t', '"', '\'', '{', '[', '&', '!', '|', '>']) {
+                return Some(colon + 1);
+            }
+        }
+    }
+    None
 }
 
 /// So many lines above another may be the beginning of what it goes on with.
@@ -135,6 +145,7 @@ fn known_fields() -> HashSet<&'static str> {
             names.insert(name);
         });
     }
+    names.extend(component_fields::names());
     names
 }
 

@@ -219,7 +219,7 @@ impl<'text> Mended<'text> {
             // There Kubernetes' parser ends the document, whatever is open.
             let is_end = line
                 .strip_prefix("...")
-                .is_some_and(|rest| rest.starts_with(char::is_whitespace) || rest.is_empty());
+                .is_some_and(|rest| rest.starts_with([' ', '\t', '\n', '\r']) || rest.is_empty());
             if line.starts_with("---") || is_end {
                 break;
             }
@@ -236,10 +236,11 @@ impl<'text> Mended<'text> {
             }
             at += line.len();
             if line.contains(['"', '\'']) {
-                break;
+                return edits;
             }
         }
-        edits
+        // What nothing closes is told as it stands.
+        Vec::new()
     }
 
     /// Lines in brackets that begin with a tab: this one and those that follow.

@@ -174,7 +174,7 @@ pub(crate) struct Fault {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     /// What may be a secret there and belongs to no document.
-    pub(crate) secret: Option<Span>,
+    pub(crate) secrets: Vec<Span>,
 }
 
 /// Every document of a file that could be read, and what was wrong.
@@ -194,16 +194,23 @@ pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
         if !reads_again {
             // What stands beside these may be a password that is no YAML.
             let is_odd = |fault: &Fault| matches!(fault.rule, Rule::UnknownAnchor | Rule::KeyType);
-            if !stumbled.is_empty() || builder.faults.iter().any(is_odd) {
+            // Nor is a document that was not read to its end looked through.
+            let is_torn = builder.stopped || !stumbled.is_empty();
+            if is_torn || builder.faults.iter().any(is_odd) {
                 let lines: Vec<&str> = text.lines().collect();
                 let broken = Broken::new(&lines);
-                for fault in builder.faults.iter_mut().filter(|fault| is_odd(fault)) {
-                    let secret = broken.secret_in(fault.span.start.line);
-                    fault.secret = fault.secret.or(secret);
+                for fault in &mut builder.faults {
+                    if is_torn || is_odd(fault) {
+                        fault
+                            .secrets
+                            .extend(broken.secret_in(fault.span.start.line));
+                    }
                 }
                 for error in &stumbled {
                     let mut fault = syntax_fault(mended.place(error.marker()), error, &lines);
-                    fault.secret = broken.secret_in(fault.span.start.line);
+                    fault
+                        .secrets
+                        .extend(broken.secret_in(fault.span.start.line));
                     builder.faults.push(fault);
                 }
             }
@@ -261,7 +268,7 @@ fn syntax_fault(place: Place, error: &ScanError, lines: &[&str]) -> Fault {
         },
         hint: syntax_hint(error.kind(), &message, line).map(str::to_owned),
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
-        secret: None,
+        secrets: Vec::new(),
     }
 }
 
@@ -280,20 +287,6 @@ fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static s
     }
     if line.contains("{{") {
         return Some("fill in the template, or put a text with `{{` in quotes");
-    }
-    if line.contains(is_invisible) {
-        return Some("the line has an invisible character, such as U+00A0: type its blanks anew");
-    }
-    if let Some((_, text)) = begin.split_once(": ")
-        && text.starts_with('[')
-        && text
-            .rfind(']')
-            .is_some_and(|end| text[end..].starts_with("]:"))
-    {
-        return Some("put a text that begins with `[` in quotes");
-    }
-    if line.replace(' ', "").contains(",,") {
-        return Some("take out the comma that has nothing before it");
     }
     match kind {
         ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
@@ -317,8 +310,24 @@ fn syntax_hint(kind: &ErrorKind, message: &str, line: &str) -> Option<&'static s
         } else {
             "indent it as the fields beside it"
         }),
-        _ => None,
+        _ => odd_characters(line),
     }
+}
+
+/// What is odd in a line of which the parser only says that it expects something else.
+fn odd_characters(line: &str) -> Option<&'static str> {
+    let text = line.split(" #").next().unwrap_or_default();
+    let value = text.split_once(": ").map_or(text, |(_, value)| value);
+    let value = value.trim_start_matches([' ', '-']);
+    if text.contains(is_invisible) {
+        return Some("the line has an invisible character, such as U+00A0: type its blanks anew");
+    }
+    if value.starts_with('[') && value.contains("]:") {
+        return Some("put a text that begins with `[` in quotes");
+    }
+    let is_plain = !text.contains(['"', '\'']);
+    (is_plain && text.contains(['[', '{']) && text.replace(' ', "").contains(",,"))
+        .then_some("take out the comma that has nothing before it")
 }
 
 /// A blank that YAML takes for a letter, as web pages have them.
@@ -465,7 +474,7 @@ impl Builder {
                     span,
                     message,
                     hint: is_secret.then(|| "put a text that begins with `*` in quotes".to_owned()),
-                    secret: is_secret.then_some(span),
+                    secrets: Vec::from_iter(is_secret.then_some(span)),
                 });
                 self.add(Arc::new(Node {
                     span,
@@ -506,7 +515,7 @@ impl Builder {
             span,
             message: message.into(),
             hint: hint.map(str::to_owned),
-            secret: None,
+            secrets: Vec::new(),
         });
     }
 
@@ -685,7 +694,7 @@ impl Builder {
                         span,
                         message: "`<<` takes a map or a list of maps".to_owned(),
                         hint: None,
-                        secret: None,
+                        secrets: Vec::new(),
                     }),
                 },
                 Some(Key::Refused) | None => {}
@@ -700,23 +709,22 @@ impl Builder {
     /// Tells of a key that stands in its map again. What it holds is in no document.
     fn repeats(&mut self, name: &str, span: Span, line: usize, node: &Node) {
         let below = self.below();
-        let (key, first) = if below == Below::Secret {
-            (String::new(), Some(span))
+        let (key, mut secrets) = if below == Below::Secret {
+            (String::new(), vec![span])
         } else {
             let below = below.enter(name, node.entries().is_some());
-            // It may be that of a variable of the environment.
-            let value = (name == "value").then_some(node.span);
-            (
-                format!(" `{name}`"),
-                value.or_else(|| withheld::first(node, below)),
-            )
+            (format!(" `{name}`"), withheld::all(node, below))
         };
+        // It may be that of a variable of the environment.
+        if name == "value" {
+            secrets.push(node.span);
+        }
         self.faults.push(Fault {
             rule: Rule::DuplicateKey,
             span,
             message: format!("duplicate key{key}, first set in line {line}"),
             hint: Some("keep one of the two".to_owned()),
-            secret: first,
+            secrets,
         });
     }
 

@@ -45,10 +45,10 @@ impl Below {
 
     fn of(key: &str) -> Self {
         let lower = key.to_ascii_lowercase();
-        if lower.ends_with("env") || lower.ends_with("envs") || lower.contains("extraenv") {
-            Self::Environment
-        } else if lower.contains("urlheader") {
+        if lower.contains("header") {
             Self::Headers
+        } else if rinit_diag::holds_variables(key) {
+            Self::Environment
         } else if mask::is_named_like_a_secret(&lower) && !COLLECTIONS.contains(key) {
             Self::Secret
         } else {
@@ -62,15 +62,11 @@ pub(crate) fn mark(root: &Node, source: &mut Source) {
     walk(root, Below::Nothing, &mut |span| source.withhold(span));
 }
 
-/// The first secret of a node.
-pub(crate) fn first(node: &Node, below: Below) -> Option<Span> {
-    let mut first: Option<Span> = None;
-    walk(node, below, &mut |span| {
-        if first.is_none_or(|first| span.start < first.start) {
-            first = Some(span);
-        }
-    });
-    first
+/// The secrets of a node that is in no document.
+pub(crate) fn all(node: &Node, below: Below) -> Vec<Span> {
+    let mut all = Vec::new();
+    walk(node, below, &mut |span| all.push(span));
+    all
 }
 
 fn walk(node: &Node, below: Below, found: &mut dyn FnMut(Span)) {

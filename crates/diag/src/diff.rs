@@ -3,7 +3,7 @@
 use similar::{ChangeTag, TextDiff};
 
 /// What stands where something was withheld.
-const MASK: &str = "<withheld>";
+pub const WITHHELD: &str = "<withheld>";
 /// The lines that are shown around a difference.
 const CONTEXT: usize = 2;
 
@@ -22,7 +22,7 @@ pub fn text_diff(old: &str, new: &str) -> String {
                     change.old_index().and_then(|index| old.get(index))
                 }
             };
-            let line = line.map_or(MASK, String::as_str);
+            let line = line.map_or(WITHHELD, String::as_str);
             text.extend([&change.tag().to_string(), line, "\n"]);
             if change.missing_newline() {
                 text.push_str("\\ No newline at end of file\n");
@@ -61,18 +61,20 @@ fn shown(lines: &[&str]) -> Vec<String> {
         });
         let Some((name, value)) = key else {
             shown.push(match (is_below, secret_within(begin)) {
-                (true, _) => format!("{}{MASK}", &line[..column]),
-                (false, Some(end)) => format!("{}{MASK}", &line[..column + end]),
+                (true, _) => format!("{}{WITHHELD}", &line[..column]),
+                (false, Some(end)) => format!("{}{WITHHELD}", &line[..column + end]),
                 (false, None) => line.to_owned(),
             });
             continue;
         };
-        let is_secret = holds_secrets(name);
-        let is_withheld = (is_below && bare(name) != "name") || is_secret;
+        let is_secret = holds_variables(bare(name));
+        // That of a variable, and no line of its value.
+        let is_variable = bare(name) == "name" && above.last().is_some_and(|key| key.is_secret);
+        let is_withheld = (is_below && !is_variable) || is_secret;
         shown.push(if is_withheld && !value.trim().is_empty() {
-            format!("{}{name}: {MASK}", &line[..column])
+            format!("{}{name}: {WITHHELD}", &line[..column])
         } else if let Some(end) = secret_within(value) {
-            format!("{}{name}:{}{MASK}", &line[..column], &value[..end])
+            format!("{}{name}:{}{WITHHELD}", &line[..column], &value[..end])
         } else {
             line.to_owned()
         });
@@ -90,10 +92,16 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains([' ', '{', '[', '"', '\''])
 }
 
-/// Whether a field holds the variables of an environment, or headers.
-fn holds_secrets(name: &str) -> bool {
-    let name = bare(name).to_ascii_lowercase();
-    name.ends_with("env") || name.ends_with("envs") || name.contains("header")
+/// Whether a field of that name holds variables of an environment or headers, any of which may be a
+/// password.
+pub fn holds_variables(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("env")
+        || name.ends_with("env")
+        || name.ends_with("envs")
+        || name.contains("extraenv")
+        || name.ends_with("vars")
+        || name.contains("header")
 }
 
 /// Where such a field ends that stands within a line, as in JSON.
@@ -103,7 +111,7 @@ fn secret_within(line: &str) -> Option<usize> {
         let begin = name
             .rfind(|one: char| !one.is_ascii_alphanumeric() && one != '_')
             .map_or(0, |before| before + 1);
-        (line[..begin].contains('{') && holds_secrets(&name[begin..])).then_some(colon + 1)
+        (line[..begin].contains('{') && holds_variables(&name[begin..])).then_some(colon + 1)
     })
 }
 
@@ -125,6 +133,7 @@ spec:
       value: |-
         - several
         lines: of it
+        - name: old
     - valueFrom: {x: y}
     image: i:1
 header:
@@ -140,7 +149,7 @@ header:
         assert_eq!(
             diff,
             "\
-@@ -5,12 +5,12 @@
+@@ -5,13 +5,13 @@
      env:
      - name: A
 -      value: <withheld>
@@ -149,9 +158,11 @@ header:
        value: <withheld>
          - <withheld>
 -        lines: <withheld>
+-        - name: <withheld>
 -    - valueFrom: <withheld>
 -    image: i:1
 +        lines: <withheld>
++        - name: <withheld>
 +    - valueFrom: <withheld>
 +    image: i:2
  header:

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-pub use diff::text_diff;
+pub use diff::{WITHHELD, holds_variables, text_diff};
 pub use probable::probable;
 
 /// One thing that is wrong, said to the person who can change it.
@@ -123,6 +123,23 @@ pub fn mask_credentials(text: &str) -> String {
     masked
 }
 
+/// The same text with line feeds and other control characters escaped: a terminal obeys them, and a
+/// line feed would begin another message.
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped.into()
+}
+
 /// The same for what stands behind the word that an `Authorization` header begins with (RFC 6750).
 fn mask_bearers(text: &str) -> Cow<'_, str> {
     const BEARER: &str = "bearer ";
@@ -134,10 +151,13 @@ fn mask_bearers(text: &str) -> Cow<'_, str> {
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
     for (start, word) in lower.match_indices(BEARER) {
-        let token = start + word.len();
-        if start < at {
+        // In a sentence it is a word as others.
+        let before = text[..start].trim_end_matches(' ').chars().next_back();
+        if start < at || before.is_some_and(char::is_alphanumeric) {
             continue;
         }
+        let token = start + word.len();
+        let token = token + text[token..].len() - text[token..].trim_start_matches(' ').len();
         let end = text[token..]
             .find(|one: char| one.is_whitespace() || "\"'`,]})".contains(one))
             .map_or(text.len(), |length| token + length);
@@ -254,11 +274,11 @@ mod tests {
             "`https://<secret>@h:1` is not a URL"
         );
         assert_eq!(
-            mask_credentials("- \"Bearer abc.d\"\nAuthorization: bearer x: y"),
-            "- \"Bearer <secret>\"\nAuthorization: bearer <secret> y"
+            mask_credentials("- \"Bearer  abc.d\"\nAuthorization: bearer x: y"),
+            "- \"Bearer  <secret>\"\nAuthorization: bearer <secret> y"
         );
         for harmless in [
-            "the bearer",
+            "the bearer token",
             "http://p:3128 a@b",
             "https://[fd00::1]:1 a@b",
             "plain",

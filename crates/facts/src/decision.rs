@@ -59,7 +59,8 @@ pub struct Decision {
 
 impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {} ({})", self.what, self.value, self.origin)
+        let value = rinit_diag::on_one_line(&self.value);
+        write!(formatter, "{}: {value} ({})", self.what, self.origin)
     }
 }
 
@@ -560,7 +561,12 @@ fn shown(value: &Value) -> String {
             let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
             match (text("effect"), text("value")) {
                 ("", _) if text("name").is_empty() => "one without a name".to_owned(),
-                ("", _) => text("name").to_owned(),
+                // Some write what they mean into the name.
+                ("", _) => text("name")
+                    .split('=')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
                 (effect, "") => format!("{}:{effect}", text("key")),
                 (effect, value) => format!("{}={value}:{effect}", text("key")),
             }

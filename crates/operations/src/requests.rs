@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::expiration::ReadFile;
 use crate::kubeconfig::Document;
 use crate::renewal::{API_SERVER, NewFile};
-use crate::trust::{self, Answer, Question};
+use crate::trust::{Answer, Question};
 
 /// What a request is made for.
 #[derive(Debug)]
@@ -415,7 +415,7 @@ fn kubeconfig(
         client: new.as_bytes(),
         authority: &certificates,
         must_trust: true,
-        is_shown: trust::shows(server, &certificates),
+        shown: server,
         prune: None,
         now,
     };

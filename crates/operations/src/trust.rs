@@ -16,9 +16,8 @@ pub(crate) struct Question<'a> {
     pub(crate) authority: &'a [Certificate],
     /// Whether it should trust the authority whatever it trusts.
     pub(crate) must_trust: bool,
-    /// Whether the API server shows a certificate of the authority from now on, so that nobody has to
-    /// trust the one before it.
-    pub(crate) is_shown: bool,
+    /// What the API server shows from now on (PEM); empty where that is not known.
+    pub(crate) shown: &'a [u8],
     /// Whether others beside the authority are left out; none where nobody can ask for that.
     pub(crate) prune: Option<bool>,
     pub(crate) now: Timestamp,
@@ -35,25 +34,23 @@ pub(crate) struct Answer {
 
 impl Question<'_> {
     /// Who trusts a part of the authority's certificates trusts all of them from now on, and so does
-    /// who trusts the authority that was there before, which goes once the API server shows nothing of
-    /// it. What is trusted beside them stays, as while one authority is replaced by another; what has
-    /// expired vouches for nobody. Who trusts others only has them for a reason.
+    /// who trusts the authority that was there before. What is trusted beside them stays: the API
+    /// servers of other nodes may show certificates of it. What has expired vouches for nobody, and
+    /// another certificate of the same authority takes the place of one. Who trusts others only has
+    /// them for a reason.
     pub(crate) fn answer(&self) -> Answer {
-        let Self {
-            spec,
-            authority,
-            now,
-            ..
-        } = *self;
-        let file = &spec.signer.certificate;
+        let file = &self.spec.signer.certificate;
         let only_the_authority = |more: &str| Answer {
             change: Some((
-                Certificate::bundle(authority),
+                Certificate::bundle(self.authority),
                 format!("trusts what is in {file}{more}"),
             )),
             warning: None,
         };
-        let trust = match self.trusted.map(|trusted| Trust::of(trusted, authority)) {
+        let trust = match self
+            .trusted
+            .map(|trusted| Trust::of(trusted, self.authority))
+        {
             Some(Ok(trust)) => trust,
             None if self.must_trust => return only_the_authority(""),
             // It waits for what is signed elsewhere.
@@ -70,43 +67,66 @@ impl Question<'_> {
                 return self.doubt(&format!("whom it trusts cannot be read ({error})"));
             }
         };
-        let is_other = trust.is_other();
-        let is_former = |one: &Certificate| is_other && self.is_former(one);
-        if is_other && !self.must_trust && !trust.foreign.iter().any(is_former) {
+        let is_former = |one: &Certificate| self.is_former(one);
+        if trust.is_other() && !self.must_trust && !trust.foreign.iter().any(is_former) {
             return self.doubt(&format!("it trusts none of the certificates in {file}"));
         }
+        self.extended(trust)
+    }
+
+    /// Trusts the authority too.
+    fn extended(&self, trust: Trust) -> Answer {
+        let Self { spec, now, .. } = *self;
+        let file = &spec.signer.certificate;
+        let is_other = trust.is_other();
         let prunes = self.prune == Some(true);
         let (dropped, kept): (Vec<_>, Vec<_>) = trust.foreign.into_iter().partition(|one| {
-            prunes || one.validity.not_after <= now || (self.is_shown && is_former(one))
+            one.validity.not_after <= now
+                || self.is_superseded(one)
+                || (prunes && !self.is_needed(one))
         });
-        let (dropped_unreadable, kept_unreadable) = if prunes {
-            (trust.unreadable, Vec::new())
-        } else {
-            (Vec::new(), trust.unreadable)
-        };
-        let warning = (!kept.is_empty() || !kept_unreadable.is_empty()).then(|| {
+        let (mut lost, kept_unreadable): (Vec<_>, Vec<_>) = trust
+            .unreadable
+            .into_iter()
+            .partition(|one| prunes || one.der.is_none());
+        let is_needed = kept.iter().any(|one| self.is_needed(one));
+        let changes =
+            !trust.missing.is_empty() || !dropped.is_empty() || (prunes && !lost.is_empty());
+        let mut named = kept_unreadable.clone();
+        if !changes {
+            named.append(&mut lost);
+        }
+        let warning = (!kept.is_empty() || !named.is_empty()).then(|| {
+            let reason = if is_needed {
+                ": the API server shows a certificate of it"
+            } else {
+                ""
+            };
             let problem = Problem::new(format!(
-                "{}: it trusts {} too, beside what is in {file}, which is kept",
+                "{}: it trusts {} too, beside what is in {file}, which is kept{reason}",
                 spec.path,
-                Trust::names(&kept, &kept_unreadable, now)
+                Trust::names(&kept, &named, now)
             ));
             match self.prune {
+                Some(_) if is_needed => problem.with_hint(
+                    "Once `apiserver` is signed by what is there, leave it out with \
+                     `--prune-authorities`.",
+                ),
                 Some(_) => problem.with_hint("Leave such out with `--prune-authorities`."),
                 None => problem,
             }
         });
-        let drops = !dropped.is_empty() || !dropped_unreadable.is_empty();
-        let change = (!trust.missing.is_empty() || drops).then(|| {
+        let change = changes.then(|| {
             let mut sentence = format!("trusts what is in {file}");
             if is_other {
                 sentence.push_str(", none of which it trusted");
             }
-            if drops {
+            if !dropped.is_empty() || !lost.is_empty() {
                 sentence.push_str(", and no longer ");
-                sentence.push_str(&Trust::names(&dropped, &dropped_unreadable, now));
+                sentence.push_str(&Trust::names(&dropped, &lost, now));
             }
-            let readable = authority.iter().chain(&kept).map(|one| &one.der);
-            let all = readable.chain(kept_unreadable.iter().map(|one| &one.der));
+            let readable = self.authority.iter().chain(&kept).map(|one| &one.der);
+            let all = readable.chain(kept_unreadable.iter().filter_map(|one| one.der.as_ref()));
             (
                 CertificateBundle::from_der(all.map(Vec::as_slice)),
                 sentence,
@@ -128,6 +148,34 @@ impl Question<'_> {
             })
     }
 
+    /// Whether another certificate of the same key and name stands in the authority's file.
+    fn is_superseded(&self, trusted: &Certificate) -> bool {
+        self.authority.iter().any(|one| {
+            one.subject == trusted.subject && one.has_same_key(trusted) && one.is_valid_at(self.now)
+        })
+    }
+
+    /// Whether what the API server shows leads to it, and not to the authority.
+    fn is_needed(&self, trusted: &Certificate) -> bool {
+        shows(self.shown, std::slice::from_ref(trusted)) && !shows(self.shown, self.authority)
+    }
+
+    /// What there is to say where it does not trust the authority that signs for the API server now.
+    pub(crate) fn stranger(&self) -> Option<Problem> {
+        let trust = Trust::of(self.trusted?, self.authority).ok()?;
+        let KubeconfigSpec {
+            path, name, signer, ..
+        } = self.spec;
+        trust.is_other().then(|| {
+            Problem::new(format!(
+                "{path}: it trusts none of the certificates in {}, by which the API server's is signed \
+                 now",
+                signer.certificate
+            ))
+            .with_hint(format!("`rinit certs renew {name}` has it trust them too."))
+        })
+    }
+
     fn doubt(&self, what: &str) -> Answer {
         let KubeconfigSpec { path, name, .. } = self.spec;
         let problem = Problem::new(format!("{path}: {what}, and is left so"));
@@ -141,7 +189,7 @@ impl Question<'_> {
 }
 
 /// Whether what a server shows (PEM) leads to the authority.
-pub(crate) fn shows(server: &[u8], authority: &[Certificate]) -> bool {
+fn shows(server: &[u8], authority: &[Certificate]) -> bool {
     Certificate::read_all(server).is_ok_and(|server| {
         rinit_pki::chain(&server, authority, &[ExtendedKeyUsage::ServerAuth]).is_ok()
     })

@@ -193,42 +193,100 @@ pub enum AlternativeName {
 /// A certificate of a file that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The whole certificate in DER.
-    pub der: Vec<u8>,
+    /// The whole certificate in DER; none where not even that can be had.
+    pub der: Option<Vec<u8>>,
     /// What is wrong with it.
     pub error: PkiError,
+}
+
+/// A part of a PEM file from a BEGIN line to the END line that follows it, or to where another begins.
+struct Block {
+    text: Vec<u8>,
+    /// The line in which something else stands beside its first or last line.
+    is_joined_in: Option<usize>,
+}
+
+fn blocks(pem: &[u8]) -> Vec<Block> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const END: &[u8] = b"-----END ";
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (line, number) in pem.split(|byte| *byte == b'\n').zip(1..) {
+        let mut rest = line;
+        if let Some(mut block) = open.take_if(|_| rest.starts_with(END)) {
+            let dashes = rest[END.len()..]
+                .windows(5)
+                .position(|part| part == b"-----");
+            let end = dashes.map_or(rest.len(), |dashes| END.len() + dashes + 5);
+            block.text.extend_from_slice(&rest[..end]);
+            rest = &rest[end..];
+            if !rest.trim_ascii().is_empty() {
+                block.is_joined_in = Some(number);
+            }
+            blocks.push(block);
+        }
+        if rest.starts_with(BEGIN) {
+            blocks.extend(open.take());
+            open = Some(Block {
+                text: Vec::new(),
+                is_joined_in: (rest.len() < line.len()).then_some(number),
+            });
+        }
+        if let Some(block) = &mut open {
+            block.text.extend_from_slice(rest);
+            block.text.push(b'\n');
+        }
+    }
+    blocks.extend(open);
+    blocks
 }
 
 impl Certificate {
     /// Reads every certificate of a PEM file, in its order. Other blocks are passed over.
     pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, PkiError> {
-        Self::read_each(pem)?
-            .into_iter()
-            .map(|one| one.map_err(|unreadable| unreadable.error))
-            .collect()
-    }
-
-    /// The same where some of them cannot be read. The error is one of the file as a whole.
-    pub(crate) fn read_each(pem: &[u8]) -> Result<Vec<Result<Self, Unreadable>>, PkiError> {
         check_end_lines(pem)?;
         let mut certificates = Vec::new();
         for (block, position) in CertificateDer::pem_slice_iter(pem).zip(1..) {
             let block = block.map_err(|error| pem_error(&error))?;
-            let read = Self::read_der(&block)
-                .map_err(|reason| PkiError::Certificate { position, reason })
-                .and_then(|one| match one.public_key.curve_fault() {
-                    Some(what) => Err(PkiError::Curve { position, what }),
-                    None => Ok(one),
-                });
-            certificates.push(read.map_err(|error| Unreadable {
-                der: block.to_vec(),
-                error,
-            }));
+            certificates.push(Self::read_at(&block, position)?);
         }
         if certificates.is_empty() {
             return Err(PkiError::NoCertificate);
         }
         Ok(certificates)
+    }
+
+    /// The same of a file in which some cannot be read.
+    pub(crate) fn read_each(pem: &[u8]) -> Vec<Result<Self, Unreadable>> {
+        let mut certificates = Vec::new();
+        for block in blocks(pem) {
+            let position = certificates.len() + 1;
+            let unreadable = |der, error| Err(Unreadable { der, error });
+            let der = match CertificateDer::pem_slice_iter(&block.text).next() {
+                // Something else.
+                None => continue,
+                Some(Err(error)) => {
+                    certificates.push(unreadable(None, pem_error(&error)));
+                    continue;
+                }
+                Some(Ok(der)) => der,
+            };
+            certificates.push(match (block.is_joined_in, Self::read_at(&der, position)) {
+                (None, Ok(certificate)) => Ok(certificate),
+                (None, Err(error)) => unreadable(Some(der.to_vec()), error),
+                (Some(line), _) => unreadable(Some(der.to_vec()), PkiError::TextBehindEnd { line }),
+            });
+        }
+        certificates
+    }
+
+    fn read_at(der: &[u8], position: usize) -> Result<Self, PkiError> {
+        let certificate =
+            Self::read_der(der).map_err(|reason| PkiError::Certificate { position, reason })?;
+        match certificate.public_key.curve_fault() {
+            Some(what) => Err(PkiError::Curve { position, what }),
+            None => Ok(certificate),
+        }
     }
 
     pub(crate) fn read_der(der: &[u8]) -> Result<Self, String> {
@@ -399,7 +457,7 @@ impl Certificate {
     }
 
     /// Whether it is about the same key as another one.
-    pub(crate) fn has_same_key(&self, other: &Self) -> bool {
+    pub fn has_same_key(&self, other: &Self) -> bool {
         self.public_key_bits == other.public_key_bits
     }
 

@@ -37,6 +37,7 @@ pub use key::PrivateKey;
 pub use limits::{Limit, judge_signing};
 pub use name::Name;
 pub use pool::KeyPool;
+pub use prolong::renewal_in_a_new_cluster;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::{Request, request};
 pub use seal::{open, seal};

@@ -1,7 +1,7 @@
 //! The way out where the certificate of an authority ends or cannot be read: another for the same key.
 
 use rinit_diag::shell_word;
-use rinit_plan::{LogicalPath, Signer};
+use rinit_plan::{CaId, LogicalPath, Signer};
 
 use crate::{Authority, Certificate};
 
@@ -77,6 +77,15 @@ fn is_its_key(certificate: &str, key: &str, public_key: &str) -> String {
 /// What is to be done where the comparison fails.
 const ELSEWHERE: &str = "If it says that the keys differ, the key is not here, and nothing was done: what the \
                          authority has signed can be made anew, signed by the one whose key is here.";
+
+/// What stands behind `rinit certs renew …` where an authority was made for a new cluster, so that
+/// nobody has to trust the one before. Kubeconfigs trust that of the cluster alone.
+pub fn renewal_in_a_new_cluster(authority: CaId) -> &'static str {
+    match authority {
+        CaId::Cluster => " --prune-authorities",
+        CaId::Etcd | CaId::FrontProxy => "",
+    }
+}
 
 /// Counts the certificates of a file.
 const COUNT: &str = "/BEGIN CERTIFICATE--/{n++}";

@@ -20,7 +20,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Compares two PEM files. The error is that of the first that cannot be read.
+    /// Compares two PEM files. The error is that of the authority's, or that nothing is trusted.
     pub fn between(trusted: &[u8], authority: &[u8]) -> Result<Self, PkiError> {
         Self::of(trusted, &Certificate::read_all(authority)?)
     }
@@ -29,12 +29,20 @@ impl Trust {
     pub fn of(trusted: &[u8], authority: &[Certificate]) -> Result<Self, PkiError> {
         let mut readable = Vec::new();
         let mut unreadable = Vec::new();
-        for one in Certificate::read_each(trusted)? {
+        for one in Certificate::read_each(trusted) {
             match one {
                 Ok(certificate) => readable.push(certificate),
                 Err(one) => unreadable.push(one),
             }
         }
+        if readable.is_empty() && unreadable.is_empty() {
+            return Err(PkiError::NoCertificate);
+        }
+        let is_known = |one: &Unreadable| {
+            let der = one.der.as_ref();
+            der.is_some_and(|der| authority.iter().any(|known| known.der == *der))
+        };
+        unreadable.retain(|one| !is_known(one));
         Ok(Self {
             unreadable,
             ..Self::compare(&readable, authority)
@@ -72,8 +80,8 @@ impl Trust {
         self.missing.is_empty() && self.foreign.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Whom certificates name and until when, as one text: two may have one name. Those that cannot
-    /// be read are named by their position.
+    /// Whom certificates name and until when, as one text: two may have one name. Of those that cannot
+    /// be read it is told why.
     pub fn names(
         certificates: &[Certificate],
         unreadable: &[Unreadable],
@@ -84,9 +92,17 @@ impl Trust {
             let verb = if end <= now { "expired" } else { "until" };
             format!("{} ({verb} {end})", certificate.subject)
         });
-        let unreadable = unreadable
-            .iter()
-            .map(|one| format!("one that is of no use ({})", one.error));
+        let unreadable = unreadable.iter().map(|one| {
+            let read = one
+                .der
+                .as_deref()
+                .and_then(|der| Certificate::read_der(der).ok());
+            let name = read.map_or_else(
+                || "one that is of no use".to_owned(),
+                |certificate| certificate.subject.to_string(),
+            );
+            format!("{name} ({})", one.error)
+        });
         readable.chain(unreadable).collect::<Vec<_>>().join("; ")
     }
 

@@ -195,6 +195,14 @@ fn passwords_are_masked() {
         "certificateKey: [*pw987001]\n".to_owned(),
         "---\n{\"apiServer\": {\"extraEnvs\": [{\"name\": \"A\", \"value\": \"pw987001\"}]}}\n".to_owned(),
         "---\n{apiVersion: v1, kind: Pod, a: b: c, env: [{value: pw987001}]}\n".to_owned(),
+        // In documents that are not read to their end, and in what is dropped.
+        "apiServer: {extraEnvs: [{name: A, name: B, value: pw987001}]}\nx: [\n".to_owned(),
+        "apiServer: {certSANs: [a], certSANs: [b], extraEnvs: [{value: pw987001}]}\nx: [\n".to_owned(),
+        "apiServer: {extraEnvs: [{name: B, <<: 5, value: pw987001}]}\nx: [\n".to_owned(),
+        "apiServer:\n  extraEnvs: []\n  extraEnvs:\n  - {name: A, name: B, value: pw987001}\n".to_owned(),
+        "environment: {A: pw987001}\nenvVars: [pw987001]\n".to_owned(),
+        "---\nkind: KubeletConfiguration\nstaticPodURLHeader: {A: [pw987001], A: [pw987001]}\nx: [\n"
+            .to_owned(),
         "---\nkind: KubeletConfiguration\nstaticPodURLHeader:\n  Authorization:\n  - Bearer pw987001: x: y\n"
             .to_owned(),
         "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens: [pw987001]\n"
@@ -302,7 +310,7 @@ fn what_is_mostly_meant_is_said() {
             "apiServer: {certSANs: [a,, b]}\n",
             "the comma that has nothing before it",
         ),
-        ("certificateValidityPeriod: 8760\n", "such as `8760h`"),
+        ("certificateValidityPeriod: 8760\n", "such as in `8760h`"),
         ("kubernetesVersion: 1.37\n", "such as `v1.37.1`"),
     ] {
         let text =
@@ -581,7 +589,9 @@ fn hostile_files_are_cheap() {
         format!("{head}dns:\n  a: \"{}", "b\n".repeat(400_000)),
         format!("{head}{}", "---\n\u{feff}a: 1\n".repeat(80_000)),
         format!("{head}{}", "a: b\u{85}".repeat(120_000)),
-        // Many faults in one line.
+        // Many names of secrets, and many faults, in one line.
+        format!("{head}x: \"{}\"\n", "token".repeat(200_000)),
+        format!("{head}x: {}\n", "secrettoken ".repeat(80_000)),
         format!("{head}x: [{}]\n", "+*a,".repeat(250_000)),
         format!("{head}token: [{}]\n", "*a,".repeat(250_000)),
         format!("{head}x: [{}]\n", "{[a]: 1},".repeat(100_000)),

@@ -214,15 +214,7 @@ impl ExpirationReport {
                     hint: problem.hint.clone().or_else(|| row.way_out()),
                 });
             }
-            if let Some((subject, end)) = row.behind.as_ref().filter(|(_, end)| *end < self.made) {
-                problems.push(Problem {
-                    message: format!(
-                        "{}: the certificate of {subject} behind it expired at {end}",
-                        row.path
-                    ),
-                    hint: row.way_out(),
-                });
-            }
+            problems.extend(row.what_ends_behind(self.made, within));
             if row.kind == Kind::KubeletServer && row.ends_within(within) {
                 problems.push(serving_certificate_ends(row));
             }
@@ -281,6 +273,37 @@ impl Row {
         let earliest = signer.into_iter().chain(behind).min().unwrap_or(not_after);
         let ends_earlier = not_after.duration_since(earliest).as_secs();
         residual_seconds - ends_earlier.max(0) <= within
+    }
+
+    /// What there is to say where a certificate behind it ends within this time, and before it does.
+    fn what_ends_behind(&self, now: Timestamp, within: Duration) -> Option<Problem> {
+        let (subject, end) = self.behind.as_ref()?;
+        let State::Present { not_after, .. } = self.state else {
+            return None;
+        };
+        let left = end.duration_since(now);
+        let is_near = left.as_secs() <= i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        if !is_near || (*end >= not_after && !left.is_negative()) {
+            return None;
+        }
+        let verb = if left.is_negative() {
+            "expired"
+        } else {
+            "ends"
+        };
+        let problem = Problem::new(format!(
+            "{}: the certificate of {subject} behind it {verb} at {end}",
+            self.path
+        ));
+        let hint = format!("Put its successor in its place in {}", self.path);
+        Some(problem.with_hint(if left.is_negative() {
+            format!(
+                "{hint}, or into the file of the authority, from where `rinit certs renew {}` takes it.",
+                self.name
+            )
+        } else {
+            format!("{hint}.")
+        }))
     }
 
     /// How it is made anew.
@@ -493,7 +516,8 @@ fn kubelet(
             state,
             signed_by,
             unsigned,
-            behind: behind(&chain),
+            // What the kubelet makes for itself is trusted as it is, or not at all.
+            behind: behind(&chain).filter(|_| signed),
             is_unverifiable,
             externally_managed: false,
             optional: true,

@@ -1,6 +1,6 @@
 //! Where the client certificate of a kubeconfig is, and how a new one gets there.
 
-use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
+use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, KubeconfigError, Source};
 use rinit_pki::PrivateKey;
 use rinit_plan::{CertificateBundle, FileMode, KubeconfigSpec, LogicalPath, Secret, users};
 
@@ -129,6 +129,8 @@ pub(super) struct Found {
 pub(super) enum NotFound {
     /// Nothing in it can be kept.
     Unusable(String),
+    /// Clients refuse it as a whole for something that is there twice. All of it may be of use.
+    Ambiguous(String),
     /// It cannot be read.
     Unreadable(String),
     /// Its user has credentials of another kind: the name of their field.
@@ -191,8 +193,13 @@ pub(super) fn find(
     let unusable = NotFound::Unusable;
     let text = std::str::from_utf8(text.expose())
         .map_err(|_| unusable("the kubeconfig is not UTF-8".to_owned()))?;
-    let context =
-        CurrentContext::parse(text).map_err(|error| unusable(rinit_diag::chain(&error)))?;
+    let context = CurrentContext::parse(text).map_err(|error| {
+        let reason = rinit_diag::chain(&error);
+        match error {
+            KubeconfigError::Twice { .. } => NotFound::Ambiguous(reason),
+            _ => unusable(reason),
+        }
+    })?;
     let mut document = Document::parse(text).map_err(unusable)?;
     let mut is_elsewhere = false;
     let mut key = Secret::new(Vec::new());

@@ -8,6 +8,7 @@
 
 mod kubeconfig;
 mod leaf;
+mod trusted;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,6 @@ use rinit_plan::{
 
 use crate::Scope;
 use crate::expiration::ReadFile;
-use crate::trust::{self, Question};
 use kubeconfig::{Found, NotFound, Place};
 use leaf::{Asked, NewLeaf};
 
@@ -219,6 +219,7 @@ impl Renewal {
                 Action::Kubeconfig(spec) if options.asks_for(&spec.name) => {
                     planner.kubeconfig(spec);
                 }
+                Action::Kubeconfig(spec) if options.asks_for(API_SERVER) => planner.stranger(spec),
                 _ => {}
             }
         }
@@ -341,6 +342,13 @@ impl Planner<'_, '_> {
         let scope = &self.options.scope;
         let mut found = match kubeconfig::find(&spec.path, &text, scope, self.read, self.link) {
             Ok(found) => found,
+            Err(NotFound::Ambiguous(reason)) => {
+                self.problems.push(
+                    Problem::new(format!("{}: {reason}", spec.path))
+                        .with_hint("Take one of the two out with an editor, or rename it."),
+                );
+                return;
+            }
             Err(NotFound::Unusable(_)) if self.options.configured => return self.whole(spec),
             Err(NotFound::Unusable(reason)) => {
                 self.problems.push(
@@ -440,79 +448,6 @@ impl Planner<'_, '_> {
         changes
     }
 
-    /// The part of that which is about trust.
-    fn trust(&mut self, spec: &KubeconfigSpec, found: &mut Found) -> Option<String> {
-        let authority = (self.read)(&spec.signer.certificate).ok().flatten()?;
-        let authority = Certificate::read_all(&authority).ok()?;
-        if !self.options.configured && found.verifies_nothing() {
-            let message = format!(
-                "{}: it takes whatever server answers, and is left so",
-                spec.path
-            );
-            self.renewal
-                .warnings
-                .push(Problem::new(message).with_hint(format!(
-                    "`rinit certs renew {} --config FILE` has it verify the server.",
-                    spec.name
-                )));
-            return None;
-        }
-        let question = Question {
-            spec,
-            trusted: found.trusted.as_deref(),
-            client: &found.certificate,
-            authority: &authority,
-            must_trust: self.options.configured,
-            is_shown: self.is_shown(spec, &authority),
-            prune: Some(self.options.prune_authorities),
-            now: self.options.now,
-        };
-        let answer = question.answer();
-        self.renewal.warnings.extend(answer.warning);
-        let (authorities, sentence) = answer.change?;
-        found.trust(&authorities);
-        Some(sentence)
-    }
-
-    /// Whether the API server shows a certificate of the authority when all this is done.
-    fn is_shown(&mut self, spec: &KubeconfigSpec, authority: &[Certificate]) -> bool {
-        let Some(path) = self.server.as_ref().map(|spec| spec.certificate.clone()) else {
-            return false;
-        };
-        let Ok(Some(shown)) = (self.read)(&path) else {
-            return false;
-        };
-        let is_renewed =
-            self.options.asks_for(API_SERVER) && self.authority(&spec.signer) == Ok(true);
-        is_renewed || trust::shows(&shown, authority)
-    }
-
-    /// Has the controller manager's own copy of the signing certificate follow the authority.
-    fn follow_the_signer(&mut self) {
-        let path = &self.options.cluster_signer;
-        let Some(authority) = self.renewal.authorities.get(&CaId::Cluster) else {
-            return;
-        };
-        let Ok(Some(old)) = (self.read)(path) else {
-            return;
-        };
-        let signer = authority.certificate();
-        let is_current = Certificate::read_all(&old)
-            .is_ok_and(|found| matches!(&found[..], [only] if only.der == signer.der));
-        if is_current {
-            return;
-        }
-        let file = NewFile {
-            path: path.clone(),
-            mode: FileMode::PUBLIC,
-            content: Secret::new(String::from(signer.pem()).into_bytes()),
-        };
-        self.rewrite(
-            file,
-            vec!["gets the certificate of the key that signs for the cluster".to_owned()],
-        );
-    }
-
     fn rewrite(&mut self, file: NewFile, changes: Vec<String>) {
         self.renewal.rewritten.push(Rewritten {
             path: file.path,
@@ -594,20 +529,28 @@ impl Planner<'_, '_> {
                 "no longer has certificates behind it that are not its authority's".to_owned(),
             );
         }
-        // Of an intermediate that was issued anew, the old one is of no use to them.
-        for one in &mut above {
-            let newer = authority
-                .certificates
-                .iter()
-                .filter(|newer| is_same(one, newer))
-                .max_by_key(|newer| newer.validity.not_after)
-                .filter(|newer| newer.validity.not_after > one.validity.not_after);
-            if let Some(newer) = newer {
+        // One that has expired is of no use to them. Its successor is one of the same issuer: another
+        // would lead elsewhere.
+        let now = self.options.now;
+        for one in above.iter_mut().filter(|one| one.validity.not_after <= now) {
+            let successor = authority.certificates.iter().find(|other| {
+                is_same(one, other) && other.issuer == one.issuer && other.is_valid_at(now)
+            });
+            if let Some(successor) = successor {
                 changes.push(format!(
                     "has the certificate of {} until {} behind it",
-                    newer.subject, newer.validity.not_after
+                    successor.subject, successor.validity.not_after
                 ));
-                *one = newer.clone();
+                *one = successor.clone();
+            } else {
+                self.renewal.warnings.push(
+                    Problem::new(format!(
+                        "{path}: the certificate of {} behind it expired at {}, and {} has no other of \
+                         that issuer",
+                        one.subject, one.validity.not_after, signer.certificate
+                    ))
+                    .with_hint(format!("Put its successor, if there is one, in its place in {path}.")),
+                );
             }
         }
         self.renewal.renewed.push(Renewed {
@@ -637,6 +580,10 @@ impl Planner<'_, '_> {
         let problem = match ((self.read)(&signer.certificate), (self.read)(&signer.key)) {
             (Ok(None), _) => Problem::new(format!("{} is missing", signer.certificate))
                 .with_hint("Put the authority's certificate there."),
+            (Ok(Some(certificate)), Ok(None)) => {
+                self.judge_external(signer, &certificate);
+                return Ok(false);
+            }
             (_, Ok(None)) => return Ok(false),
             (Err(reason), _) => Problem::new(format!("{}: {reason}", signer.certificate)),
             (_, Err(reason)) => Problem::new(format!("{}: {reason}", signer.key)),
@@ -690,7 +637,11 @@ impl Planner<'_, '_> {
                         .with_hint(hint)
                     }
                     // Judging knows the way out of these.
-                    Err(PkiError::ExplicitKey | PkiError::Curve { .. }) => {
+                    Err(
+                        PkiError::ExplicitKey
+                        | PkiError::Curve { .. }
+                        | PkiError::TextBehindEnd { .. },
+                    ) => {
                         let findings = rinit_pki::judge_signer(
                             signer,
                             &certificate,
@@ -717,6 +668,22 @@ impl Planner<'_, '_> {
             self.problems.push(problem);
         }
         Err(())
+    }
+
+    /// What has signed elsewhere is not asked to sign, but trusted.
+    fn judge_external(&mut self, signer: &Signer, certificate: &[u8]) {
+        let findings = rinit_pki::judge_signer(signer, certificate, None, self.options.now);
+        let untimely = findings.into_iter().filter(|finding| {
+            matches!(
+                finding.fault,
+                Fault::Expired { .. } | Fault::NotYetValid { .. }
+            )
+        });
+        for warning in untimely.map(Problem::from) {
+            if !self.renewal.warnings.contains(&warning) {
+                self.renewal.warnings.push(warning);
+            }
+        }
     }
 
     fn leave(&mut self, name: &str, path: &LogicalPath, reason: LeftReason) {

@@ -5,7 +5,7 @@ use rinit_diag::shell_word;
 use rinit_plan::{CaId, CertificateAuthoritySpec, LogicalPath, Signer};
 
 use super::{Fault, Finding, timeliness, weakness};
-use crate::prolong::{prolong, prolong_one, take_out, take_out_keys};
+use crate::prolong::{prolong, prolong_one, renewal_in_a_new_cluster, take_out, take_out_keys};
 use crate::{Certificate, CurveFault, PkiError, PrivateKey, has_private_key};
 
 /// Judges the certificates and the key of an authority. Without a key it is an external authority,
@@ -29,8 +29,12 @@ pub fn judge_signer(
     let replace = format!(
         "Put the certificate of the cluster's authority into {}. Only for a new cluster: move {} and \
          {} away, make a new authority with `rinit init phase certs {}`, and then everything that \
-         it signs with `rinit certs renew all`.",
-        spec.certificate, spec.certificate, spec.key, spec.id
+         it signs with `rinit certs renew all{}`.",
+        spec.certificate,
+        spec.certificate,
+        spec.key,
+        spec.id,
+        renewal_in_a_new_cluster(spec.id)
     );
     let finding = |path: &LogicalPath, fault, hint: &str| Finding {
         path: path.clone(),

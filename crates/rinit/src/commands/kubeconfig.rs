@@ -74,8 +74,15 @@ async fn user(
     }
     let readable = authorities.iter().map(|one| one.der.as_slice());
     let ca = CertificateBundle::from_der(
-        readable.chain(unreadable.iter().map(|one| one.der.as_slice())),
+        readable.chain(unreadable.iter().filter_map(|one| one.der.as_deref())),
     );
+    let (_, lost): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(|one| one.der.is_some());
+    if !lost.is_empty() {
+        printer::warning(&Problem::new(format!(
+            "whom the administrator trusts has {} in it, which the new kubeconfig has not",
+            Trust::names(&[], &lost, facts.now)
+        )));
+    }
     let unspecified = SpecificationArguments::default();
     let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {

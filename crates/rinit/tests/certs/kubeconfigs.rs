@@ -17,7 +17,7 @@ fn all() -> impl Iterator<Item = &'static str> {
     KUBECONFIGS.into_iter().chain(["kubelet.conf"])
 }
 
-/// Whom a kubeconfig trusted before does not answer any more once the authority is another.
+/// The API servers of other nodes may show certificates of the authority before.
 #[test]
 fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
     for same_key in [false, true] {
@@ -39,10 +39,13 @@ fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
             assert_eq!(node.rinit(&init).code, Some(0));
         }
         let output = node.renew(&["all"]);
+        let with_former = if same_key {
+            node.pki("ca.crt")
+        } else {
+            [node.pki("ca.crt"), before].concat()
+        };
         for name in all() {
-            let trusted = node.trusted(name);
-            assert_eq!(trusted, node.pki("ca.crt"), "{name}");
-            assert_ne!(trusted, before);
+            assert_eq!(node.trusted(name), with_former, "{name}");
             let told = format!(
                 "/etc/kubernetes/{name} trusts what is in /etc/kubernetes/pki/ca.crt, none of which \
                  it trusted"
@@ -53,6 +56,10 @@ fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
             let init = ["init", "phase", phase, "all", "--config", &config];
             let init = node.rinit(&init);
             assert_eq!(init.code, Some(0), "{}", init.stderr);
+        }
+        node.renew(&["all", "--prune-authorities"]);
+        for name in all() {
+            assert_eq!(node.trusted(name), node.pki("ca.crt"), "{name}");
         }
     }
 }
@@ -149,7 +156,7 @@ fn what_cannot_be_read_among_the_trusted_stays_and_is_told() {
         let output = node.renew(words);
         let told = "it trusts CN=etcd-ca (until ";
         assert!(output.stderr.contains(told), "{}", output.stderr);
-        let told = "; one that is of no use (certificate 2 of the file is one that Kubernetes cannot \
+        let told = "; CN=odd (certificate 2 of the file is one that Kubernetes cannot \
                     read: its curve 1.3.132.0.10 is not known) too, beside what is in";
         assert!(output.stderr.contains(told), "{}", output.stderr);
         assert_eq!(node.trusted("admin.conf"), all);
@@ -157,7 +164,7 @@ fn what_cannot_be_read_among_the_trusted_stays_and_is_told() {
     let output = node.renew(&["admin.conf", "--prune-authorities"]);
     let told = "and no longer CN=etcd-ca (until ";
     assert!(output.stderr.contains(told), "{}", output.stderr);
-    assert!(output.stderr.contains("one that is of no use"));
+    assert!(output.stderr.contains("; CN=odd (certificate 2"));
     assert_eq!(node.trusted("admin.conf"), own);
 }
 
@@ -181,14 +188,111 @@ fn the_former_authority_is_trusted_until_the_api_server_shows_the_new_one() {
         assert_eq!(node.trusted("admin.conf"), both);
         let output = node.renew(&["all"]);
         for name in all() {
-            // Whoever trusts both already has a reason to.
-            let expected = if has_key && name != "admin.conf" {
-                new.pki("ca.crt")
-            } else {
-                both.clone()
-            };
-            assert_eq!(node.trusted(name), expected, "{name}: {}", output.stderr);
+            assert_eq!(node.trusted(name), both, "{name}: {}", output.stderr);
         }
+        let output = node.renew(&["all", "--prune-authorities"]);
+        let kept = "which is kept: the API server shows a certificate of it";
+        assert_eq!(output.stderr.contains(kept), !has_key, "{}", output.stderr);
+        let expected = if has_key { new.pki("ca.crt") } else { both };
+        for name in all() {
+            assert_eq!(node.trusted(name), expected, "{name}");
+        }
+    }
+}
+
+/// What nobody trusts is of no use to an API server.
+#[test]
+fn who_does_not_trust_a_renewed_api_server_is_told() {
+    let (node, new) = (Node::new(), Node::new());
+    for file in ["ca.crt", "ca.key"] {
+        std::fs::write(node.path("/etc/kubernetes/pki").join(file), new.pki(file)).unwrap();
+    }
+    node.renew(&["scheduler.conf"]);
+    let output = node.renew(&["apiserver"]);
+    let told = "it trusts none of the certificates in /etc/kubernetes/pki/ca.crt, by which the API \
+                server's is signed now";
+    assert_eq!(output.stderr.matches(told).count(), 4, "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("scheduler.conf"),
+        "{}",
+        output.stderr
+    );
+    let output = node.renew(&["all"]);
+    assert!(!output.stderr.contains(told), "{}", output.stderr);
+}
+
+/// Go passes over what is no PEM, and takes the rest.
+#[test]
+fn what_is_no_pem_among_the_trusted_costs_nobody_else_the_trust() {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let node = Node::new();
+    let (own, other) = (text(node.pki("ca.crt")), text(node.pki("etcd/ca.crt")));
+    let front = text(node.pki("front-proxy-ca.crt"));
+    let config = node.config();
+    let cut = &front[..front.len() - 40];
+    for (trusted, rest) in [
+        // Two in one line are two all the same.
+        (
+            format!("{own}{}{front}", other.trim_end()),
+            format!("{own}{other}{front}"),
+        ),
+        (format!("{own}{cut}\n{other}"), format!("{own}{other}")),
+        (format!("{own}{other}{cut}"), format!("{own}{other}")),
+        (
+            format!("{own}-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n{other}"),
+            format!("{own}{other}"),
+        ),
+    ] {
+        node.put(
+            "admin.conf",
+            "certificate-authority-data",
+            trusted.as_bytes(),
+        );
+        let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
+        let output = node.rinit(&init);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        for words in [&["admin.conf"][..], &["admin.conf", "--config", &config]] {
+            let output = node.renew(words);
+            assert!(output.stderr.contains("CN=etcd-ca"), "{}", output.stderr);
+            let is_joined = rest.ends_with(&front);
+            for (told, is_told) in [
+                ("has more than the END line", is_joined),
+                ("malformed PEM", !is_joined),
+            ] {
+                assert_eq!(output.stderr.contains(told), is_told, "{}", output.stderr);
+            }
+            // Nothing has to change there.
+            assert_eq!(text(node.trusted("admin.conf")), trusted);
+        }
+        let only = trusted.replace(&own, "");
+        node.put("admin.conf", "certificate-authority-data", only.as_bytes());
+        node.renew(&["admin.conf", "--config", &config]);
+        assert_eq!(text(node.trusted("admin.conf")), rest);
+    }
+}
+
+#[test]
+fn a_kubeconfig_with_a_name_twice_is_left_to_its_owner() {
+    let node = Node::new();
+    let path = node.path("/etc/kubernetes/admin.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let twice = text.replace(
+        "contexts:\n",
+        "contexts:\n- {name: a, context: {}}\n- {name: a, context: {}}\n",
+    );
+    std::fs::write(&path, &twice).unwrap();
+    let config = node.config();
+    for words in [
+        &["certs", "renew", "all"][..],
+        &["certs", "renew", "admin.conf", "--config", &config],
+        &["init", "phase", "kubeconfig", "admin", "--config", &config],
+    ] {
+        let output = node.rinit(words);
+        assert_eq!(output.code, Some(4), "{}", output.stderr);
+        for told in ["has the name \"a\" twice in contexts", "with an editor"] {
+            assert!(output.stderr.contains(told), "{}", output.stderr);
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), twice);
     }
 }
 

@@ -634,6 +634,14 @@ fn certificates_behind_the_old_one_stay_where_they_lead_on() {
     assert!(output.stderr.contains(told), "{}", output.stderr);
     assert_eq!(node.rinit(&check).code, Some(0));
 
+    // Another issuer's leads elsewhere, and nothing else is there.
+    let leaf_now = String::from(node.certificate("apiserver").pem());
+    let elsewhere = node.pki("etcd/ca.crt");
+    let behind = [leaf_now.as_bytes(), &authority, &elsewhere].concat();
+    std::fs::write(&file, behind).unwrap();
+    node.renew(&["apiserver"]);
+    assert!(node.pki("apiserver.crt").ends_with(&elsewhere));
+
     let other = node.pki("etcd/ca.crt");
     std::fs::write(&file, [leaf, other].concat()).unwrap();
     let output = node.renew(&["apiserver"]);

@@ -36,8 +36,9 @@ const TRIES: u32 = 2;
 const BETWEEN: Duration = Duration::from_secs(20);
 /// How long the kubelet may take to notice that a manifest is away.
 const NOTICE: Duration = Duration::from_secs(1);
-/// How long the sandbox of a pod without a running container is waited for.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(30);
+/// How long the sandbox of a pod without a running container is waited for. A kubelet that hears from
+/// the API server ends it at once; one that does not never does, and starts the pod all the same.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
 /// How long is waited for the end of a pod that can neither be asked nor be looked for.
 const BLIND_WAIT: Duration = Duration::from_secs(55);
 /// How long a pod that says nothing of its health may take to run.
