@@ -165,6 +165,7 @@ async fn run(
         );
         return Ok(ExitCode::Failure);
     }
+    let replaced = rinit_host::now();
     if let Some(before) = before {
         let restart = Restart {
             before,
@@ -172,6 +173,7 @@ async fn run(
             facts: &facts,
             backup: &backup,
             renewed: &paths,
+            replaced,
             kubelet,
         };
         return Ok(restart.run(&mut interrupts).await);

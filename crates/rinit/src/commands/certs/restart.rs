@@ -10,6 +10,7 @@ pub(super) use self::pod::pods_that_use;
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rinit_apply::Apply;
 use rinit_diag::{ExitCode, Hint as _, Problem};
 use rinit_facts::Facts;
@@ -39,6 +40,9 @@ const NOTICE: Duration = Duration::from_secs(1);
 /// How long the sandbox of a pod without a running container is waited for. A kubelet that hears from
 /// the API server ends it at once; one that does not never does, and starts the pod all the same.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
+/// How long a pod that the kubelet has started by itself may take to be healthy. Otherwise it is
+/// restarted, so that it need not wait for the kubelet's next try.
+const ANEW_LIMIT: Duration = Duration::from_secs(15);
 /// How long is waited for the end of a pod that can neither be asked nor be looked for.
 const BLIND_WAIT: Duration = Duration::from_secs(55);
 /// How long a pod that says nothing of its health may take to run.
@@ -62,6 +66,8 @@ pub(super) struct Restart<'a> {
     pub(super) backup: &'a Backup,
     /// The files that were renewed.
     pub(super) renewed: &'a [LogicalPath],
+    /// The moment from which on they were in their places.
+    pub(super) replaced: Timestamp,
     /// Whether the kubelet's client certificate is among them.
     pub(super) kubelet: bool,
 }
@@ -178,19 +184,29 @@ impl Restart<'_> {
         let apply = Apply::new(self.host.clone(), self.facts);
         // Tells the executor that looking is over, so that it waits.
         apply.prepare(&[]);
-        let is_new = match self.kubelet(&apply).await {
-            Ok(is_new) => is_new,
+        let kubelet_since = match self.kubelet(&apply).await {
+            Ok(is_new) => is_new.then(Instant::now),
             Err(problem) => {
                 printer::problem(&problem);
                 return ExitCode::Failure;
             }
         };
         let pods = pods_that_use(self.host, self.facts, self.renewed);
-        if is_new && !pods.is_empty() {
-            tokio::time::sleep(SETTLE).await;
-        }
         for (index, pod) in pods.iter().enumerate() {
+            if self
+                .has_started_anew(&apply, pod, kubelet_since.is_some())
+                .await
+            {
+                printer::progress(&format!(
+                    "{} has started with them and is healthy",
+                    pod.name
+                ));
+                continue;
+            }
             printer::progress(&format!("restarting {}", pod.name));
+            if let Some(since) = kubelet_since {
+                tokio::time::sleep(SETTLE.saturating_sub(since.elapsed())).await;
+            }
             let Err(trouble) = self.pod(&apply, pod).await else {
                 printer::progress(&format!("  {} is healthy", pod.name));
                 continue;
@@ -228,6 +244,39 @@ impl Restart<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether a pod has started since its files were replaced and is well: the kubelet starts again
+    /// what had crashed for an expired certificate, at once if it was itself restarted.
+    async fn has_started_anew(&self, apply: &Apply, pod: &Pod, kubelet_is_new: bool) -> bool {
+        let Ok(runtime) = Runtime::connect(&self.facts.node.cri_socket).await else {
+            return false;
+        };
+        let started = Instant::now();
+        loop {
+            let is_new = pod.has_started_since(&runtime, self.replaced).await;
+            if is_new && self.is_well(apply, pod).await {
+                return true;
+            }
+            let is_old =
+                !is_new && matches!(pod.stage(&runtime).await, Ok(Stage::Running) | Err(_));
+            let may_come = is_new || (kubelet_is_new && !is_old);
+            if !may_come || started.elapsed() >= ANEW_LIMIT {
+                return false;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Looks once whether a pod is healthy.
+    async fn is_well(&self, apply: &Apply, pod: &Pod) -> bool {
+        match (self.before.wait(&pod.name), pod.probe_url()) {
+            (Some(wait), _) => apply.inspect(wait).await.holds(),
+            (None, Some(url)) => probe(&url, &Trust::Anyone, None, PROBE_LIMIT)
+                .await
+                .is_ok_and(|answer| answer.status == 200),
+            (None, None) => true,
+        }
     }
 
     /// Restarts a pod and waits until it is healthy, and with etcd the API server too, which

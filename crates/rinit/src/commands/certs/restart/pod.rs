@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rinit_facts::Facts;
 use rinit_host::{ContainerState, Host, HostError, Runtime, Sandbox, Trust, probe};
 use rinit_manifest::yaml;
@@ -115,6 +116,17 @@ impl Pod {
             Stage::Sandbox
         } else {
             Stage::Gone
+        })
+    }
+
+    /// Whether a container of it runs that was made after that moment.
+    pub(super) async fn has_started_since(&self, runtime: &Runtime, moment: Timestamp) -> bool {
+        runtime.containers().await.is_ok_and(|containers| {
+            containers.iter().any(|container| {
+                self.is_named(&container.namespace, &container.pod)
+                    && container.state == ContainerState::Running
+                    && i128::from(container.created_at) > moment.as_nanosecond()
+            })
         })
     }
 
