@@ -375,8 +375,9 @@ impl Walk<'_> {
 
 /// Where the value of an unknown field is, if its name is like that of a secret.
 fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
-    let like_a_secret =
-        probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
+    // A variable of the environment whose dash was forgotten has a `value` beside other fields.
+    let like_a_secret = entry.key == "value"
+        || probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
     (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
 }
 

@@ -152,8 +152,11 @@ fn mask_bearers(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     for (start, word) in lower.match_indices(BEARER) {
         // In a sentence it is a word as others.
-        let before = text[..start].trim_end_matches(' ').chars().next_back();
-        if start < at || before.is_some_and(char::is_alphanumeric) {
+        let before = lower[..start]
+            .split(' ')
+            .rev()
+            .find(|word| !word.is_empty());
+        if start < at || before.is_some_and(|word| ["a", "the"].contains(&word)) {
             continue;
         }
         let token = start + word.len();

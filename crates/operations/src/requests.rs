@@ -236,14 +236,18 @@ pub fn install<'a>(
     let actions: Vec<&Action> = actions.into_iter().collect();
     let server = actions.iter().find_map(|action| match action {
         Action::Certificate(spec) if spec.name == API_SERVER => {
-            let new = signed(&below(certificates, &spec.certificate));
-            new.ok()
-                .flatten()
-                .or_else(|| read(&spec.certificate).ok().flatten())
+            let new = signed(&below(certificates, &spec.certificate))
+                .ok()
+                .flatten();
+            Some((
+                new,
+                read(&spec.certificate).ok().flatten().unwrap_or_default(),
+            ))
         }
         _ => None,
     });
-    let server = server.unwrap_or_default();
+    let (new_server, old_server) = server.unwrap_or_default();
+    let server = new_server.clone().unwrap_or_else(|| old_server.clone());
     for action in actions {
         let (name, file) = match action {
             Action::Certificate(spec) => (&spec.name, below(certificates, &spec.certificate)),
@@ -254,6 +258,10 @@ pub fn install<'a>(
             Ok(Some(pem)) => pem,
             Ok(None) => {
                 installation.absent.push(name.clone());
+                if let (Action::Kubeconfig(spec), Some(new)) = (action, &new_server) {
+                    let stranger = stranger(spec, read, &old_server, new, now);
+                    installation.warnings.extend(stranger);
+                }
                 continue;
             }
             Err(reason) => {
@@ -426,6 +434,35 @@ fn kubeconfig(
     let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
     document.embed(&context.user, new, key.expose());
     Ok((document.file(&spec.path), findings, answer))
+}
+
+/// What there is to say of a kubeconfig that stays as it is while the API server gets another
+/// certificate.
+fn stranger(
+    spec: &KubeconfigSpec,
+    read: &mut ReadFile<'_>,
+    until_now: &[u8],
+    from_now: &[u8],
+    now: Timestamp,
+) -> Option<Problem> {
+    let text = Secret::new(read(&spec.path).ok()??);
+    let context = CurrentContext::parse(std::str::from_utf8(text.expose()).ok()?).ok()?;
+    let trusted = match context.ca? {
+        Source::Data(data) => data.expose().clone(),
+        Source::File(file) => trusted_file(&spec.path, &file, read).ok()?,
+    };
+    let authority = read(&spec.signer.certificate).ok()??;
+    let question = Question {
+        spec,
+        trusted: Some(&trusted),
+        client: &[],
+        authority: &Certificate::read_all(&authority).ok()?,
+        must_trust: false,
+        shown: from_now,
+        prune: None,
+        now,
+    };
+    question.stranger(until_now, Some(from_now))
 }
 
 /// The certificates that a kubeconfig names by their file, which may lie beside it.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rinit_diag::Problem;
-use rinit_pki::{Certificate, Trust};
+use rinit_pki::{Certificate, PkiError, Trust, Unreadable};
 use rinit_plan::{CertificateBundle, ExtendedKeyUsage, KubeconfigSpec};
 
 /// What is known of a kubeconfig and its authority.
@@ -89,7 +89,11 @@ impl Question<'_> {
             .unreadable
             .into_iter()
             .partition(|one| prunes || one.der.is_none());
-        let is_needed = kept.iter().any(|one| self.is_needed(one));
+        let needed: Vec<Certificate> = kept
+            .iter()
+            .filter(|one| self.is_needed(one))
+            .cloned()
+            .collect();
         let changes =
             !trust.missing.is_empty() || !dropped.is_empty() || (prunes && !lost.is_empty());
         let mut named = kept_unreadable.clone();
@@ -97,22 +101,21 @@ impl Question<'_> {
             named.append(&mut lost);
         }
         let warning = (!kept.is_empty() || !named.is_empty()).then(|| {
-            let reason = if is_needed {
-                ": the API server shows a certificate of it"
-            } else {
-                ""
-            };
-            let problem = Problem::new(format!(
-                "{}: it trusts {} too, beside what is in {file}, which is kept{reason}",
+            let mut message = format!(
+                "{}: it trusts {} too, beside what is in {file}, which is kept",
                 spec.path,
                 Trust::names(&kept, &named, now)
-            ));
+            );
+            let mut hint = "Leave such out with `--prune-authorities`.";
+            if !needed.is_empty() {
+                message.push_str("; the API server shows a certificate of ");
+                message.push_str(&Trust::names(&needed, &[], now));
+                hint = "Leave such out with `--prune-authorities`, which keeps what the API server \
+                        shows a certificate of.";
+            }
+            let problem = Problem::new(message);
             match self.prune {
-                Some(_) if is_needed => problem.with_hint(
-                    "Once `apiserver` is signed by what is there, leave it out with \
-                     `--prune-authorities`.",
-                ),
-                Some(_) => problem.with_hint("Leave such out with `--prune-authorities`."),
+                Some(_) => problem.with_hint(hint),
                 None => problem,
             }
         });
@@ -124,6 +127,10 @@ impl Question<'_> {
             if !dropped.is_empty() || !lost.is_empty() {
                 sentence.push_str(", and no longer ");
                 sentence.push_str(&Trust::names(&dropped, &lost, now));
+            }
+            let is_joined = |one: &Unreadable| matches!(one.error, PkiError::TextBehindEnd { .. });
+            if kept_unreadable.iter().any(is_joined) {
+                sentence.push_str(", with a line break where one was missing");
             }
             let readable = self.authority.iter().chain(&kept).map(|one| &one.der);
             let all = readable.chain(kept_unreadable.iter().filter_map(|one| one.der.as_ref()));
@@ -160,20 +167,36 @@ impl Question<'_> {
         shows(self.shown, std::slice::from_ref(trusted)) && !shows(self.shown, self.authority)
     }
 
-    /// What there is to say where it does not trust the authority that signs for the API server now.
-    pub(crate) fn stranger(&self) -> Option<Problem> {
+    /// What there is to say where it trusts what the API server has shown until now (PEM), and not what it
+    /// shows from now on: that, or nothing where it is made anew by the authority.
+    pub(crate) fn stranger(&self, until_now: &[u8], from_now: Option<&[u8]>) -> Option<Problem> {
         let trust = Trust::of(self.trusted?, self.authority).ok()?;
-        let KubeconfigSpec {
-            path, name, signer, ..
-        } = self.spec;
-        trust.is_other().then(|| {
-            Problem::new(format!(
-                "{path}: it trusts none of the certificates in {}, by which the API server's is signed \
-                 now",
-                signer.certificate
-            ))
-            .with_hint(format!("`rinit certs renew {name}` has it trust them too."))
-        })
+        let trusted = &trust.foreign;
+        let goes_on = if let Some(shown) = from_now {
+            shows(shown, trusted) || (!trust.is_other() && shows(shown, self.authority))
+        } else {
+            // Whoever trusts what is above the authority needs no other.
+            let is_above = |one: &Certificate| {
+                self.authority
+                    .iter()
+                    .any(|signer| !signer.is_self_issued() && signer.issuer == one.subject)
+            };
+            !trust.is_other() || trusted.iter().any(is_above)
+        };
+        if goes_on || !shows(until_now, trusted) {
+            return None;
+        }
+        let KubeconfigSpec { path, signer, .. } = self.spec;
+        let problem = Problem::new(format!(
+            "{path}: it does not trust {}, by which the API server's certificate is signed now",
+            signer.certificate
+        ));
+        let is_former = trusted.iter().any(|one| self.is_former(one));
+        Some(problem.with_hint(if is_former {
+            "`rinit certs renew all` has it trust that too."
+        } else {
+            "`rinit certs renew all --config FILE` has it trust that too."
+        }))
     }
 
     fn doubt(&self, what: &str) -> Answer {

@@ -233,7 +233,8 @@ fn blocks(pem: &[u8]) -> Vec<Block> {
             });
         }
         if let Some(block) = &mut open {
-            block.text.extend_from_slice(rest);
+            // Go does not mind blanks there, and our reader does.
+            block.text.extend_from_slice(rest.trim_ascii_end());
             block.text.push(b'\n');
         }
     }

@@ -87,9 +87,9 @@ pub struct Row {
     pub signed_by: Option<SignedBy>,
     /// What is to be told where none of them has, or not so that it is of use.
     pub unsigned: Option<Problem>,
-    /// Whom the first to end of the certificates behind it names, and its last second. Who trusts
-    /// only what is above the authority needs them.
-    pub behind: Option<(String, Timestamp)>,
+    /// The first to end of the certificates behind it. Who trusts only what is above the authority needs
+    /// them.
+    pub behind: Option<Behind>,
     /// Whether it is not known if its authority has signed it: the key is too short to be checked.
     /// Then [`Self::unsigned`] says so.
     pub is_unverifiable: bool,
@@ -97,6 +97,17 @@ pub struct Row {
     pub externally_managed: bool,
     /// Whether nothing is amiss where it is missing.
     pub optional: bool,
+}
+
+/// A certificate behind a leaf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Whom it names.
+    pub subject: String,
+    /// Its last second.
+    pub not_after: Timestamp,
+    /// Whether its key and name stand in the authority's file, too.
+    pub is_authority: bool,
 }
 
 /// What was found of a certificate.
@@ -269,7 +280,7 @@ impl Row {
         let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         // In a file with several authorities the signer has no row of its own.
         let signer = self.signed_by.as_ref().map(|signed_by| signed_by.not_after);
-        let behind = self.behind.as_ref().map(|(_, end)| *end);
+        let behind = self.behind.as_ref().map(|behind| behind.not_after);
         let earliest = signer.into_iter().chain(behind).min().unwrap_or(not_after);
         let ends_earlier = not_after.duration_since(earliest).as_secs();
         residual_seconds - ends_earlier.max(0) <= within
@@ -277,7 +288,11 @@ impl Row {
 
     /// What there is to say where a certificate behind it ends within this time, and before it does.
     fn what_ends_behind(&self, now: Timestamp, within: Duration) -> Option<Problem> {
-        let (subject, end) = self.behind.as_ref()?;
+        let Behind {
+            subject,
+            not_after: end,
+            is_authority,
+        } = self.behind.as_ref()?;
         let State::Present { not_after, .. } = self.state else {
             return None;
         };
@@ -296,9 +311,10 @@ impl Row {
             self.path
         ));
         let hint = format!("Put its successor in its place in {}", self.path);
-        Some(problem.with_hint(if left.is_negative() {
+        Some(problem.with_hint(if *is_authority {
+            // Of another authority, it would let in whom that has signed for.
             format!(
-                "{hint}, or into the file of the authority, from where `rinit certs renew {}` takes it.",
+                "{hint}. `rinit certs renew {}` does it where the file of the authority has that.",
                 self.name
             )
         } else {
@@ -422,7 +438,7 @@ fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row 
         state,
         signed_by,
         unsigned,
-        behind: behind(&chain),
+        behind: behind(&chain, &spec.signer, read),
         is_unverifiable,
         optional: false,
     }
@@ -473,7 +489,7 @@ fn kubeconfig(
         state,
         signed_by,
         unsigned,
-        behind: behind(&chain),
+        behind: behind(&chain, &spec.signer, read),
         is_unverifiable,
         // It opens a locked cluster; careful administrators take it off the node.
         optional: spec.name == "super-admin.conf",
@@ -517,7 +533,7 @@ fn kubelet(
             signed_by,
             unsigned,
             // What the kubelet makes for itself is trusted as it is, or not at all.
-            behind: behind(&chain).filter(|_| signed),
+            behind: behind(&chain, &spec.signer, read).filter(|_| signed),
             is_unverifiable,
             externally_managed: false,
             optional: true,
@@ -564,12 +580,20 @@ fn signature(
 }
 
 /// The first to end of the certificates behind a leaf.
-fn behind(chain: &[Certificate]) -> Option<(String, Timestamp)> {
-    chain
+fn behind(chain: &[Certificate], signer: &Signer, read: &mut ReadFile<'_>) -> Option<Behind> {
+    let first = chain
         .iter()
         .skip(1)
-        .min_by_key(|one| one.validity.not_after)
-        .map(|one| (one.subject.to_string(), one.validity.not_after))
+        .min_by_key(|one| one.validity.not_after)?;
+    let authority = read(&signer.certificate).ok().flatten();
+    let authority = Certificate::read_all(&authority.unwrap_or_default()).unwrap_or_default();
+    Some(Behind {
+        subject: first.subject.to_string(),
+        not_after: first.validity.not_after,
+        is_authority: authority
+            .iter()
+            .any(|one| one.subject == first.subject && one.has_same_key(first)),
+    })
 }
 
 /// The client certificate of a kubeconfig's user.

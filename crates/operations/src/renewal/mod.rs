@@ -529,23 +529,36 @@ impl Planner<'_, '_> {
                 "no longer has certificates behind it that are not its authority's".to_owned(),
             );
         }
-        // One that has expired is of no use to them. Its successor is one of the same issuer: another
-        // would lead elsewhere.
+        // One that ends is of no use to them. Its successor is one of the same issuer and, as long as it
+        // has not ended, of the same key of that: another would lead elsewhere.
         let now = self.options.now;
-        for one in above.iter_mut().filter(|one| one.validity.not_after <= now) {
-            let successor = authority.certificates.iter().find(|other| {
-                is_same(one, other) && other.issuer == one.issuer && other.is_valid_at(now)
-            });
+        for one in &mut above {
+            let is_successor = |other: &&Certificate| {
+                is_same(one, other)
+                    && other.issuer == one.issuer
+                    && other.is_valid_at(now)
+                    && other.validity.not_after > one.validity.not_after
+                    && (one.validity.not_after <= now
+                        || (one.authority_key_id.is_some()
+                            && one.authority_key_id == other.authority_key_id))
+            };
+            let successors = authority.certificates.iter().filter(is_successor);
+            let successor = successors.max_by_key(|other| other.validity.not_after);
             if let Some(successor) = successor {
                 changes.push(format!(
                     "has the certificate of {} until {} behind it",
                     successor.subject, successor.validity.not_after
                 ));
                 *one = successor.clone();
-            } else {
+            } else if one.validity.not_after < leaf.validity.not_after {
+                let verb = if one.validity.not_after <= now {
+                    "expired"
+                } else {
+                    "ends"
+                };
                 self.renewal.warnings.push(
                     Problem::new(format!(
-                        "{path}: the certificate of {} behind it expired at {}, and {} has no other of \
+                        "{path}: the certificate of {} behind it {verb} at {}, and {} has no other of \
                          that issuer",
                         one.subject, one.validity.not_after, signer.certificate
                     ))

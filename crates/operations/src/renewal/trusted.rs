@@ -74,7 +74,10 @@ impl Planner<'_, '_> {
             prune: None,
             now: self.options.now,
         };
-        self.renewal.warnings.extend(question.stranger());
+        let path = self.server.as_ref().map(|spec| spec.certificate.clone());
+        let until_now = path.and_then(|path| (self.read)(&path).ok().flatten());
+        let stranger = question.stranger(&until_now.unwrap_or_default(), None);
+        self.renewal.warnings.extend(stranger);
     }
 
     /// What the API server shows when all this is done (PEM). Nothing where its certificate is made

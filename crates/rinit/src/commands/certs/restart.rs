@@ -39,7 +39,7 @@ const BETWEEN: Duration = Duration::from_secs(20);
 const NOTICE: Duration = Duration::from_secs(1);
 /// How long the sandbox of a pod without a running container is waited for. A kubelet that hears from
 /// the API server ends it at once; one that does not never does, and starts the pod all the same.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(10);
+const SANDBOX_LIMIT: Duration = Duration::from_secs(25);
 /// How long a pod that the kubelet has started by itself may take to be healthy. Otherwise it is
 /// restarted, so that it need not wait for the kubelet's next try.
 const ANEW_LIMIT: Duration = Duration::from_secs(15);
