@@ -376,7 +376,7 @@ impl Walk<'_> {
 /// Where the value of an unknown field is, if its name is like that of a secret.
 fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
     // A variable of the environment whose dash was forgotten has a `value` beside other fields.
-    let like_a_secret = entry.key == "value"
+    let like_a_secret = entry.key.eq_ignore_ascii_case("value")
         || probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
     (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
 }

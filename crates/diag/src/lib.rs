@@ -237,7 +237,7 @@ impl ExitCode {
         ),
         (
             Self::Expiring,
-            "a certificate is missing, unreadable, not valid yet, not signed by its authority, expired, or expires within the time asked about",
+            "a certificate is missing, unreadable, not valid yet, not signed by its authority, expired, or expires within the time asked about; or a renewal was cut off",
         ),
     ];
 }

@@ -451,18 +451,22 @@ fn stranger(
         Source::Data(data) => data.expose().clone(),
         Source::File(file) => trusted_file(&spec.path, &file, read).ok()?,
     };
+    let client = match context.client_certificate {
+        Some(Source::Data(data)) => data.expose().clone(),
+        Some(Source::File(_)) | None => Vec::new(),
+    };
     let authority = read(&spec.signer.certificate).ok()??;
     let question = Question {
         spec,
         trusted: Some(&trusted),
-        client: &[],
+        client: &client,
         authority: &Certificate::read_all(&authority).ok()?,
         must_trust: false,
         shown: from_now,
         prune: None,
         now,
     };
-    question.stranger(until_now, Some(from_now))
+    question.stranger(until_now, from_now)
 }
 
 /// The certificates that a kubeconfig names by their file, which may lie beside it.

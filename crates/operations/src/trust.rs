@@ -167,28 +167,16 @@ impl Question<'_> {
         shows(self.shown, std::slice::from_ref(trusted)) && !shows(self.shown, self.authority)
     }
 
-    /// What there is to say where it trusts what the API server has shown until now (PEM), and not what it
-    /// shows from now on: that, or nothing where it is made anew by the authority.
-    pub(crate) fn stranger(&self, until_now: &[u8], from_now: Option<&[u8]>) -> Option<Problem> {
-        let trust = Trust::of(self.trusted?, self.authority).ok()?;
-        let trusted = &trust.foreign;
-        let goes_on = if let Some(shown) = from_now {
-            shows(shown, trusted) || (!trust.is_other() && shows(shown, self.authority))
-        } else {
-            // Whoever trusts what is above the authority needs no other.
-            let is_above = |one: &Certificate| {
-                self.authority
-                    .iter()
-                    .any(|signer| !signer.is_self_issued() && signer.issuer == one.subject)
-            };
-            !trust.is_other() || trusted.iter().any(is_above)
-        };
-        if goes_on || !shows(until_now, trusted) {
+    /// What there is to say where it trusts what the API server has shown until now (PEM), and not what
+    /// it shows from now on.
+    pub(crate) fn stranger(&self, until_now: &[u8], from_now: &[u8]) -> Option<Problem> {
+        let trusted = Trust::of(self.trusted?, &[]).ok()?.foreign;
+        if !shows(until_now, &trusted) || shows(from_now, &trusted) {
             return None;
         }
         let KubeconfigSpec { path, signer, .. } = self.spec;
         let problem = Problem::new(format!(
-            "{path}: it does not trust {}, by which the API server's certificate is signed now",
+            "{path}: it does not trust the certificate that the API server has now, which {} has signed",
             signer.certificate
         ));
         let is_former = trusted.iter().any(|one| self.is_former(one));

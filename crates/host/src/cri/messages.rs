@@ -114,6 +114,8 @@ pub(super) struct ListContainersResponse {
 pub(super) struct Container {
     #[prost(string, tag = "1")]
     pub(super) id: String,
+    #[prost(string, tag = "2")]
+    pub(super) pod_sandbox_id: String,
     #[prost(message, optional, tag = "3")]
     pub(super) metadata: Option<ContainerMetadata>,
     /// 0 created, 1 running, 2 exited, 3 unknown.
@@ -175,6 +177,8 @@ pub(super) struct PodSandbox {
     /// 0 ready, 1 not ready.
     #[prost(int32, tag = "3")]
     pub(super) state: i32,
+    #[prost(map = "string, string", tag = "6")]
+    pub(super) annotations: HashMap<String, String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -83,6 +83,8 @@ pub struct Container {
     pub namespace: String,
     /// The name of its pod.
     pub pod: String,
+    /// The identifier of its pod's sandbox.
+    pub sandbox: String,
 }
 
 /// How a container ended, or runs.
@@ -109,8 +111,12 @@ pub struct Sandbox {
     pub pod: String,
     /// Whether it is ready.
     pub ready: bool,
+    /// Whether the kubelet has the pod from a file: it is a static one.
+    pub is_static: bool,
 }
 
+/// The annotation by which the kubelet tells where it has a pod from.
+const SOURCE: &str = "kubernetes.io/config.source";
 /// How long an ordinary call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long one try of a pull may take.
@@ -273,6 +279,7 @@ impl Runtime {
                     namespace: metadata.namespace,
                     pod: metadata.name,
                     ready: item.state == 0,
+                    is_static: item.annotations.get(SOURCE).is_some_and(|it| it == "file"),
                 }
             })
             .collect())
@@ -373,6 +380,7 @@ fn container(mut found: m::Container) -> Container {
         namespace: label("io.kubernetes.pod.namespace"),
         pod: label("io.kubernetes.pod.name"),
         id: found.id,
+        sandbox: found.pod_sandbox_id,
         name: metadata.name,
         attempt: metadata.attempt,
         state: match found.state {

@@ -523,11 +523,27 @@ impl Planner<'_, '_> {
         let is_same = |one: &Certificate, other: &Certificate| {
             one.subject == other.subject && one.public_key_pin() == other.public_key_pin()
         };
-        if !above.is_empty() && !above.first().is_some_and(|one| is_same(one, signing)) {
-            above.clear();
-            changes.push(
-                "no longer has certificates behind it that are not its authority's".to_owned(),
-            );
+        match above.first_mut() {
+            None => {}
+            Some(first) if is_same(first, signing) => {}
+            // The authority has another key, and who is above it is the same.
+            Some(first)
+                if !signing.is_self_issued()
+                    && first.issuer == signing.issuer
+                    && first.subject == signing.subject =>
+            {
+                changes.push(format!(
+                    "has the certificate of {} until {} behind it",
+                    signing.subject, signing.validity.not_after
+                ));
+                *first = signing.clone();
+            }
+            Some(_) => {
+                above.clear();
+                changes.push(
+                    "no longer has certificates behind it that are not its authority's".to_owned(),
+                );
+            }
         }
         // One that ends is of no use to them. Its successor is one of the same issuer and, as long as it
         // has not ended, of the same key of that: another would lead elsewhere.
@@ -558,8 +574,8 @@ impl Planner<'_, '_> {
                 };
                 self.renewal.warnings.push(
                     Problem::new(format!(
-                        "{path}: the certificate of {} behind it {verb} at {}, and {} has no other of \
-                         that issuer",
+                        "{path}: the certificate of {} behind it {verb} at {}, and {} has none that \
+                         surely leads on in its place",
                         one.subject, one.validity.not_after, signer.certificate
                     ))
                     .with_hint(format!("Put its successor, if there is one, in its place in {path}.")),

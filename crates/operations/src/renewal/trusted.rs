@@ -1,8 +1,8 @@
 //! Whom kubeconfigs trust after a renewal, and with whose certificate the controller manager signs.
 
 use rinit_diag::Problem;
-use rinit_pki::Certificate;
-use rinit_plan::{CaId, FileMode, KubeconfigSpec, Secret};
+use rinit_pki::{Certificate, PrivateKey};
+use rinit_plan::{CaId, CertificateBundle, FileMode, KeyAlgorithm, KubeconfigSpec, Secret};
 
 use super::kubeconfig::{self, Found};
 use super::{API_SERVER, NewFile, Planner};
@@ -47,14 +47,9 @@ impl Planner<'_, '_> {
     /// Tells of a kubeconfig that is not renewed and does not trust what the API server shows from now
     /// on.
     pub(super) fn stranger(&mut self, spec: &KubeconfigSpec) {
-        if !self
-            .renewal
-            .renewed
-            .iter()
-            .any(|one| one.name == API_SERVER)
-        {
+        let Some(from_now) = self.trial() else {
             return;
-        }
+        };
         let Some(text) = (self.read)(&spec.path).ok().flatten().map(Secret::new) else {
             return;
         };
@@ -76,8 +71,23 @@ impl Planner<'_, '_> {
         };
         let path = self.server.as_ref().map(|spec| spec.certificate.clone());
         let until_now = path.and_then(|path| (self.read)(&path).ok().flatten());
-        let stranger = question.stranger(&until_now.unwrap_or_default(), None);
+        let stranger = question.stranger(&until_now.unwrap_or_default(), from_now.as_bytes());
         self.renewal.warnings.extend(stranger);
+    }
+
+    /// What the API server will show, if its certificate is made anew, for a key of no use.
+    fn trial(&self) -> Option<CertificateBundle> {
+        let renewed = self
+            .renewal
+            .renewed
+            .iter()
+            .find(|one| one.name == API_SERVER)?;
+        let authority = self.renewal.authorities.get(&renewed.signer)?;
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).ok()?;
+        let certificate = authority.issue(renewed.leaf.as_leaf(), &key).ok()?;
+        let mut chain = Certificate::read_all(certificate.as_bytes()).ok()?;
+        chain.extend(renewed.above.iter().cloned());
+        Some(Certificate::bundle(&chain))
     }
 
     /// What the API server shows when all this is done (PEM). Nothing where its certificate is made

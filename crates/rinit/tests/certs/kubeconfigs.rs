@@ -209,8 +209,8 @@ fn who_does_not_trust_a_renewed_api_server_is_told() {
     }
     node.renew(&["scheduler.conf"]);
     let output = node.renew(&["apiserver"]);
-    let told = "it does not trust /etc/kubernetes/pki/ca.crt, by which the API server's certificate \
-                is signed now";
+    let told = "it does not trust the certificate that the API server has now, which \
+                /etc/kubernetes/pki/ca.crt has signed";
     assert_eq!(output.stderr.matches(told).count(), 4, "{}", output.stderr);
     assert!(
         !output.stderr.contains("scheduler.conf"),
@@ -223,6 +223,15 @@ fn who_does_not_trust_a_renewed_api_server_is_told() {
     let other = node.pki("etcd/ca.crt");
     node.put("admin.conf", "certificate-authority-data", &other);
     let output = node.renew(&["apiserver"]);
+    assert!(!output.stderr.contains(told), "{}", output.stderr);
+    // Both in one file, and only one of them signs.
+    let node = Node::new();
+    let whole = [new.pki("ca.crt"), node.pki("ca.crt")].concat();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), whole).unwrap();
+    std::fs::write(node.path("/etc/kubernetes/pki/ca.key"), new.pki("ca.key")).unwrap();
+    let output = node.renew(&["apiserver"]);
+    assert_eq!(output.stderr.matches(told).count(), 5, "{}", output.stderr);
+    let output = node.renew(&["all"]);
     assert!(!output.stderr.contains(told), "{}", output.stderr);
 }
 

@@ -165,7 +165,6 @@ async fn run(
         );
         return Ok(ExitCode::Failure);
     }
-    let replaced = rinit_host::now();
     if let Some(before) = before {
         let restart = Restart {
             before,
@@ -173,7 +172,6 @@ async fn run(
             facts: &facts,
             backup: &backup,
             renewed: &paths,
-            replaced,
             kubelet,
         };
         return Ok(restart.run(&mut interrupts).await);

@@ -10,7 +10,6 @@ pub(super) use self::pod::pods_that_use;
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use rinit_apply::Apply;
 use rinit_diag::{ExitCode, Hint as _, Problem};
 use rinit_facts::Facts;
@@ -18,7 +17,7 @@ use rinit_host::{Access, Host, HostError, InitSystem, Runtime, Trust, probe};
 use rinit_plan::{Action, FileMode, LogicalPath, WaitSpec, WaitTarget};
 use rinit_workflow::{Executor as _, Phase};
 
-use self::pod::{PROBE_LIMIT, Pod, Stage, pod_aside};
+use self::pod::{Known, PROBE_LIMIT, Pod, Stage, pod_aside};
 use super::actions;
 use super::interrupts::Interrupts;
 use super::write::{Backup, keeping};
@@ -66,8 +65,6 @@ pub(super) struct Restart<'a> {
     pub(super) backup: &'a Backup,
     /// The files that were renewed.
     pub(super) renewed: &'a [LogicalPath],
-    /// The moment from which on they were in their places.
-    pub(super) replaced: Timestamp,
     /// Whether the kubelet's client certificate is among them.
     pub(super) kubelet: bool,
 }
@@ -184,7 +181,8 @@ impl Restart<'_> {
         let apply = Apply::new(self.host.clone(), self.facts);
         // Tells the executor that looking is over, so that it waits.
         apply.prepare(&[]);
-        let kubelet_since = match self.kubelet(&apply).await {
+        let before = self.containers().await;
+        let mut kubelet_since = match self.kubelet(&apply).await {
             Ok(is_new) => is_new.then(Instant::now),
             Err(problem) => {
                 printer::problem(&problem);
@@ -193,14 +191,21 @@ impl Restart<'_> {
         };
         let pods = pods_that_use(self.host, self.facts, self.renewed);
         for (index, pod) in pods.iter().enumerate() {
-            if self
-                .has_started_anew(&apply, pod, kubelet_since.is_some())
-                .await
+            // Whether a healthy API server can work with etcd is seen in a restart.
+            let is_watched = pod.name == "etcd" && self.before.api_server_was_healthy;
+            if !is_watched
+                && self
+                    .has_started_anew(&apply, pod, before.as_ref(), kubelet_since.is_some())
+                    .await
             {
                 printer::progress(&format!(
                     "{} has started with them and is healthy",
                     pod.name
                 ));
+                // Only from now on does a new kubelet hear from it.
+                if pod.name == API_SERVER && kubelet_since.is_some() {
+                    kubelet_since = Some(Instant::now());
+                }
                 continue;
             }
             printer::progress(&format!("restarting {}", pod.name));
@@ -246,15 +251,23 @@ impl Restart<'_> {
         Ok(true)
     }
 
-    /// Whether a pod has started since its files were replaced and is well: the kubelet starts again
+    /// Whether a pod has started since then, with its files replaced, and is well: the kubelet starts again
     /// what had crashed for an expired certificate, at once if it was itself restarted.
-    async fn has_started_anew(&self, apply: &Apply, pod: &Pod, kubelet_is_new: bool) -> bool {
-        let Ok(runtime) = Runtime::connect(&self.facts.node.cri_socket).await else {
+    async fn has_started_anew(
+        &self,
+        apply: &Apply,
+        pod: &Pod,
+        before: Option<&Known>,
+        kubelet_is_new: bool,
+    ) -> bool {
+        let (Some(before), Ok(runtime)) =
+            (before, Runtime::connect(&self.facts.node.cri_socket).await)
+        else {
             return false;
         };
         let started = Instant::now();
         loop {
-            let is_new = pod.has_started_since(&runtime, self.replaced).await;
+            let is_new = pod.has_started_since(&runtime, before).await;
             if is_new && self.is_well(apply, pod).await {
                 return true;
             }
@@ -266,6 +279,14 @@ impl Restart<'_> {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// The containers that are there now, if that can be known. Whether they have the new certificates is
+    /// not.
+    async fn containers(&self) -> Option<Known> {
+        let runtime = Runtime::connect(&self.facts.node.cri_socket).await.ok()?;
+        let containers = runtime.containers().await.ok()?;
+        Some(containers.into_iter().map(|one| one.id).collect())
     }
 
     /// Looks once whether a pod is healthy.

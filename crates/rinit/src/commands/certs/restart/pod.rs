@@ -1,8 +1,8 @@
 //! A static pod: its manifest, what it uses, and what is there of it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rinit_facts::Facts;
 use rinit_host::{ContainerState, Host, HostError, Runtime, Sandbox, Trust, probe};
 use rinit_manifest::yaml;
@@ -18,6 +18,9 @@ const ORDER: [&str; 4] = [
     "kube-controller-manager",
     "kube-scheduler",
 ];
+
+/// The identifiers of containers.
+pub(super) type Known = HashSet<String>;
 
 /// A static pod.
 pub(in super::super) struct Pod {
@@ -104,11 +107,7 @@ impl Pod {
 
     /// What the runtime has of it.
     pub(super) async fn stage(&self, runtime: &Runtime) -> Result<Stage, HostError> {
-        let containers = runtime.containers().await?;
-        if containers.iter().any(|container| {
-            self.is_named(&container.namespace, &container.pod)
-                && container.state == ContainerState::Running
-        }) {
+        if !self.running(runtime).await?.is_empty() {
             return Ok(Stage::Running);
         }
         let sandboxes = self.sandboxes(runtime).await?;
@@ -119,15 +118,22 @@ impl Pod {
         })
     }
 
-    /// Whether a container of it runs that was made after that moment.
-    pub(super) async fn has_started_since(&self, runtime: &Runtime, moment: Timestamp) -> bool {
-        runtime.containers().await.is_ok_and(|containers| {
-            containers.iter().any(|container| {
-                self.is_named(&container.namespace, &container.pod)
-                    && container.state == ContainerState::Running
-                    && i128::from(container.created_at) > moment.as_nanosecond()
-            })
+    /// Whether it runs, and with no container of those that were there before.
+    pub(super) async fn has_started_since(&self, runtime: &Runtime, before: &Known) -> bool {
+        self.running(runtime).await.is_ok_and(|running| {
+            !running.is_empty() && !running.iter().any(|container| before.contains(container))
         })
+    }
+
+    /// The identifiers of its containers that run.
+    async fn running(&self, runtime: &Runtime) -> Result<Vec<String>, HostError> {
+        let sandboxes = self.sandboxes(runtime).await?;
+        let is_own = |id: &String| sandboxes.iter().any(|sandbox| sandbox.id == *id);
+        let containers = runtime.containers().await?.into_iter();
+        Ok(containers
+            .filter(|one| one.state == ContainerState::Running && is_own(&one.sandbox))
+            .map(|one| one.id)
+            .collect())
     }
 
     /// Removes what is left of it once it has ended. As long as its ended containers are there,
@@ -143,7 +149,9 @@ impl Pod {
 
     async fn sandboxes(&self, runtime: &Runtime) -> Result<Vec<Sandbox>, HostError> {
         let mut sandboxes = runtime.sandboxes().await?;
-        sandboxes.retain(|sandbox| self.is_named(&sandbox.namespace, &sandbox.pod));
+        // Another pod may begin with its name, such as one that makes backups of etcd.
+        sandboxes
+            .retain(|sandbox| sandbox.is_static && self.is_named(&sandbox.namespace, &sandbox.pod));
         Ok(sandboxes)
     }
 
