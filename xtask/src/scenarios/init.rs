@@ -302,7 +302,7 @@ fn phases(node: &Node) -> Result<()> {
 
     let output = rinit(&["phase", "nonsense"])?;
     ensure!(
-        output.code == Some(USAGE) && output.stderr.contains("nearest name"),
+        output.code == Some(USAGE) && output.stderr.contains("there is no phase"),
         "{output}"
     );
     Ok(())
