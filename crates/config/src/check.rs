@@ -11,7 +11,6 @@ use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
 use crate::timestamp::Timestamp;
 use crate::tree::{Node, NodeKind};
-use crate::v1beta4::EnvironmentVariable;
 use crate::{ReadOptions, UnknownFields};
 
 /// Fields that every document has beside its own.
@@ -94,14 +93,8 @@ impl Walk<'_> {
             return;
         };
         let fields = schema.all_fields();
-        // A variable of the environment may hold a password, whatever its name.
-        let holds_secrets = schema.name == EnvironmentVariable::SCHEMA.name;
         for entry in entries {
             let path = join(path, &mask::key(&entry.key));
-            let is_origin = entry.key == "valueFrom" && entry.value.entries().is_some();
-            if holds_secrets && entry.key != "name" && !is_origin {
-                withhold(&entry.value, self.findings);
-            }
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 if !more.contains(&entry.key.as_str()) {
                     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();

@@ -6,13 +6,13 @@
 
 use std::collections::HashSet;
 
+use rinit_diag::WITHHELD;
+
 use crate::component_fields;
 use crate::documents::KINDS;
 use crate::source::{Place, Span};
 use crate::withheld::each_field;
 
-/// What stands where a secret was.
-const MASK: &str = "<withheld>";
 /// Parts of field names whose values are masked wherever they stand.
 const NAMES: [&str; 6] = [
     "token",
@@ -39,7 +39,7 @@ pub(crate) fn line(line: &str) -> String {
         // A list or map on the next lines holds the secret, not this line.
         Some(colon) if !line[colon..].trim().is_empty() => {
             let blank = line[colon..].len() - line[colon..].trim_start().len();
-            format!("{}{MASK}", text(&line[..colon + blank]))
+            format!("{}{WITHHELD}", text(&line[..colon + blank]))
         }
         _ => text(line),
     }
@@ -178,7 +178,7 @@ fn may_be_secret(name: &str) -> bool {
 /// A key that a text stands behind without a blank, without the text if it may be a secret.
 pub(crate) fn key(key: &str) -> std::borrow::Cow<'_, str> {
     match key.find([':', '=']) {
-        Some(end) if may_be_secret(&key[..end]) => format!("{}{MASK}", &key[..=end]).into(),
+        Some(end) if may_be_secret(&key[..end]) => format!("{}{WITHHELD}", &key[..=end]).into(),
         _ => key.into(),
     }
 }
@@ -187,10 +187,10 @@ pub(crate) fn key(key: &str) -> std::borrow::Cow<'_, str> {
 pub(crate) fn from_column(text: &str, from: usize) -> String {
     let kept: String = text.chars().take(from).collect();
     let masked = line(&kept);
-    if kept.len() == text.len() || masked.ends_with(MASK) {
+    if kept.len() == text.len() || masked.ends_with(WITHHELD) {
         return masked;
     }
-    masked + MASK
+    masked + WITHHELD
 }
 
 /// Any text with everything masked that has the form of a token or key, or stands before the host of a
@@ -214,12 +214,12 @@ pub(crate) fn text(text: &str) -> String {
         });
         match second {
             Some(second) if word.len() == 6 && second.len() == 16 => {
-                masked.push_str(MASK);
+                masked.push_str(WITHHELD);
                 rest = &after[1 + second.len()..];
             }
             _ => {
                 let key = word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-                masked.push_str(if key { MASK } else { word });
+                masked.push_str(if key { WITHHELD } else { word });
                 rest = after;
             }
         }

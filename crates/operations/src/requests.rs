@@ -410,11 +410,7 @@ fn kubeconfig(
         authority.expose(),
         now,
     );
-    let trusted = match context.ca {
-        Some(Source::Data(data)) => Some(data.expose().clone()),
-        Some(Source::File(file)) => Some(trusted_file(&spec.path, &file, read).map_err(wrong)?),
-        None => None,
-    };
+    let trusted = trusted(&spec.path, context.ca.as_ref(), read).map_err(wrong)?;
     let certificates = Certificate::read_all(authority.expose())
         .map_err(|error| Problem::new(format!("{}: {error}", spec.signer.certificate)))?;
     let question = Question {
@@ -447,10 +443,7 @@ fn stranger(
 ) -> Option<Problem> {
     let text = Secret::new(read(&spec.path).ok()??);
     let context = CurrentContext::parse(std::str::from_utf8(text.expose()).ok()?).ok()?;
-    let trusted = match context.ca? {
-        Source::Data(data) => data.expose().clone(),
-        Source::File(file) => trusted_file(&spec.path, &file, read).ok()?,
-    };
+    let trusted = trusted(&spec.path, context.ca.as_ref(), read).ok()??;
     let client = match context.client_certificate {
         Some(Source::Data(data)) => data.expose().clone(),
         Some(Source::File(_)) | None => Vec::new(),
@@ -469,14 +462,21 @@ fn stranger(
     question.stranger(until_now, from_now)
 }
 
-/// The certificates that a kubeconfig names by their file, which may lie beside it.
-fn trusted_file(
+/// The certificates that a kubeconfig trusts (PEM), embedded or in a file beside it; none where it does
+/// not say.
+fn trusted(
     kubeconfig: &LogicalPath,
-    file: &str,
+    ca: Option<&Source>,
     read: &mut ReadFile<'_>,
-) -> Result<Vec<u8>, String> {
-    let file = kubeconfig.beside(file).map_err(|error| error.to_string())?;
-    Ok(read(&file)?.unwrap_or_default())
+) -> Result<Option<Vec<u8>>, String> {
+    Ok(match ca {
+        Some(Source::Data(data)) => Some(data.expose().clone()),
+        Some(Source::File(file)) => {
+            let file = kubeconfig.beside(file).map_err(|error| error.to_string())?;
+            Some(read(&file)?.unwrap_or_default())
+        }
+        None => None,
+    })
 }
 
 /// A kubeconfig that has its key, and neither an authority nor a certificate yet.

@@ -13,7 +13,7 @@ use crate::{Certificate, Leaf, PrivateKey, has_private_key};
 /// Judges a leaf certificate and its key against what is asked for.
 ///
 /// `key` is none where the file is absent; `authority` is the signer's certificate file, whose own
-/// faults are told by [`judge_authority`].
+/// faults are told by [`judge_authority`](super::judge_authority).
 pub fn judge_leaf(
     spec: &CertificateSpec,
     certificate: &[u8],
@@ -122,7 +122,7 @@ impl Judge<'_> {
         }
     }
 
-    /// An authority that cannot be read is told once, by [`judge_authority`].
+    /// An authority that cannot be read is told once, by [`judge_authority`](super::judge_authority).
     fn chain_fault(
         &self,
         leaf: &[Certificate],
