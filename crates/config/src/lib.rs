@@ -31,6 +31,7 @@ mod scalar;
 pub mod schema;
 mod secret;
 mod source;
+mod syntax;
 mod timestamp;
 mod tree;
 mod unsettled;
