@@ -38,7 +38,7 @@ impl Clients {
 }
 
 impl Apply {
-    async fn client(
+    pub(crate) async fn client(
         &self,
         kubeconfig: &LogicalPath,
         server: Option<&str>,
@@ -88,7 +88,7 @@ impl Apply {
     }
 
     /// Asks the API server, or says why it cannot be asked yet.
-    async fn asked<T>(
+    pub(crate) async fn asked<T>(
         &self,
         access: &ApiAccess,
         question: impl AsyncFnOnce(&Client, &Patience) -> Result<T, ClusterError>,

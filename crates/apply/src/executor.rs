@@ -11,8 +11,10 @@ use rinit_diag::Problem;
 use rinit_facts::Facts;
 use rinit_host::{Host, HostError};
 use rinit_pki::KeyPool;
-use rinit_plan::{Action, ApiAccess, Artefact, CaId, LogicalPath};
-use rinit_workflow::{Ensured, Executor, Presence, State};
+use rinit_plan::{
+    Action, ApiAccess, CaId, Gate, LogicalPath, Output, Removal, Resource, ResourceId,
+};
+use rinit_workflow::{Ensured, Executor, Presence, Report, State};
 use tokio::sync::Semaphore;
 
 use crate::api::Clients;
@@ -105,37 +107,47 @@ impl Apply {
 
     async fn look(&self, action: &Action) -> Result<State, ApplyError> {
         match action {
-            Action::Check(check) => Ok(self.inspect_check(check).await),
-            Action::Image(pull) => self.inspect_image(pull).await,
-            Action::CertificateAuthority(spec) => {
+            Action::Ensure(resource) => self.look_at(resource).await,
+            Action::Remove(removal) => self.inspect_removal(removal).await,
+            Action::Gate(gate) => Ok(match gate {
+                Gate::Check(check) => self.inspect_check(check).await,
+                Gate::Wait(spec) => self.inspect_wait(spec).await,
+                Gate::Refuse { message, hint } => State::Blocked {
+                    problems: vec![Problem {
+                        message: message.clone(),
+                        hint: hint.clone(),
+                    }],
+                    conflict: false,
+                },
+            }),
+            Action::Output(_) => Ok(State::Absent),
+        }
+    }
+
+    async fn look_at(&self, resource: &Resource) -> Result<State, ApplyError> {
+        match resource {
+            Resource::Image(pull) => self.inspect_image(pull).await,
+            Resource::CertificateAuthority(spec) => {
                 self.with_readers(self.inspect_authority(spec)?, &spec.key)
             }
-            Action::Certificate(spec) => {
+            Resource::Certificate(spec) => {
                 self.with_readers(self.inspect_certificate(spec)?, &spec.key)
             }
-            Action::KeyPair(spec) => {
+            Resource::KeyPair(spec) => {
                 self.with_readers(self.inspect_key_pair(spec)?, &spec.private_key)
             }
-            Action::Kubeconfig(spec) => {
+            Resource::Kubeconfig(spec) => {
                 self.with_readers_of_client(self.inspect_kubeconfig(spec)?, &spec.path)
             }
-            Action::Directory(spec) => self.inspect_directory(spec),
-            Action::File(spec) => self.inspect_file(spec),
-            Action::Unit(spec) => self.inspect_unit(spec).await,
-            Action::Wait(spec) => Ok(self.inspect_wait(spec).await),
-            Action::ClusterAdmins(access) => self.inspect_cluster_admins(access).await,
-            Action::Object { access, object } => self.inspect_object(access, object).await,
-            Action::NodeMark { access, mark } => self.inspect_node_mark(access, mark).await,
-            Action::BootstrapToken { access, token } => self.inspect_token(access, token).await,
-            Action::ClientRotation(spec) => self.inspect_rotation(spec),
-            Action::CertificateKey { .. } | Action::JoinCommand(_) => Ok(State::Absent),
-            Action::Refuse { message, hint } => Ok(State::Blocked {
-                problems: vec![Problem {
-                    message: message.clone(),
-                    hint: hint.clone(),
-                }],
-                conflict: false,
-            }),
+            Resource::Directory(spec) => self.inspect_directory(spec),
+            Resource::File(spec) => self.inspect_file(spec),
+            Resource::StaticPod(spec) => self.inspect_file(&spec.file),
+            Resource::Unit(spec) => self.inspect_unit(spec).await,
+            Resource::ClusterAdmins(access) => self.inspect_cluster_admins(access).await,
+            Resource::Object { access, object } => self.inspect_object(access, object).await,
+            Resource::NodeMark { access, mark } => self.inspect_node_mark(access, mark).await,
+            Resource::BootstrapToken { access, token } => self.inspect_token(access, token).await,
+            Resource::ClientRotation(spec) => self.inspect_rotation(spec),
         }
     }
 
@@ -145,28 +157,77 @@ impl Apply {
         progress: &(dyn Fn(String) + Sync),
     ) -> Result<Ensured, ApplyError> {
         match action {
-            Action::Check(check) => Ok(self.ensure_check(check).await),
-            Action::Image(pull) => self.ensure_image(pull, progress).await,
-            Action::CertificateAuthority(spec) => self.ensure_authority(spec).await,
-            Action::Certificate(spec) => self.ensure_certificate(spec).await,
-            Action::KeyPair(spec) => self.ensure_key_pair(spec).await,
-            Action::Kubeconfig(spec) => self.ensure_kubeconfig(spec).await,
-            Action::Directory(spec) => self.ensure_directory(spec),
-            Action::File(spec) => self.ensure_file(spec),
-            Action::Unit(spec) => self.ensure_unit(spec).await,
-            Action::Wait(spec) => self.ensure_wait(spec, progress).await,
-            Action::ClusterAdmins(access) => self.ensure_cluster_admins(access).await,
-            Action::Object { access, object } => self.ensure_object(access, object).await,
-            Action::NodeMark { access, mark } => self.ensure_node_mark(access, mark).await,
-            Action::BootstrapToken { access, token } => self.ensure_token(access, token).await,
-            Action::ClientRotation(spec) => self.ensure_rotation(spec),
-            Action::CertificateKey { key, .. } => Ok(Ensured {
-                certificate_key: Some(key.expose().clone()),
-                ..Ensured::default()
-            }),
-            Action::JoinCommand(spec) => self.ensure_join_command(spec).await,
-            Action::Refuse { message, .. } => Err(ApplyError::Impossible(message.clone())),
+            Action::Ensure(resource) => self.ensure_resource(resource, progress).await,
+            Action::Remove(removal) => self.remove(removal).await,
+            Action::Gate(gate) => match gate {
+                Gate::Check(check) => Ok(self.ensure_check(check).await),
+                Gate::Wait(spec) => self.ensure_wait(spec, progress).await,
+                Gate::Refuse { message, .. } => Err(ApplyError::Impossible(message.clone())),
+            },
+            Action::Output(output) => match output {
+                Output::CertificateKey { key, .. } => Ok(Ensured {
+                    report: Some(Report::CertificateKey(key.expose().clone())),
+                    ..Ensured::default()
+                }),
+                Output::JoinCommand(spec) => self.ensure_join_command(spec).await,
+            },
         }
+    }
+
+    async fn ensure_resource(
+        &self,
+        resource: &Resource,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<Ensured, ApplyError> {
+        match resource {
+            Resource::Image(pull) => self.ensure_image(pull, progress).await,
+            Resource::CertificateAuthority(spec) => self.ensure_authority(spec).await,
+            Resource::Certificate(spec) => self.ensure_certificate(spec).await,
+            Resource::KeyPair(spec) => self.ensure_key_pair(spec).await,
+            Resource::Kubeconfig(spec) => self.ensure_kubeconfig(spec).await,
+            Resource::Directory(spec) => self.ensure_directory(spec),
+            Resource::File(spec) => self.ensure_file(spec),
+            Resource::StaticPod(spec) => self.ensure_file(&spec.file),
+            Resource::Unit(spec) => self.ensure_unit(spec).await,
+            Resource::ClusterAdmins(access) => self.ensure_cluster_admins(access).await,
+            Resource::Object { access, object } => self.ensure_object(access, object).await,
+            Resource::NodeMark { access, mark } => self.ensure_node_mark(access, mark).await,
+            Resource::BootstrapToken { access, token } => self.ensure_token(access, token).await,
+            Resource::ClientRotation(spec) => self.ensure_rotation(spec),
+        }
+    }
+
+    async fn inspect_removal(&self, removal: &Removal) -> Result<State, ApplyError> {
+        let exists = match removal {
+            Removal::File { path } => self.host.info(path)?.is_some(),
+            Removal::Object { access, id } => {
+                match self
+                    .asked(access, async |client, _| client.get(id).await)
+                    .await?
+                {
+                    Ok(live) => live.is_some(),
+                    Err(state) => return Ok(state),
+                }
+            }
+        };
+        Ok(if exists {
+            State::Differs {
+                diff: "- it exists".to_owned(),
+            }
+        } else {
+            State::HOLDS
+        })
+    }
+
+    async fn remove(&self, removal: &Removal) -> Result<Ensured, ApplyError> {
+        let removed = match removal {
+            Removal::File { path } => self.host.remove_file(path)?,
+            Removal::Object { access, id } => self.admin(access).await?.delete(id).await?,
+        };
+        Ok(Ensured {
+            unchanged: !removed,
+            ..Ensured::default()
+        })
     }
 }
 
@@ -186,16 +247,23 @@ fn unseen(error: &ApplyError) -> State {
 impl Executor for Apply {
     type Error = ApplyError;
 
-    async fn holds(&self, artefact: &Artefact) -> Presence {
-        let found = match artefact {
-            Artefact::File(path) => match self.host.exists(path) {
+    async fn holds(&self, id: &ResourceId) -> Presence {
+        let found = match id {
+            ResourceId::File(path) | ResourceId::Directory(path) => match self.host.exists(path) {
                 Ok(found) => found,
                 Err(error) if HostError::is_permission_denied(&error) => return Presence::Unknown,
                 Err(_) => false,
             },
-            Artefact::Kubelet => self.kubelet_runs().await,
-            Artefact::ApiServer => return self.api_server_answers(&self.access).await,
-            Artefact::Object(id) => return self.object_exists(&self.access, id).await,
+            ResourceId::Kubelet => self.kubelet_runs().await,
+            ResourceId::ApiServer => return self.api_server_answers(&self.access).await,
+            ResourceId::Object(id) => return self.object_exists(&self.access, id).await,
+            // No action requires these: they only decide about the order.
+            ResourceId::Image(_)
+            | ResourceId::ImageQueue
+            | ResourceId::Healthy(_)
+            | ResourceId::AdminRights
+            | ResourceId::Node(_)
+            | ResourceId::BootstrapTokens => return Presence::Unknown,
         };
         if found {
             Presence::Present

@@ -6,7 +6,7 @@ use rinit_diag::Problem;
 use rinit_host::{HostError, Identity, InitSystem, Trust, probe};
 use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_manifest::yaml;
-use rinit_plan::{LogicalPath, WaitSpec, WaitTarget};
+use rinit_plan::{ApiAccess, LogicalPath, ObjectId, WaitSpec, WaitTarget, constants};
 use rinit_workflow::{Ensured, State};
 use tokio::time::Instant;
 
@@ -50,7 +50,9 @@ impl Apply {
                 Answer::Not(reason) => reason,
             };
             let over = started.elapsed() >= limit;
-            if over || told.elapsed() >= TELL_EVERY {
+            // The wait for its health says why the API server does not start.
+            let is_watched = !matches!(spec.target, WaitTarget::ApiServer { .. });
+            if over || is_watched && told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
                 let causes = self.causes(component).await;
                 let certain = suspicion.stands(&causes, told);
@@ -81,9 +83,39 @@ impl Apply {
             .await
     }
 
+    /// Whether the API server serves and has made its namespaces: before that, no object of init can
+    /// be written.
+    async fn accepts_writes(&self, access: &ApiAccess) -> Result<Answer, ApplyError> {
+        let kubeconfig = match &access.super_kubeconfig {
+            Some(path) if self.host.exists(path)? => path,
+            _ => &access.kubeconfig,
+        };
+        let client = self.client(kubeconfig, access.server.as_deref()).await?;
+        for namespace in [constants::KUBE_SYSTEM, constants::KUBE_PUBLIC] {
+            let id = ObjectId {
+                api_version: "v1".to_owned(),
+                kind: "Namespace".to_owned(),
+                namespace: None,
+                name: namespace.to_owned(),
+            };
+            match client.get(&id).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(Answer::Not(format!("{id} does not exist yet"))),
+                // Another kubeconfig than that of an administrator need not see it.
+                Err(error) if error.is_forbidden() => {}
+                Err(error) if error.may_pass() => {
+                    return Ok(Answer::Not(rinit_diag::chain(&error)));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Answer::Healthy)
+    }
+
     async fn ask(&self, target: &WaitTarget) -> Result<Answer, ApplyError> {
         let (url, identity) = match target {
             WaitTarget::Kubelet { url } => (url.clone(), None),
+            WaitTarget::ApiServer { access } => return self.accepts_writes(access).await,
             WaitTarget::StaticPod {
                 manifest,
                 credentials,

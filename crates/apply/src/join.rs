@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use rinit_plan::JoinCommandSpec;
-use rinit_workflow::{Ensured, JoinCommands};
+use rinit_workflow::{Ensured, JoinCommands, Report};
 
 use crate::{Apply, ApplyError};
 
@@ -62,7 +62,7 @@ impl Apply {
             kubeconfig: spec.access.kubeconfig.to_string(),
         };
         Ok(Ensured {
-            join: Some(join),
+            report: Some(Report::Join(join)),
             ..Ensured::default()
         })
     }

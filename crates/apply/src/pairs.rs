@@ -10,7 +10,7 @@ use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, Finding, Leaf, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateBundle, CertificateSpec, FileMode,
-    KeyAlgorithm, KeyPairSpec, LogicalPath, Secret, Severity, Signer,
+    KeyAlgorithm, KeyPairSpec, LogicalPath, Resource, Secret, Severity, Signer,
 };
 use rinit_workflow::{Ensured, Remedy, State};
 
@@ -366,10 +366,10 @@ impl Apply {
     /// The algorithm of the key that an action will have to make.
     pub(crate) fn new_key(&self, action: &Action) -> Option<KeyAlgorithm> {
         let (path, algorithm) = match action {
-            Action::CertificateAuthority(spec) => (&spec.key, spec.algorithm),
-            Action::Certificate(spec) => (&spec.key, spec.algorithm),
-            Action::KeyPair(spec) => (&spec.private_key, spec.algorithm),
-            Action::Kubeconfig(spec) => (&spec.path, spec.algorithm),
+            Action::Ensure(Resource::CertificateAuthority(spec)) => (&spec.key, spec.algorithm),
+            Action::Ensure(Resource::Certificate(spec)) => (&spec.key, spec.algorithm),
+            Action::Ensure(Resource::KeyPair(spec)) => (&spec.private_key, spec.algorithm),
+            Action::Ensure(Resource::Kubeconfig(spec)) => (&spec.path, spec.algorithm),
             _ => return None,
         };
         (!self.host.exists(path).unwrap_or(true)).then_some(algorithm)

@@ -1,8 +1,8 @@
 //! Units of the init system.
 
 use rinit_diag::Problem;
-use rinit_host::InitSystem;
-use rinit_plan::UnitSpec;
+use rinit_host::{InitSystem, Runtime};
+use rinit_plan::{LogicalPath, UnitSpec};
 use rinit_workflow::{Ensured, State};
 
 use crate::{Apply, ApplyError};
@@ -28,13 +28,17 @@ impl Apply {
         if spec.only_if_running && !unit.is_active() {
             return Ok(State::HOLDS);
         }
-        let files = [spec.files.as_slice(), spec.watched.as_slice()].concat();
-        if self
+        let fresh = self
             .host
-            .unit_started_after(system, spec.name, &files)
-            .await?
-        {
-            return Ok(State::HOLDS);
+            .unit_started_after(system, spec.name, &spec.files)
+            .await?;
+        if fresh {
+            return Ok(match self.older_pod(&spec.pods).await {
+                Some(manifest) => State::Differs {
+                    diff: format!("- runs a pod of an older {manifest}"),
+                },
+                None => State::HOLDS,
+            });
         }
         Ok(if unit.is_active() {
             State::Differs {
@@ -42,6 +46,29 @@ impl Apply {
             }
         } else {
             State::Absent
+        })
+    }
+
+    /// The manifest of a pod that the kubelet read before the manifest was last written.
+    async fn older_pod<'a>(&self, manifests: &'a [LogicalPath]) -> Option<&'a LogicalPath> {
+        if manifests.is_empty() {
+            return None;
+        }
+        // Without a runtime there is no pod.
+        let runtime = Runtime::connect(&self.cri_socket).await.ok()?;
+        let sandboxes = runtime.sandboxes().await.ok()?;
+        manifests.iter().find(|manifest| {
+            let Ok(Some(written)) = self.host.info(manifest) else {
+                return false;
+            };
+            // The kubelet appends the name of the node.
+            let name = manifest.file_name().trim_end_matches(".yaml");
+            sandboxes.iter().any(|sandbox| {
+                sandbox.is_static
+                    && sandbox.ready
+                    && sandbox.pod.starts_with(&format!("{name}-"))
+                    && sandbox.read.is_some_and(|read| read < written.modified)
+            })
         })
     }
 

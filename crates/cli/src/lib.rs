@@ -89,7 +89,7 @@ impl Wanted<'_> {
 }
 
 /// The command line of rinit over a phase tree.
-fn command(tree: &[Phase], wanted: Wanted<'_>) -> Command {
+fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
     let rinit = Command::new("rinit")
         .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
         .version(env!("CARGO_PKG_VERSION"));
@@ -135,8 +135,8 @@ fn parent(command: Command) -> Command {
 }
 
 /// Reads the command line. The error prints itself and knows its exit code.
-pub fn parse(
-    tree: &[Phase],
+pub fn parse<I>(
+    tree: &[Phase<I>],
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<CommandLine, clap::Error> {
     let arguments: Vec<OsString> =

@@ -10,7 +10,7 @@ use crate::arguments::PhaseArguments;
 use crate::{Invocation, Wanted, parent, with};
 
 /// The tree in the help of `init`.
-pub(crate) fn overview(tree: &[Phase]) -> String {
+pub(crate) fn overview<I>(tree: &[Phase<I>]) -> String {
     let mut text = String::from(
         "Make this host a control-plane node, or complete one that is half made.\n\n\
          What holds already is left alone, so that the same command may be run again at any \
@@ -40,20 +40,20 @@ pub(crate) fn overview(tree: &[Phase]) -> String {
 }
 
 /// The command `phase`.
-pub(crate) fn command(tree: &[Phase], wanted: Wanted<'_>) -> Command {
+pub(crate) fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
     let command = Command::new("phase").about("Run one phase of init");
     wanted.with(command, |it| parent_of_phases(it, tree, wanted))
 }
 
 /// A command that only has phases below it. Unknown ones are taken here and refused where the
 /// nearest name is known.
-fn parent_of_phases(command: Command, phases: &[Phase], wanted: Wanted<'_>) -> Command {
+fn parent_of_phases<I>(command: Command, phases: &[Phase<I>], wanted: Wanted<'_>) -> Command {
     parent(command)
         .allow_external_subcommands(true)
         .subcommands(phases.iter().map(|phase| subcommand(phase, wanted)))
 }
 
-fn subcommand(phase: &Phase, wanted: Wanted<'_>) -> Command {
+fn subcommand<I>(phase: &Phase<I>, wanted: Wanted<'_>) -> Command {
     let command = Command::new(phase.name)
         .about(phase.about)
         .aliases(phase.aliases.iter().copied());

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rinit_config::Findings;
 use rinit_diag::Problem;
 use rinit_plan::{
-    Action, ApiAccess, BootstrapTokenSpec, FileMode, KeyAlgorithm, LogicalPath, PullPolicy, Secret,
+    ApiAccess, BootstrapTokenSpec, FileMode, Gate, KeyAlgorithm, LogicalPath, PullPolicy, Secret,
     Taint, Validity,
 };
 use rinit_versions::{KubernetesVersion, Minor};
@@ -463,13 +463,13 @@ impl Facts {
 
     /// What phases that use the container runtime have to say where several are on this host and
     /// the user named none: only the user knows which one the kubelet should use.
-    pub fn ambiguous_runtime(&self) -> Option<Action> {
+    pub fn ambiguous_runtime(&self) -> Option<Gate> {
         let Node {
             cri_socket,
             other_cri_sockets,
             ..
         } = &self.node;
-        (!other_cri_sockets.is_empty()).then(|| Action::Refuse {
+        (!other_cri_sockets.is_empty()).then(|| Gate::Refuse {
             message: format!(
                 "there are several container runtimes on this host: {cri_socket}, {}",
                 other_cri_sockets.join(", ")

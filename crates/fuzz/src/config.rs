@@ -139,7 +139,7 @@ fn go_on(documents: Documents) {
 /// What the phases make of the values that the file decides.
 fn plan(facts: &Facts) {
     thread_local! {
-        static TREE: Vec<Phase> = vec![
+        static TREE: Vec<Phase<Facts>> = vec![
             rinit_phase_certs::phase(),
             rinit_phase_kubeconfig::phase(),
             rinit_phase_etcd::phase(),

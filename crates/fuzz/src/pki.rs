@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use rinit_config::ReadOptions;
 use rinit_facts::Overrides;
 use rinit_pki::{Authority, Certificate, PrivateKey, Request};
-use rinit_plan::{Action, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, KubeconfigSpec};
+use rinit_plan::{
+    Action, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, KubeconfigSpec, Resource,
+};
 
 use crate::config::now;
 use crate::{folder, show};
@@ -62,28 +64,28 @@ fn first<T>(actions: &[Action], is_it: impl Fn(&Action) -> Option<&T>) -> &T {
 
 fn first_authority(actions: &[Action]) -> &CertificateAuthoritySpec {
     first(actions, |action| match action {
-        Action::CertificateAuthority(spec) => Some(spec),
+        Action::Ensure(Resource::CertificateAuthority(spec)) => Some(spec),
         _ => None,
     })
 }
 
 fn first_leaf(actions: &[Action]) -> &CertificateSpec {
     first(actions, |action| match action {
-        Action::Certificate(spec) => Some(spec),
+        Action::Ensure(Resource::Certificate(spec)) => Some(spec),
         _ => None,
     })
 }
 
 fn first_pair(actions: &[Action]) -> &KeyPairSpec {
     first(actions, |action| match action {
-        Action::KeyPair(spec) => Some(spec),
+        Action::Ensure(Resource::KeyPair(spec)) => Some(spec),
         _ => None,
     })
 }
 
 fn first_kubeconfig(actions: &[Action]) -> &KubeconfigSpec {
     first(actions, |action| match action {
-        Action::Kubeconfig(spec) => Some(spec),
+        Action::Ensure(Resource::Kubeconfig(spec)) => Some(spec),
         _ => None,
     })
 }

@@ -3,7 +3,7 @@
 
 use rinit_diag::Hint;
 use rinit_facts::{Patch, PatchType};
-use rinit_plan::Action;
+use rinit_plan::Gate;
 use serde_json::Value;
 
 mod strategic;
@@ -54,8 +54,8 @@ impl PatchError {
     }
 
     /// The action that stops a run before its first write and says why.
-    pub fn refusal(&self) -> Action {
-        Action::Refuse {
+    pub fn refusal(&self) -> Gate {
+        Gate::Refuse {
             message: rinit_diag::chain(self),
             hint: self.hint(),
         }

@@ -1,6 +1,6 @@
 //! Static pods of the control plane, as kubeadm writes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, HTTPGetAction, HostPathVolumeSource, Pod, PodSecurityContext,
@@ -11,8 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use rinit_diag::Hint;
 use rinit_facts::{EnvironmentVariable, HostPathVolume, Patch};
-use rinit_plan::Action;
 use rinit_plan::constants::KUBE_SYSTEM;
+use rinit_plan::{FileMode, FileSpec, Gate, LogicalPath, ResourceId, StaticPodSpec};
 use rinit_versions::MinorTable;
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ pub enum PodError {
 
 impl PodError {
     /// The action that stops a run before its first write and says why.
-    pub fn refusal(&self) -> Action {
+    pub fn refusal(&self) -> Gate {
         let hint = match self {
             Self::Patch(error) => error.hint(),
             Self::Patched { .. } => Some("mend the patches of this component".to_owned()),
@@ -101,7 +101,7 @@ impl PodError {
                     .to_owned(),
             ),
         };
-        Action::Refuse {
+        Gate::Refuse {
             message: rinit_diag::chain(self),
             hint,
         }
@@ -109,12 +109,30 @@ impl PodError {
 }
 
 impl StaticPod<'_> {
-    /// The text of its manifest, with the user's patches.
-    pub fn manifest<'p>(
+    /// Its manifest with the user's patches, to be written to a file.
+    pub fn spec<'p>(
+        &self,
+        path: LogicalPath,
+        mode: FileMode,
+        table: &MinorTable,
+        patches: impl IntoIterator<Item = &'p Patch>,
+    ) -> Result<StaticPodSpec, PodError> {
+        let manifest = self.manifest(table, patches)?;
+        Ok(StaticPodSpec {
+            reads: reads(&manifest),
+            file: FileSpec {
+                path,
+                mode,
+                text: yaml::to_string(&manifest),
+            },
+        })
+    }
+
+    fn manifest<'p>(
         &self,
         table: &MinorTable,
         patches: impl IntoIterator<Item = &'p Patch>,
-    ) -> Result<String, PodError> {
+    ) -> Result<Value, PodError> {
         let mut manifest = written(self.pod(table)?, table);
         let mut patches = patches.into_iter().peekable();
         if patches.peek().is_some() {
@@ -126,7 +144,7 @@ impl StaticPod<'_> {
             })?;
             manifest = written(pod, table);
         }
-        Ok(yaml::to_string(&manifest))
+        Ok(manifest)
     }
 
     fn pod(&self, table: &MinorTable) -> Result<Pod, PodError> {
@@ -231,6 +249,33 @@ impl StaticPod<'_> {
         }
         Ok(parsed)
     }
+}
+
+/// What a pod uses of its node: images, what it mounts, and the files that its arguments name.
+fn reads(pod: &Value) -> Vec<ResourceId> {
+    let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let path = |text: &str| LogicalPath::parse(text).ok().map(ResourceId::File);
+    let spec = &pod["spec"];
+    let mounts = list(spec, "volumes")
+        .into_iter()
+        .filter_map(|volume| path(volume["hostPath"]["path"].as_str()?));
+    let mut ids: BTreeSet<ResourceId> = mounts.collect();
+    for container in list(spec, "initContainers")
+        .into_iter()
+        .chain(list(spec, "containers"))
+    {
+        ids.extend(
+            container["image"]
+                .as_str()
+                .map(|image| ResourceId::Image(image.to_owned())),
+        );
+        let words = ["command", "args"]
+            .map(|name| list(&container, name))
+            .concat();
+        let words = words.iter().filter_map(Value::as_str);
+        ids.extend(words.filter_map(|word| path(word.split_once('=').map_or(word, |(_, it)| it))));
+    }
+    ids.into_iter().collect()
 }
 
 /// The name of the one port that a static pod declares (Kubernetes 1.34).

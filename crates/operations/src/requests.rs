@@ -10,7 +10,7 @@ use rinit_manifest::yaml;
 use rinit_pki::{Certificate, Fault, Finding, PkiError, PrivateKey};
 use rinit_plan::{
     Action, CertificateBundle, CertificateSpec, FileMode, KeyAlgorithm, KubeconfigSpec,
-    LogicalPath, Secret, Severity,
+    LogicalPath, Resource, Secret, Severity,
 };
 use serde_json::json;
 
@@ -84,8 +84,8 @@ pub fn wanted<'a>(
     let mut wanted = Vec::new();
     for action in actions {
         let what = match action {
-            Action::Certificate(spec) => What::Pair(spec),
-            Action::Kubeconfig(spec) => What::Kubeconfig(spec),
+            Action::Ensure(Resource::Certificate(spec)) => What::Pair(spec),
+            Action::Ensure(Resource::Kubeconfig(spec)) => What::Kubeconfig(spec),
             _ => continue,
         };
         if names.is_empty() {
@@ -235,7 +235,7 @@ pub fn install<'a>(
     let mut problems = Vec::new();
     let actions: Vec<&Action> = actions.into_iter().collect();
     let server = actions.iter().find_map(|action| match action {
-        Action::Certificate(spec) if spec.name == API_SERVER => {
+        Action::Ensure(Resource::Certificate(spec)) if spec.name == API_SERVER => {
             let new = signed(&below(certificates, &spec.certificate))
                 .ok()
                 .flatten();
@@ -250,15 +250,21 @@ pub fn install<'a>(
     let server = new_server.clone().unwrap_or_else(|| old_server.clone());
     for action in actions {
         let (name, file) = match action {
-            Action::Certificate(spec) => (&spec.name, below(certificates, &spec.certificate)),
-            Action::Kubeconfig(spec) => (&spec.name, format!("{}.crt", spec.path.file_name())),
+            Action::Ensure(Resource::Certificate(spec)) => {
+                (&spec.name, below(certificates, &spec.certificate))
+            }
+            Action::Ensure(Resource::Kubeconfig(spec)) => {
+                (&spec.name, format!("{}.crt", spec.path.file_name()))
+            }
             _ => continue,
         };
         let pem = match signed(&file) {
             Ok(Some(pem)) => pem,
             Ok(None) => {
                 installation.absent.push(name.clone());
-                if let (Action::Kubeconfig(spec), Some(new)) = (action, &new_server) {
+                if let (Action::Ensure(Resource::Kubeconfig(spec)), Some(new)) =
+                    (action, &new_server)
+                {
                     let stranger = stranger(spec, read, &old_server, new, now);
                     installation.warnings.extend(stranger);
                 }
@@ -293,9 +299,11 @@ pub fn install<'a>(
             }
         };
         let checked = match action {
-            Action::Certificate(spec) => pair(spec, new, read, now)
+            Action::Ensure(Resource::Certificate(spec)) => pair(spec, new, read, now)
                 .map(|(file, findings)| (file, findings, Answer::default())),
-            Action::Kubeconfig(spec) => kubeconfig(spec, &new, &server, read, now),
+            Action::Ensure(Resource::Kubeconfig(spec)) => {
+                kubeconfig(spec, &new, &server, read, now)
+            }
             _ => continue,
         };
         match checked {

@@ -12,7 +12,7 @@ use rinit_operations::Scope;
 use rinit_operations::expiration::{ExpirationReport, State};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, KeyAlgorithm, KubeconfigSpec,
-    LogicalPath, Signer, Subject, Validity,
+    LogicalPath, Resource, Signer, Subject, Validity,
 };
 
 macro_rules! recorded {
@@ -98,17 +98,17 @@ fn actions() -> Vec<Action> {
     };
     let authority = |id: CaId| {
         let place = signer(id);
-        Action::CertificateAuthority(CertificateAuthoritySpec {
+        Action::Ensure(Resource::CertificateAuthority(CertificateAuthoritySpec {
             id,
             certificate: place.certificate,
             key: place.key,
             common_name: id.name().to_owned(),
             algorithm: KeyAlgorithm::EcdsaP256,
             validity,
-        })
+        }))
     };
     let leaf = |name: &str, base: &str, id: CaId| {
-        Action::Certificate(CertificateSpec {
+        Action::Ensure(Resource::Certificate(CertificateSpec {
             name: name.to_owned(),
             certificate: path(&format!("{PKI}/{base}.crt")),
             key: path(&format!("{PKI}/{base}.key")),
@@ -119,10 +119,10 @@ fn actions() -> Vec<Action> {
             ip_addresses: Vec::new(),
             algorithm: KeyAlgorithm::EcdsaP256,
             validity,
-        })
+        }))
     };
     let kubeconfig = |name: &str| {
-        Action::Kubeconfig(KubeconfigSpec {
+        Action::Ensure(Resource::Kubeconfig(KubeconfigSpec {
             name: name.to_owned(),
             path: path(&format!("/etc/kubernetes/{name}")),
             server: String::new(),
@@ -133,7 +133,7 @@ fn actions() -> Vec<Action> {
             validity,
             rotated: (name == "kubelet.conf")
                 .then(|| path("/var/lib/kubelet/pki/kubelet-client-current.pem")),
-        })
+        }))
     };
     vec![
         authority(CaId::Cluster),

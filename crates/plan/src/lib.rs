@@ -8,28 +8,34 @@
 //! This crate never touches the host, never draws a random number, and never reads a clock.
 
 mod action;
-mod artefact;
 mod bundle;
 mod certificate;
 mod check;
 pub mod defaults;
+mod gate;
 mod identity;
 mod object;
+mod output;
 mod path;
+mod resource;
+mod resource_id;
 mod secret;
 
-pub use action::{
-    Action, BootstrapTokenSpec, ClientRotation, DirectorySpec, FileSpec, ImagePull,
-    JoinCommandSpec, Lane, NodeMark, Plan, PullPolicy, Taint, UnitSpec, WaitSpec, WaitTarget,
-};
-pub use artefact::Artefact;
+pub use action::{Action, Plan, Removal, Work};
 pub use bundle::CertificateBundle;
 pub use certificate::{
     CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KeyAlgorithm, KeyPairSpec,
     KubeconfigSpec, Signer, Subject, Validity,
 };
 pub use check::{Check, CheckKind, Severity};
+pub use gate::{Gate, WaitSpec, WaitTarget};
 pub use identity::{constants, groups, users};
 pub use object::{ApiAccess, Fill, ObjectId, ObjectSpec, Reference, WriteStyle};
+pub use output::{JoinCommandSpec, Output};
 pub use path::{FileMode, LogicalPath, PathError};
+pub use resource::{
+    BootstrapTokenSpec, ClientRotation, DirectorySpec, FileSpec, ImagePull, NodeMark, PullPolicy,
+    Resource, StaticPodSpec, Taint, UnitSpec,
+};
+pub use resource_id::ResourceId;
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Artefact, LogicalPath, Secret};
+use crate::{LogicalPath, ResourceId, Secret};
 
 /// What names an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -117,18 +117,27 @@ pub enum Reference {
 }
 
 impl ObjectSpec {
-    /// What must be there before the object can be written.
-    pub(crate) fn needs(&self) -> Vec<Artefact> {
-        let mut needs = Vec::new();
-        for fill in &self.fills {
-            match &fill.reference {
-                Reference::DiscoveryKubeconfig { ca_certificate, .. } => {
-                    needs.push(Artefact::File(ca_certificate.clone()));
-                }
-                Reference::ObjectUid(id) => needs.push(Artefact::Object(id.clone())),
-                Reference::SealedFile { .. } => {}
+    /// What must exist before the object can be written.
+    pub(crate) fn requires(&self) -> Vec<ResourceId> {
+        self.referenced(|reference| match reference {
+            Reference::DiscoveryKubeconfig { ca_certificate, .. } => {
+                Some(ResourceId::File(ca_certificate.clone()))
             }
-        }
-        needs
+            Reference::ObjectUid(id) => Some(ResourceId::Object(id.clone())),
+            Reference::SealedFile { .. } => None,
+        })
+    }
+
+    /// What the object embeds if it is there.
+    pub(crate) fn reads(&self) -> Vec<ResourceId> {
+        self.referenced(|reference| match reference {
+            Reference::SealedFile { path, .. } => Some(ResourceId::File(path.clone())),
+            Reference::DiscoveryKubeconfig { .. } | Reference::ObjectUid(_) => None,
+        })
+    }
+
+    fn referenced(&self, select: impl Fn(&Reference) -> Option<ResourceId>) -> Vec<ResourceId> {
+        let references = self.fills.iter().map(|fill| &fill.reference);
+        references.filter_map(select).collect()
     }
 }

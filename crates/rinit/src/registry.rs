@@ -1,9 +1,10 @@
 //! The phases of init, in the order in which they run.
 
+use rinit_facts::Facts;
 use rinit_workflow::Phase;
 
 /// The phase tree.
-pub(crate) fn phases() -> Vec<Phase> {
+pub(crate) fn phases() -> Vec<Phase<Facts>> {
     vec![
         rinit_phase_preflight::phase(),
         rinit_phase_certs::phase(),

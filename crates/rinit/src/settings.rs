@@ -64,7 +64,7 @@ pub(crate) fn readable(
 }
 
 /// Notes the phases to be skipped that no tree has, at their place in the file.
-pub(crate) fn judge_skipped_phases(tree: &[Phase], documents: &mut Documents) {
+pub(crate) fn judge_skipped_phases(tree: &[Phase<Facts>], documents: &mut Documents) {
     let names = documents.init.iter().flat_map(|init| &init.skip_phases);
     let unknown: Vec<Finding> = names
         .enumerate()

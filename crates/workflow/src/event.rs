@@ -14,8 +14,11 @@ use serde::Serialize;
 pub enum Event {
     /// The run begins.
     RunStarted {
-        /// The version of the control plane's components.
-        kubernetes_version: String,
+        /// The command, such as `init`.
+        command: &'static str,
+        /// The version of the control plane's components, where the command has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kubernetes_version: Option<String>,
         /// Whether nothing will be written.
         dry_run: bool,
         /// Names of the phases that will run, in order.
@@ -72,58 +75,82 @@ pub enum Event {
         /// What to do about it.
         hint: Option<String>,
     },
-    /// A phase begins.
+    /// The first step of a phase begins. Steps of several phases may be under way at a time.
     PhaseStarted {
         /// Its full name.
         phase: String,
     },
-    /// An action takes long; this is how it stands.
-    Progress {
+    /// A step begins to change something, or to wait.
+    StepStarted {
         /// The phase.
         phase: String,
-        /// The action.
+        /// The identifier of the step.
+        step: String,
+        /// What it does.
         action: String,
+    },
+    /// How a step stands that takes long.
+    StepProgress {
+        /// The phase.
+        phase: String,
+        /// The identifier of the step.
+        step: String,
         /// How it stands.
         message: String,
     },
-    /// An action was dealt with.
-    Action {
+    /// A step is finished.
+    StepFinished {
         /// The phase.
         phase: String,
-        /// The action.
+        /// The identifier of the step: the same in every run of the same configuration, and no
+        /// other step of the run has it.
+        step: String,
+        /// What it does.
         action: String,
         /// What became of it.
         outcome: Outcome,
-        /// What differed, why it cannot be told, or which authority signed.
+        /// What differed, why it is not known or failed, or which CA signed.
         #[serde(skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
         /// How long it took.
         milliseconds: u64,
     },
-    /// A phase is done.
+    /// All steps of a phase are finished.
     PhaseFinished {
         /// Its full name.
         phase: String,
-        /// How many actions changed something, or would.
+        /// How many steps changed something, or would.
         changed: usize,
         /// How long it took.
         milliseconds: u64,
+    },
+    /// What a run that succeeded has to hand over.
+    Output {
+        /// The phase.
+        phase: String,
+        /// What it is.
+        #[serde(flatten)]
+        report: Report,
     },
     /// The run is over.
     RunFinished {
         /// How it ended.
         outcome: RunOutcome,
-        /// How many actions changed something, or would.
+        /// How many steps changed something, or would.
         changed: usize,
         /// How long it took.
         milliseconds: u64,
-        /// How other nodes join, unless that was skipped or failed.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        join: Option<JoinCommands>,
-        /// The key of the certificates that this run uploaded, if it was drawn for it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        certificate_key: Option<String>,
     },
+}
+
+/// What a run hands over. Serialised with its name as the field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Report {
+    /// How other nodes join.
+    Join(JoinCommands),
+    /// The key of the certificates that this run uploaded, if it was generated for it.
+    CertificateKey(String),
 }
 
 /// How bad a finding is.
@@ -136,7 +163,7 @@ pub enum Severity {
     Warning,
 }
 
-/// What became of an action.
+/// What became of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -156,8 +183,8 @@ pub enum Outcome {
     Unknown,
     /// This user may not look.
     Hidden,
-    /// It would be refused: something stands in its way.
-    InTheWay,
+    /// It would be refused.
+    WouldRefuse,
     /// It was tried and failed.
     Failed,
 }
@@ -167,7 +194,7 @@ impl Outcome {
     pub fn changes(self) -> bool {
         !matches!(
             self,
-            Self::Held | Self::Failed | Self::Hidden | Self::InTheWay
+            Self::Held | Self::Failed | Self::Hidden | Self::WouldRefuse
         )
     }
 }
@@ -209,6 +236,6 @@ pub struct JoinCommands {
 
 /// Whoever listens to a run.
 pub trait Reporter: Sync {
-    /// Takes one event, in order.
+    /// Takes one event, as it happens.
     fn report(&self, event: Event);
 }

@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use rinit_diag::{Hint, Problem};
-use rinit_plan::{Action, Artefact};
+use rinit_plan::{Action, ResourceId};
 
-use crate::event::JoinCommands;
+use crate::event::Report;
 use crate::remedy::Remedy;
 
 /// How the world stands to an action.
@@ -82,7 +82,7 @@ impl State {
     }
 }
 
-/// Whether an artefact is there.
+/// Whether a resource exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// It is.
@@ -100,23 +100,21 @@ pub struct Ensured {
     pub warnings: Vec<Problem>,
     /// What is worth showing of it, such as which authority signed.
     pub detail: Option<String>,
-    /// The join commands, if that was the action.
-    pub join: Option<JoinCommands>,
+    /// What the user gets to know, if that was the action.
+    pub report: Option<Report>,
     /// Whether there was nothing to do after all.
     pub unchanged: bool,
-    /// A drawn certificate key that the user must be told, since nothing else knows it.
-    pub certificate_key: Option<String>,
 }
 
 /// Whoever acts: the apply crate, or a double in memory in tests.
 ///
-/// Methods take `&self`, since actions of one lane run side by side.
+/// Methods take `&self`, since actions run side by side.
 pub trait Executor: Sync {
     /// Why an action could not be made to hold.
     type Error: std::error::Error + Hint + Send + Sync + 'static;
 
-    /// Whether an artefact is there, without changing anything.
-    fn holds(&self, artefact: &Artefact) -> impl Future<Output = Presence> + Send;
+    /// Whether a resource exists, without changing anything.
+    fn holds(&self, id: &ResourceId) -> impl Future<Output = Presence> + Send;
 
     /// How the world stands to an action, without changing anything.
     fn inspect(&self, action: &Action) -> impl Future<Output = State> + Send;

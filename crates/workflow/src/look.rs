@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use rinit_diag::Problem;
-use rinit_facts::Facts;
-use rinit_plan::{Action, Artefact, CheckKind, Plan};
+use rinit_plan::{Action, CheckKind, Gate, Plan, Resource, ResourceId};
 
 use crate::event::{Event, Reporter};
 use crate::executor::{Executor, Presence, State};
@@ -15,6 +14,8 @@ use crate::selection::Step;
 
 /// One action of a selected phase, and how it stood at the first look.
 pub(crate) struct Task {
+    /// Its identifier in events: the phase and the action's name.
+    pub(crate) step: String,
     pub(crate) action: Action,
     pub(crate) seen: State,
 }
@@ -26,21 +27,22 @@ pub(crate) struct Stage {
 }
 
 /// The first pass: looks at every selected action, read-only, and reports all problems at once.
-pub(crate) async fn look<E: Executor>(
-    steps: &[Step<'_>],
-    facts: &Facts,
+pub(crate) async fn look<I, E: Executor>(
+    command: &str,
+    steps: &[Step<'_, I>],
+    input: &I,
     mode: Mode,
     executor: &E,
     reporter: &dyn Reporter,
 ) -> (Vec<Stage>, Option<WorkflowError>) {
     let mut stages = Vec::new();
-    let mut given: BTreeSet<Artefact> = BTreeSet::new();
+    let mut given: BTreeSet<ResourceId> = BTreeSet::new();
     let mut problems = Vec::new();
     let mut remedies = Vec::new();
     let mut conflict = false;
     for step in steps.iter().filter(|step| step.selected) {
         let phase = step.name.clone();
-        let Plan { mut actions, notes } = (step.plan)(facts);
+        let Plan { mut actions, notes } = (step.plan)(input);
         for message in notes {
             reporter.report(Event::Note {
                 phase: Some(phase.clone()),
@@ -84,11 +86,11 @@ pub(crate) async fn look<E: Executor>(
                 | State::Differs { .. }
                 | State::Unknown { .. }
                 | State::Unverified { .. } => {
-                    for need in action.needs() {
+                    for need in action.requires() {
                         if !given.contains(&need)
                             && executor.holds(&need).await == Presence::Missing
                         {
-                            let problem = missing(&action, &need, steps, facts);
+                            let problem = missing(command, &action, &need, steps, input);
                             problems.push(PhaseProblem {
                                 phase: phase.clone(),
                                 problem,
@@ -101,7 +103,8 @@ pub(crate) async fn look<E: Executor>(
             if !seen.holds() {
                 given.extend(action.gives());
             }
-            tasks.push(Task { action, seen });
+            let step = format!("{phase}/{action}");
+            tasks.push(Task { step, action, seen });
         }
         stages.push(Stage { phase, tasks });
     }
@@ -151,8 +154,10 @@ fn unverified(stages: &[Stage]) -> Option<PhaseProblem> {
             .flat_map(|stage| stage.tasks.iter().map(|task| (&stage.phase, task)))
     };
     let writes = tasks().any(|(_, task)| {
-        matches!(task.action, Action::File(_))
-            && matches!(task.seen, State::Absent | State::Differs { .. })
+        matches!(
+            task.action,
+            Action::Ensure(Resource::File(_) | Resource::StaticPod(_))
+        ) && matches!(task.seen, State::Absent | State::Differs { .. })
     });
     tasks()
         .filter(|_| writes)
@@ -174,7 +179,7 @@ fn lenient(
     reporter: &dyn Reporter,
 ) -> State {
     match (action, state) {
-        (Action::Check(check), State::Blocked { problems, .. })
+        (Action::Gate(Gate::Check(check)), State::Blocked { problems, .. })
             if mode == Mode::DryRun && check.kind == CheckKind::Privileged =>
         {
             for Problem { message, .. } in problems {
@@ -187,19 +192,25 @@ fn lenient(
     }
 }
 
-/// What to say of a missing artefact: it is traced to the phase that makes it, selected or not.
-fn missing(action: &Action, need: &Artefact, steps: &[Step<'_>], facts: &Facts) -> Problem {
+/// The problem of a missing resource, with the phase that makes it, selected or not.
+fn missing<I>(
+    command: &str,
+    action: &Action,
+    need: &ResourceId,
+    steps: &[Step<'_, I>],
+    input: &I,
+) -> Problem {
     let provider = steps
         .iter()
         .find(|step| {
-            let plan = (step.plan)(facts);
+            let plan = (step.plan)(input);
             let mut gives = plan.actions.iter().flat_map(Action::gives);
             gives.any(|given| given == *need)
         })
         .map(|step| step.name.replace('/', " "));
     let problem = Problem::new(format!("{action} needs {need}, which is missing"));
     match provider {
-        Some(phase) => problem.with_hint(format!("`rinit init phase {phase}` makes it")),
+        Some(phase) => problem.with_hint(format!("`rinit {command} phase {phase}` makes it")),
         None => problem,
     }
 }

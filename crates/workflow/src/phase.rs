@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use rinit_facts::Facts;
 use rinit_plan::Plan;
 
-/// What a phase acts on, which decides whether it can run against a folder (`--root`).
+/// What a phase acts on, which decides whether it can run with `--root`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Files only.
@@ -16,8 +15,8 @@ pub enum Reach {
     Cluster,
 }
 
-/// A node of the phase tree.
-pub struct Phase {
+/// A node of a command's phase tree. `I` is what its plans are made from, such as `Facts`.
+pub struct Phase<I> {
     /// kubeadm's name, such as `wait-control-plane`; below a group, such as `apiserver`.
     pub name: &'static str,
     /// Other names that are understood.
@@ -25,29 +24,29 @@ pub struct Phase {
     /// What it does, in one line for the help.
     pub about: &'static str,
     /// What it has.
-    pub body: Body,
+    pub body: Body<I>,
 }
 
 /// Either more phases or a plan, so that a group which also acts cannot be written.
-pub enum Body {
+pub enum Body<I> {
     /// Phases that are selected together by the group's name.
-    Group(Vec<Phase>),
+    Group(Vec<Phase<I>>),
     /// What the phase wants to hold.
     Leaf {
         /// What it acts on.
         reach: Reach,
-        /// Its plan: a pure function of the facts.
-        plan: Box<dyn Fn(&Facts) -> Plan + Send + Sync>,
+        /// Its plan: a pure function of the command's input.
+        plan: Box<dyn Fn(&I) -> Plan + Send + Sync>,
     },
 }
 
-impl Phase {
+impl<I> Phase<I> {
     /// A phase with a plan.
     pub fn leaf(
         name: &'static str,
         about: &'static str,
         reach: Reach,
-        plan: impl Fn(&Facts) -> Plan + Send + Sync + 'static,
+        plan: impl Fn(&I) -> Plan + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
@@ -92,7 +91,7 @@ impl Phase {
 }
 
 /// Shows the tree; a plan is a function and has nothing to show.
-impl fmt::Debug for Phase {
+impl<I> fmt::Debug for Phase<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Phase");
         debug.field("name", &self.name);

@@ -3,15 +3,14 @@
 use std::time::Instant;
 
 use rinit_diag::{ExitCode, Hint, Problem, chain};
-use rinit_facts::Facts;
-use rinit_plan::{Action, Plan};
+use rinit_plan::Plan;
 
-use crate::act::act;
-use crate::event::{Event, JoinCommands, Outcome, Reporter, RunOutcome};
+use crate::event::{Event, Outcome, Reporter, RunOutcome};
 use crate::executor::{Executor, State};
 use crate::look::{Stage, look};
 use crate::phase::{Phase, Reach};
 use crate::remedy::{self, Remedy};
+use crate::schedule::execute;
 use crate::selection::{Selection, SelectionError, Step, leaves};
 
 /// Whether a run writes.
@@ -24,12 +23,20 @@ pub enum Mode {
 }
 
 /// How a run is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOptions {
+    /// The command, such as `init`.
+    pub command: &'static str,
+    /// The version of the control plane's components, where the command has one.
+    pub kubernetes_version: Option<String>,
     /// Whether it writes.
     pub mode: Mode,
-    /// Whether it works on a folder instead of the running host (`--root`).
+    /// Whether it works below a directory instead of on the running host (`--root`).
     pub rooted: bool,
+    /// What the user should be warned of before anything is looked at.
+    pub warnings: Vec<Problem>,
+    /// What the user should know before anything is looked at.
+    pub notes: Vec<String>,
 }
 
 /// What a run has led to.
@@ -39,10 +46,6 @@ pub struct Summary {
     pub outcome: RunOutcome,
     /// How many actions changed something, or would.
     pub changed: usize,
-    /// How other nodes join, if that phase ran.
-    pub join: Option<JoinCommands>,
-    /// The key of the certificates that this run uploaded, if it was drawn for it.
-    pub certificate_key: Option<String>,
 }
 
 /// A problem and the phase that found it.
@@ -135,25 +138,25 @@ impl Hint for WorkflowError {
 }
 
 /// The plans of the selected phases, in order, without looking at anything.
-pub fn plans(
-    tree: &[Phase],
-    facts: &Facts,
+pub fn plans<I>(
+    tree: &[Phase<I>],
+    input: &I,
     selection: &Selection,
 ) -> Result<Vec<Plan>, SelectionError> {
     let steps = leaves(tree, selection)?;
     Ok(steps
         .iter()
         .filter(|step| step.selected)
-        .map(|step| (step.plan)(facts))
+        .map(|step| (step.plan)(input))
         .collect())
 }
 
 /// Runs the selected phases of a tree.
-pub async fn run<E: Executor>(
-    tree: &[Phase],
-    facts: &Facts,
+pub async fn run<I, E: Executor>(
+    tree: &[Phase<I>],
+    input: &I,
     selection: &Selection,
-    options: RunOptions,
+    options: &RunOptions,
     executor: &E,
     reporter: &dyn Reporter,
 ) -> Result<Summary, WorkflowError> {
@@ -161,7 +164,7 @@ pub async fn run<E: Executor>(
     let mut changed = 0;
     let result = run_inner(
         tree,
-        facts,
+        input,
         selection,
         options,
         executor,
@@ -177,7 +180,6 @@ pub async fn run<E: Executor>(
         }
         Err(_) => RunOutcome::Refused,
     };
-    let summary = result.as_ref().ok();
     if let Err(error) = &result {
         report_error(error, reporter);
     }
@@ -185,8 +187,6 @@ pub async fn run<E: Executor>(
         outcome,
         changed,
         milliseconds,
-        join: summary.and_then(|summary| summary.join.clone()),
-        certificate_key: summary.and_then(|summary| summary.certificate_key.clone()),
     });
     result
 }
@@ -226,11 +226,11 @@ fn report_error(error: &WorkflowError, reporter: &dyn Reporter) {
     });
 }
 
-async fn run_inner<E: Executor>(
-    tree: &[Phase],
-    facts: &Facts,
+async fn run_inner<I, E: Executor>(
+    tree: &[Phase<I>],
+    input: &I,
     selection: &Selection,
-    options: RunOptions,
+    options: &RunOptions,
     executor: &E,
     reporter: &dyn Reporter,
     changed: &mut usize,
@@ -240,7 +240,8 @@ async fn run_inner<E: Executor>(
         refuse_host_phases(&steps)?;
     }
     reporter.report(Event::RunStarted {
-        kubernetes_version: facts.version.to_string(),
+        command: options.command,
+        kubernetes_version: options.kubernetes_version.clone(),
         dry_run: options.mode == Mode::DryRun,
         phases: steps
             .iter()
@@ -248,7 +249,7 @@ async fn run_inner<E: Executor>(
             .map(|step| step.name.clone())
             .collect(),
     });
-    for Problem { message, hint } in &facts.warnings {
+    for Problem { message, hint } in &options.warnings {
         let (message, hint) = (message.clone(), hint.clone());
         reporter.report(Event::Warning {
             phase: None,
@@ -256,13 +257,21 @@ async fn run_inner<E: Executor>(
             hint,
         });
     }
-    for message in &facts.detected {
+    for message in &options.notes {
         reporter.report(Event::Note {
             phase: None,
             message: message.clone(),
         });
     }
-    let (stages, refusal) = look(&steps, facts, options.mode, executor, reporter).await;
+    let (stages, refusal) = look(
+        options.command,
+        &steps,
+        input,
+        options.mode,
+        executor,
+        reporter,
+    )
+    .await;
     match (options.mode, refusal) {
         // What would be done is told all the same: who plans elsewhere has another host.
         (Mode::DryRun, refusal) => {
@@ -271,11 +280,11 @@ async fn run_inner<E: Executor>(
             refusal.map_or(Ok(summary), Err)
         }
         (Mode::Apply, Some(refusal)) => Err(refusal),
-        (Mode::Apply, None) => act(&stages, executor, reporter, changed).await,
+        (Mode::Apply, None) => execute(&stages, executor, reporter, changed).await,
     }
 }
 
-fn refuse_host_phases(steps: &[Step<'_>]) -> Result<(), WorkflowError> {
+fn refuse_host_phases<I>(steps: &[Step<'_, I>]) -> Result<(), WorkflowError> {
     let phases: Vec<String> = steps
         .iter()
         .filter(|step| step.selected && step.reach != Reach::Files)
@@ -317,18 +326,19 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
                         .iter()
                         .map(|problem| problem.message.as_str())
                         .collect();
-                    (Outcome::InTheWay, Some(messages.join("\n")))
+                    (Outcome::WouldRefuse, Some(messages.join("\n")))
                 }
                 State::Hidden { problem } => (Outcome::Hidden, Some(problem.message.clone())),
-                _ if is_reading(&task.action) => (Outcome::Unknown, None),
+                _ if task.action.is_read_only() => (Outcome::Unknown, None),
                 State::Unverified { problem } => (Outcome::Unknown, Some(problem.message.clone())),
                 State::Absent => (Outcome::WouldCreate, None),
                 State::Differs { diff } => (Outcome::WouldChange, Some(diff.clone())),
                 State::Unknown { reason } => (Outcome::Unknown, Some(reason.clone())),
             };
-            changed += usize::from(outcome.changes() && !is_reading(&task.action));
-            reporter.report(Event::Action {
+            changed += usize::from(outcome.changes() && !task.action.is_read_only());
+            reporter.report(Event::StepFinished {
                 phase: stage.phase.clone(),
+                step: task.step.clone(),
                 action: task.action.to_string(),
                 outcome,
                 detail,
@@ -344,17 +354,7 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
     Summary {
         outcome: RunOutcome::DryRun,
         changed,
-        join: None,
-        certificate_key: None,
     }
-}
-
-/// Whether an action only looks or shows.
-pub(crate) fn is_reading(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Check(_) | Action::Wait(_) | Action::CertificateKey { .. } | Action::JoinCommand(_)
-    )
 }
 
 pub(crate) fn millis(began: Instant, ended: Instant) -> u64 {

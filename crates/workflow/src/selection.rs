@@ -1,7 +1,6 @@
 //! Which leaves of the tree run: those asked for, without those to be skipped.
 
 use rinit_diag::{Hint, probable};
-use rinit_facts::Facts;
 use rinit_plan::Plan;
 
 use crate::phase::{Body, Phase, Reach};
@@ -36,21 +35,21 @@ impl Hint for SelectionError {
 }
 
 /// A leaf with its full name.
-pub struct Step<'a> {
+pub struct Step<'a, I> {
     /// The full name, such as `certs/ca`.
     pub name: String,
     /// What it acts on.
     pub reach: Reach,
     /// Whether it runs.
     pub selected: bool,
-    pub(crate) plan: &'a (dyn Fn(&Facts) -> Plan + Send + Sync),
+    pub(crate) plan: &'a (dyn Fn(&I) -> Plan + Send + Sync),
 }
 
 /// All leaves in order, with those marked that run.
-pub fn leaves<'a>(
-    tree: &'a [Phase],
+pub fn leaves<'a, I>(
+    tree: &'a [Phase<I>],
     selection: &Selection,
-) -> Result<Vec<Step<'a>>, SelectionError> {
+) -> Result<Vec<Step<'a, I>>, SelectionError> {
     let only = canonical(tree, &selection.only)?;
     let skip = canonical(tree, &selection.skip)?;
     let mut steps = Vec::new();
@@ -70,7 +69,7 @@ fn covers(name: &str, leaf: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn collect<'a>(phases: &'a [Phase], prefix: &str, steps: &mut Vec<Step<'a>>) {
+fn collect<'a, I>(phases: &'a [Phase<I>], prefix: &str, steps: &mut Vec<Step<'a, I>>) {
     for phase in phases {
         let name = format!("{prefix}{}", phase.name);
         match &phase.body {
@@ -88,14 +87,14 @@ fn collect<'a>(phases: &'a [Phase], prefix: &str, steps: &mut Vec<Step<'a>>) {
 }
 
 /// The canonical full names of what was asked for, or the first that is unknown.
-fn canonical(tree: &[Phase], names: &[String]) -> Result<Vec<String>, SelectionError> {
+fn canonical<I>(tree: &[Phase<I>], names: &[String]) -> Result<Vec<String>, SelectionError> {
     names
         .iter()
         .map(|name| find(tree, name).ok_or_else(|| unknown(tree, name)))
         .collect()
 }
 
-fn find(tree: &[Phase], name: &str) -> Option<String> {
+fn find<I>(tree: &[Phase<I>], name: &str) -> Option<String> {
     let mut phases = tree;
     let mut found = String::new();
     for part in name.split('/') {
@@ -116,7 +115,7 @@ fn find(tree: &[Phase], name: &str) -> Option<String> {
     Some(found)
 }
 
-fn unknown(tree: &[Phase], name: &str) -> SelectionError {
+fn unknown<I>(tree: &[Phase<I>], name: &str) -> SelectionError {
     let mut names = Vec::new();
     all_names(tree, "", &mut names);
     SelectionError {
@@ -125,7 +124,7 @@ fn unknown(tree: &[Phase], name: &str) -> SelectionError {
     }
 }
 
-fn all_names(phases: &[Phase], prefix: &str, names: &mut Vec<String>) {
+fn all_names<I>(phases: &[Phase<I>], prefix: &str, names: &mut Vec<String>) {
     for phase in phases {
         let name = format!("{prefix}{}", phase.name);
         if let Body::Group(children) = &phase.body {
@@ -139,8 +138,8 @@ fn all_names(phases: &[Phase], prefix: &str, names: &mut Vec<String>) {
 mod tests {
     use super::*;
 
-    fn tree() -> Vec<Phase> {
-        let leaf = |name| Phase::leaf(name, "", Reach::Files, |_| Plan::default());
+    fn tree() -> Vec<Phase<()>> {
+        let leaf = |name| Phase::leaf(name, "", Reach::Files, |()| Plan::default());
         vec![
             Phase::group("certs", "", [leaf("ca"), leaf("apiserver")]),
             leaf("certs-like"),

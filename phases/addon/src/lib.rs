@@ -5,11 +5,11 @@
 use rinit_facts::{Facts, PatchTarget};
 use rinit_manifest::cluster::{coredns, kube_proxy};
 use rinit_manifest::{cluster, yaml};
-use rinit_plan::{Action, Plan};
+use rinit_plan::{Action, Plan, Resource};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase: a group of two leaves.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "addon",
         "Install required addons for passing conformance tests",
@@ -40,7 +40,7 @@ fn coredns_plan(facts: &Facts) -> Plan {
         facts.version.table().named_probe_port,
         facts.patches_of(PatchTarget::CoreDnsDeployment),
     );
-    let mut actions = vec![Action::ClusterAdmins(access.clone())];
+    let mut actions = vec![Action::from(Resource::ClusterAdmins(access.clone()))];
     actions.extend(
         coredns::prerequisites(&facts.network.dns_domain)
             .map(|object| cluster::apply(access, object)),
@@ -71,7 +71,7 @@ fn kube_proxy_plan(facts: &Facts) -> Plan {
         facts.patches_of(PatchTarget::KubeProxyDaemonSet),
     );
     let mut actions = vec![
-        Action::ClusterAdmins(access.clone()),
+        Resource::ClusterAdmins(access.clone()).into(),
         cluster::apply(access, configuration),
         cluster::apply_patched(access, daemon_set),
     ];

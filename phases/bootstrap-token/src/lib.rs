@@ -9,11 +9,11 @@ use rinit_manifest::cluster;
 use rinit_manifest::cluster::config_map::cluster_info;
 use rinit_manifest::cluster::rbac::{ClusterBinding, ClusterRights, Readers, Rule, Who};
 use rinit_plan::constants::{CLUSTER_INFO, KUBE_PUBLIC};
-use rinit_plan::{Action, CaId, Plan, groups, users};
+use rinit_plan::{Action, CaId, Plan, Resource, groups, users};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "bootstrap-token",
         "Generate bootstrap tokens used to join a node to a cluster",
@@ -77,15 +77,16 @@ static CLUSTER_INFO_READERS: Readers = Readers {
 };
 
 fn plan(facts: &Facts) -> Plan {
-    let mut actions = vec![Action::ClusterAdmins(facts.access.clone())];
+    let mut actions = vec![Action::from(Resource::ClusterAdmins(facts.access.clone()))];
     actions.extend(
         facts
             .bootstrap_tokens
             .iter()
-            .map(|token| Action::BootstrapToken {
+            .map(|token| Resource::BootstrapToken {
                 access: facts.access.clone(),
                 token: token.clone(),
-            }),
+            })
+            .map(Action::from),
     );
     let mut objects = vec![GET_NODES.object()];
     objects.extend(BINDINGS.iter().map(ClusterBinding::object));

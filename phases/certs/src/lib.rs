@@ -8,14 +8,14 @@ mod table;
 
 use rinit_facts::{Etcd, Facts};
 use rinit_plan::{
-    Action, CaId, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, Plan, Subject,
+    CaId, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, Plan, Resource, Subject,
 };
 use rinit_workflow::{Phase, Reach};
 
 use table::{ENTRIES, Entry, Kind, Leaf};
 
 /// The phase, with a leaf for each certificate in the order of their making.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "certs",
         "Generate the certificates and keys",
@@ -34,7 +34,7 @@ fn plan(entry: &Entry, facts: &Facts) -> Plan {
     Plan::of([match &entry.kind {
         Kind::Authority { id, common_name } => authority(*id, common_name, facts),
         Kind::Leaf(leaf) => certificate(entry.name, leaf, facts),
-        Kind::ServiceAccountKeys => Action::KeyPair(KeyPairSpec {
+        Kind::ServiceAccountKeys => Resource::KeyPair(KeyPairSpec {
             private_key: facts.paths.certificate_file("sa.key"),
             public_key: facts.paths.certificate_file("sa.pub"),
             algorithm: facts.certificates.algorithm,
@@ -42,8 +42,8 @@ fn plan(entry: &Entry, facts: &Facts) -> Plan {
     }])
 }
 
-fn authority(id: CaId, common_name: &str, facts: &Facts) -> Action {
-    Action::CertificateAuthority(CertificateAuthoritySpec {
+fn authority(id: CaId, common_name: &str, facts: &Facts) -> Resource {
+    Resource::CertificateAuthority(CertificateAuthoritySpec {
         id,
         certificate: facts.paths.ca_certificate(id),
         key: facts.paths.ca_key(id),
@@ -53,9 +53,9 @@ fn authority(id: CaId, common_name: &str, facts: &Facts) -> Action {
     })
 }
 
-fn certificate(name: &str, leaf: &Leaf, facts: &Facts) -> Action {
+fn certificate(name: &str, leaf: &Leaf, facts: &Facts) -> Resource {
     let alternatives = (leaf.alternative_names)(facts);
-    Action::Certificate(CertificateSpec {
+    Resource::Certificate(CertificateSpec {
         name: name.to_owned(),
         certificate: facts
             .paths

@@ -2,7 +2,7 @@
 //! manifest crate's tests.
 
 use rinit_facts::{Facts, HostFacts, Overrides};
-use rinit_plan::{Action, Plan};
+use rinit_plan::{Action, Plan, Resource};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
 
@@ -70,7 +70,7 @@ fn the_client_of_kubelets_is_an_administrator_where_kubeadm_makes_it_one() {
             ..Overrides::default()
         };
         let plans = plans(&facts_with("minimal", &overrides, &host_facts()));
-        let Action::Certificate(spec) = &plans[2].1.actions[0] else {
+        let Action::Ensure(Resource::Certificate(spec)) = &plans[2].1.actions[0] else {
             panic!("a certificate");
         };
         assert_eq!(spec.subject.organizations, groups, "{version}");

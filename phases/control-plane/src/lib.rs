@@ -13,11 +13,11 @@ mod volumes;
 use rinit_facts::{Component, Facts, PatchTarget};
 use rinit_manifest::arguments::last_value;
 use rinit_manifest::pod::{PodError, StaticPod};
-use rinit_plan::{Action, DirectorySpec, FileMode, FileSpec, Plan};
+use rinit_plan::{DirectorySpec, FileMode, FileSpec, Plan, Resource, StaticPodSpec};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase, with a leaf for each component.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "control-plane",
         "Generate the static pods of the control plane",
@@ -75,25 +75,27 @@ static PODS: &[Row] = &[
 fn plan(row: &Row, facts: &Facts) -> Plan {
     let plan = match file(row, facts) {
         Ok(file) => {
-            let folder = Action::Directory(DirectorySpec {
+            let directory = Resource::Directory(DirectorySpec {
                 path: facts.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             });
-            let files = (row.beside)(facts).into_iter().chain([file]);
-            Plan::of([folder].into_iter().chain(files.map(Action::File)))
+            let beside = (row.beside)(facts).map(Resource::File);
+            let pod = Resource::StaticPod(file);
+            Plan::of([directory].into_iter().chain(beside).chain([pod]))
         }
         Err(error) => Plan::of([error.refusal()]),
     };
     (row.notes)(facts).into_iter().fold(plan, Plan::with_note)
 }
 
-fn file(row: &Row, facts: &Facts) -> Result<FileSpec, PodError> {
+fn file(row: &Row, facts: &Facts) -> Result<StaticPodSpec, PodError> {
     let pod = (row.pod)(facts);
-    Ok(FileSpec {
-        path: facts.paths.manifest(pod.component),
-        mode: Facts::MANIFEST_MODE,
-        text: pod.manifest(facts.version.table(), facts.patches_of(row.patches))?,
-    })
+    pod.spec(
+        facts.paths.manifest(pod.component),
+        Facts::MANIFEST_MODE,
+        facts.version.table(),
+        facts.patches_of(row.patches),
+    )
 }
 
 /// Where the kubelet asks a component that listens on the loopback address unless configured. The

@@ -5,7 +5,7 @@
 
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, Plan};
+use rinit_plan::{Action, Gate, Plan, Resource, StaticPodSpec};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
 use serde_json::{Value, json};
@@ -24,7 +24,9 @@ fn plan(leaf: &str, facts: &Facts) -> Plan {
 
 fn manifest(leaf: &str, facts: &Facts) -> Value {
     match plan(leaf, facts).actions.pop() {
-        Some(Action::File(file)) => yaml::parse_documents(&file.text).unwrap().remove(0),
+        Some(Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. }))) => {
+            yaml::parse_documents(&file.text).unwrap().remove(0)
+        }
         other => panic!("a file, not {other:?}"),
     }
 }
@@ -53,7 +55,9 @@ fn oldest_minor() {
     let facts = at("v1.32.0", "files/args");
     for leaf in ["apiserver", "controller-manager", "scheduler"] {
         match plan(leaf, &facts).actions.pop() {
-            Some(Action::File(file)) => insta::assert_snapshot!(leaf, file.text),
+            Some(Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. }))) => {
+                insta::assert_snapshot!(leaf, file.text)
+            }
             other => panic!("a file, not {other:?}"),
         }
     }
@@ -67,7 +71,11 @@ fn only_its_owner_reads_a_manifest() {
         ("scheduler", "kube-scheduler"),
     ] {
         let plan = plan(leaf, &facts("minimal"));
-        let [Action::Directory(folder), Action::File(file)] = &plan.actions[..] else {
+        let [
+            Action::Ensure(Resource::Directory(folder)),
+            Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. })),
+        ] = &plan.actions[..]
+        else {
             panic!("a folder and a file, not {plan:?}");
         };
         assert_eq!(folder.path.as_str(), "/etc/kubernetes/manifests");
@@ -122,7 +130,7 @@ fn a_patch_that_does_not_fit_stops_the_run() {
     ] {
         let facts = patched("kube-apiserver.yaml", document);
         match &plan("apiserver", &facts).actions[..] {
-            [Action::Refuse { message, hint }] => {
+            [Action::Gate(Gate::Refuse { message, hint })] => {
                 assert!(message.ends_with(expected), "{message}");
                 assert!(hint.is_some());
             }
@@ -150,7 +158,9 @@ fn the_controller_manager_signs_by_one_certificate() {
     let signs_by = |facts: &Facts| {
         let plan = plan("controller-manager", facts);
         let beside = plan.actions.iter().find_map(|action| match action {
-            Action::File(file) if file.path.file_name() == "ca-signer.crt" => Some(&file.text),
+            Action::Ensure(Resource::File(file)) if file.path.file_name() == "ca-signer.crt" => {
+                Some(&file.text)
+            }
             _ => None,
         });
         let manifest = manifest("controller-manager", facts);

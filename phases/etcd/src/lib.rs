@@ -7,14 +7,14 @@ use std::net::IpAddr;
 use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget};
 use rinit_manifest::arguments::{command_line, last_value};
 use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
-use rinit_plan::{Action, CaId, DirectorySpec, FileMode, FileSpec, Plan};
+use rinit_plan::{CaId, DirectorySpec, FileMode, Plan, Resource, StaticPodSpec};
 use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
 
 mod metrics;
 
 /// The phase with its one leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "etcd",
         "Generate the static pod of a local etcd",
@@ -38,27 +38,23 @@ fn plan(facts: &Facts) -> Plan {
             return Plan::nothing("external etcd: this node runs none");
         }
     };
-    match manifest(facts, etcd) {
-        Ok(text) => Plan::of([
-            Action::Directory(DirectorySpec {
+    match static_pod(facts, etcd) {
+        Ok(pod) => Plan::of([
+            Resource::Directory(DirectorySpec {
                 path: etcd.data_dir.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             }),
-            Action::Directory(DirectorySpec {
+            Resource::Directory(DirectorySpec {
                 path: facts.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             }),
-            Action::File(FileSpec {
-                path: facts.paths.manifest(COMPONENT),
-                mode: Facts::MANIFEST_MODE,
-                text,
-            }),
+            Resource::StaticPod(pod),
         ]),
         Err(error) => Plan::of([error.refusal()]),
     }
 }
 
-fn manifest(facts: &Facts, etcd: &LocalEtcd) -> Result<String, PodError> {
+fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError> {
     let table = facts.version.table();
     let loopback = loopback(facts.api.advertise_address);
     let metrics = metrics::endpoint(
@@ -91,7 +87,12 @@ fn manifest(facts: &Facts, etcd: &LocalEtcd) -> Result<String, PodError> {
             startup_seconds: facts.timeouts.control_plane_component_health_check,
         },
     }
-    .manifest(table, facts.patches_of(PatchTarget::Etcd))
+    .spec(
+        facts.paths.manifest(COMPONENT),
+        Facts::MANIFEST_MODE,
+        table,
+        facts.patches_of(PatchTarget::Etcd),
+    )
 }
 
 fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'static str, String)> {

@@ -5,7 +5,7 @@
 
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, Plan};
+use rinit_plan::{Action, Gate, Plan, Resource, StaticPodSpec};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
 
@@ -28,7 +28,7 @@ fn version(version: &str) -> Overrides {
 
 fn manifest(facts: &Facts) -> String {
     match plan(facts).actions.pop() {
-        Some(Action::File(file)) => file.text,
+        Some(Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. }))) => file.text,
         other => panic!("a file, not {other:?}"),
     }
 }
@@ -40,8 +40,12 @@ fn its_data_are_only_its_own() {
         .actions
         .iter()
         .map(|action| match action {
-            Action::Directory(folder) => format!("{} {}", folder.path, folder.mode),
-            Action::File(file) => format!("{} {}", file.path, file.mode),
+            Action::Ensure(Resource::Directory(folder)) => {
+                format!("{} {}", folder.path, folder.mode)
+            }
+            Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. })) => {
+                format!("{} {}", file.path, file.mode)
+            }
             other => panic!("{other}"),
         })
         .collect();
@@ -117,7 +121,7 @@ fn a_patch_that_does_not_fit_stops_the_run() {
     };
     let plan = plan(&facts_with("minimal", &Overrides::default(), &host));
     match &plan.actions[..] {
-        [Action::Refuse { message, hint }] => {
+        [Action::Gate(Gate::Refuse { message, hint })] => {
             assert!(message.contains("etcd+json.yaml does not fit"), "{message}");
             assert!(hint.is_some());
         }

@@ -5,17 +5,17 @@
 //! for whom and where it points.
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, CaId, KubeconfigSpec, LogicalPath, Plan, Subject, groups, users};
+use rinit_plan::{CaId, KubeconfigSpec, LogicalPath, Plan, Resource, Subject, groups, users};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase, with a leaf for each file in the order of their making.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "kubeconfig",
         "Generate the kubeconfig files of the administrators and the control plane",
         FILES.iter().map(|file| {
             Phase::leaf(file.name, file.about, Reach::Files, |facts: &Facts| {
-                Plan::of([Action::Kubeconfig(spec(file, facts))])
+                Plan::of([Resource::Kubeconfig(spec(file, facts))])
             })
         }),
     )

@@ -2,7 +2,7 @@
 //! manifest crate's tests.
 
 use rinit_facts::Overrides;
-use rinit_plan::{Action, KubeconfigSpec};
+use rinit_plan::{Action, KubeconfigSpec, Resource};
 use rinit_testkit::{facts_with, host_facts};
 use rinit_workflow::Body;
 
@@ -19,7 +19,7 @@ fn specs(overrides: &Overrides) -> Vec<KubeconfigSpec> {
             };
             let mut actions = plan(&facts).actions;
             match (actions.pop(), actions.is_empty()) {
-                (Some(Action::Kubeconfig(spec)), true) => spec,
+                (Some(Action::Ensure(Resource::Kubeconfig(spec))), true) => spec,
                 other => panic!("one kubeconfig, not {other:?}"),
             }
         })

@@ -4,11 +4,11 @@
 //! It never issues a certificate; before the kubelet has one, nothing changes.
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, ClientRotation, LogicalPath, PathError, Plan, UnitSpec, users};
+use rinit_plan::{ClientRotation, Gate, LogicalPath, PathError, Plan, Resource, UnitSpec, users};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase: a group of one leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "kubelet-finalize",
         "Updates settings relevant to the kubelet after TLS bootstrap",
@@ -21,11 +21,19 @@ pub fn phase() -> Phase {
     )
 }
 
+/// The kubelet is restarted only after these have started.
+const HEALTHY: [&str; 4] = [
+    "kubelet",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+];
+
 fn plan(facts: &Facts) -> Plan {
     let certificate = match certificate(facts) {
         Ok(certificate) => certificate,
         Err(error) => {
-            return Plan::of([Action::Refuse {
+            return Plan::of([Gate::Refuse {
                 message: format!("argument cert-dir of the kubelet: {error}"),
                 hint: Some(
                     "give an absolute path in `nodeRegistration.kubeletExtraArgs`".to_owned(),
@@ -35,15 +43,17 @@ fn plan(facts: &Facts) -> Plan {
     };
     let kubeconfig = facts.paths.kubeconfig("kubelet.conf");
     Plan::of([
-        Action::ClientRotation(ClientRotation {
+        Resource::ClientRotation(ClientRotation {
             kubeconfig: kubeconfig.clone(),
             user: format!("{}{}", users::NODE_PREFIX, facts.node.name),
             certificate,
+            after: HEALTHY.to_vec(),
         }),
-        Action::Unit(UnitSpec {
+        Resource::Unit(UnitSpec {
             name: "kubelet",
             files: vec![kubeconfig],
-            watched: Vec::new(),
+            reads: Vec::new(),
+            pods: Vec::new(),
             only_if_running: true,
         }),
     ])
@@ -69,6 +79,7 @@ fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
 mod tests {
     use super::*;
     use rinit_facts::Argument;
+    use rinit_plan::Action;
 
     fn with_folder(folders: &[&str]) -> Facts {
         let mut facts = rinit_testkit::facts("objects/plain");
@@ -96,7 +107,7 @@ mod tests {
     #[test]
     fn a_relative_folder_of_certificates_is_refused() {
         let plan = plan(&with_folder(&["pki"]));
-        let [Action::Refuse { message, .. }] = plan.actions.as_slice() else {
+        let [Action::Gate(Gate::Refuse { message, .. })] = plan.actions.as_slice() else {
             panic!("one refusal, not {plan:?}");
         };
         assert_eq!(

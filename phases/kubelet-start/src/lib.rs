@@ -8,12 +8,12 @@ mod flags;
 use rinit_facts::{Etcd, Facts, Patch, PatchTarget, PatchType};
 use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, UnitSpec};
+use rinit_plan::{DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource, UnitSpec};
 use rinit_workflow::{Phase, Reach};
 use serde_json::{Value, json};
 
 /// The phase.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "kubelet-start",
         "Write the settings of the kubelet and start it",
@@ -39,24 +39,36 @@ fn plan(facts: &Facts) -> Plan {
         paths.kubelet_config(),
         yaml::to_string(&configuration),
     ));
-    let unit = Action::Unit(UnitSpec {
+    let unit = UnitSpec {
         name: "kubelet",
         files: files
             .iter()
             .map(|file| file.path.clone())
             .chain([paths.kubeconfig("kubelet.conf")])
             .collect(),
-        watched: static_pods(facts),
+        // A kubelet that does not find the directory looks for it only after a while.
+        reads: vec![paths.manifests.clone()],
+        pods: Vec::new(),
         only_if_running: false,
-    });
-    let folder = Action::Directory(DirectorySpec {
-        path: paths.kubelet.clone(),
-        mode: FileMode::PRIVATE_DIRECTORY,
+    };
+    let pods = UnitSpec {
+        name: "kubelet",
+        files: Vec::new(),
+        reads: Vec::new(),
+        pods: static_pods(facts),
+        only_if_running: true,
+    };
+    let directories = [&paths.kubelet, &paths.manifests].map(|path| {
+        Resource::Directory(DirectorySpec {
+            path: path.clone(),
+            mode: FileMode::PRIVATE_DIRECTORY,
+        })
     });
     Plan::of(
-        std::iter::once(folder)
-            .chain(files.into_iter().map(Action::File))
-            .chain([unit]),
+        directories
+            .into_iter()
+            .chain(files.into_iter().map(Resource::File))
+            .chain([unit, pods].map(Resource::Unit)),
     )
 }
 

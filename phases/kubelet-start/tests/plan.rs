@@ -5,7 +5,7 @@
 
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, LogicalPath, Plan};
+use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
 
@@ -25,7 +25,9 @@ fn version(version: &str) -> Overrides {
 
 fn file(name: &str, plan: &Plan) -> Option<String> {
     plan.actions.iter().find_map(|action| match action {
-        Action::File(file) if file.path.file_name() == name => Some(file.text.clone()),
+        Action::Ensure(Resource::File(file)) if file.path.file_name() == name => {
+            Some(file.text.clone())
+        }
         _ => None,
     })
 }
@@ -49,7 +51,7 @@ fn the_kubelet_starts_after_its_files() {
             "unit kubelet",
         ]
     );
-    let Some(Action::Unit(unit)) = plan.actions.last() else {
+    let Some(Action::Ensure(Resource::Unit(unit))) = plan.actions.last() else {
         panic!("a unit");
     };
     let files: Vec<&str> = unit.files.iter().map(LogicalPath::as_str).collect();
@@ -122,7 +124,7 @@ fn a_patch_that_does_not_fit_stops_the_run() {
     };
     let plan = plan(&facts_with("minimal", &Overrides::default(), &host));
     match &plan.actions[..] {
-        [Action::Refuse { message, .. }] => {
+        [Action::Gate(Gate::Refuse { message, .. })] => {
             assert!(
                 message.contains("kubeletconfiguration+json.yaml"),
                 "{message}"
@@ -143,7 +145,7 @@ fn several_runtimes_are_not_guessed_at() {
     };
     let plan = plan(&facts_with("minimal", &Overrides::default(), &host));
     match &plan.actions[..] {
-        [Action::Refuse { message, hint }] => {
+        [Action::Gate(Gate::Refuse { message, hint })] => {
             assert!(
                 message.contains("unix:///var/run/crio/crio.sock"),
                 "{message}"

@@ -5,11 +5,11 @@
 
 use rinit_facts::Facts;
 use rinit_plan::constants::{CONTROL_PLANE, EXCLUDE_FROM_LOAD_BALANCERS};
-use rinit_plan::{Action, NodeMark, Plan};
+use rinit_plan::{NodeMark, Plan, Resource};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "mark-control-plane",
         "Mark a node as a control-plane",
@@ -21,8 +21,8 @@ pub fn phase() -> Phase {
 
 fn plan(facts: &Facts) -> Plan {
     Plan::of([
-        Action::ClusterAdmins(facts.access.clone()),
-        Action::NodeMark {
+        Resource::ClusterAdmins(facts.access.clone()),
+        Resource::NodeMark {
             access: facts.access.clone(),
             mark: NodeMark {
                 node: facts.node.name.clone(),
@@ -38,6 +38,7 @@ fn plan(facts: &Facts) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rinit_plan::Action;
 
     #[test]
     fn a_control_plane_is_labelled_and_tainted() {
@@ -50,7 +51,7 @@ mod tests {
         facts.node.taints.clear();
         facts.timeouts.kubernetes_api_call = 77;
         let plan = plan(&facts);
-        let Some(Action::NodeMark { mark, .. }) = plan.actions.last() else {
+        let Some(Action::Ensure(Resource::NodeMark { mark, .. })) = plan.actions.last() else {
             panic!("the last action marks the node: {plan:?}");
         };
         assert_eq!(mark.taints, []);

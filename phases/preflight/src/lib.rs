@@ -9,11 +9,11 @@ mod proxy;
 mod table;
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, Check, CheckKind, ImagePull, Plan, Severity};
+use rinit_plan::{Action, Check, CheckKind, Gate, ImagePull, Plan, Resource, Severity};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "preflight",
         "Check that this host can become a control-plane node, and pull the images",
@@ -27,24 +27,24 @@ fn plan(facts: &Facts) -> Plan {
         .iter()
         .flat_map(|row| (row)(facts))
         .map(|look| {
-            Action::Check(Check {
+            Gate::Check(Check {
                 ignored: is_ignored(&look.name, facts),
                 name: look.name,
                 severity: look.severity,
                 kind: look.kind,
             })
         });
-    Plan::of(facts.ambiguous_runtime().into_iter().chain(checks).chain(
-        facts.needed_images().into_iter().map(|image| {
-            Action::Image(ImagePull {
-                image,
-                policy: facts.node.image_pull_policy,
-                socket: facts.node.cri_socket.clone(),
-                serial: facts.node.image_pull_serial,
-                ignored: is_ignored("ImagePull", facts),
-            })
-        }),
-    ))
+    let images = facts.needed_images().into_iter().map(|image| {
+        Resource::Image(ImagePull {
+            image,
+            policy: facts.node.image_pull_policy,
+            socket: facts.node.cri_socket.clone(),
+            serial: facts.node.image_pull_serial,
+            ignored: is_ignored("ImagePull", facts),
+        })
+    });
+    let gates = facts.ambiguous_runtime().into_iter().chain(checks);
+    Plan::of(gates.map(Action::from).chain(images.map(Action::from)))
 }
 
 /// One row of the table, filled with facts.

@@ -1,7 +1,7 @@
 //! The checks by name, for configurations and Kubernetes minors in which they differ.
 
 use rinit_facts::{Facts, HostFacts, Overrides};
-use rinit_plan::{Action, CheckKind, Plan};
+use rinit_plan::{Action, CheckKind, Gate, Plan, Resource};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
 
@@ -25,7 +25,9 @@ fn names(facts: &Facts) -> String {
         .actions
         .iter()
         .filter_map(|action| match action {
-            Action::Check(check) => Some(format!("{:?} {}\n", check.severity, check.name)),
+            Action::Gate(Gate::Check(check)) => {
+                Some(format!("{:?} {}\n", check.severity, check.name))
+            }
             _ => None,
         })
         .collect()
@@ -36,7 +38,7 @@ fn images(facts: &Facts) -> Vec<String> {
         .actions
         .iter()
         .filter_map(|action| match action {
-            Action::Image(pull) => Some(pull.image.clone()),
+            Action::Ensure(Resource::Image(pull)) => Some(pull.image.clone()),
             _ => None,
         })
         .collect()
@@ -88,8 +90,10 @@ fn ignored_checks_go_by_their_name_in_any_case() {
         let pulls = ignored.contains(&"ImagePull");
         for action in &plan.actions {
             match action {
-                Action::Check(check) if check.ignored => names.push(check.name.as_str()),
-                Action::Image(pull) => assert_eq!(pull.ignored, pulls),
+                Action::Gate(Gate::Check(check)) if check.ignored => {
+                    names.push(check.name.as_str())
+                }
+                Action::Ensure(Resource::Image(pull)) => assert_eq!(pull.ignored, pulls),
                 _ => {}
             }
         }
@@ -105,8 +109,8 @@ fn all_checks_can_be_ignored_at_once() {
     };
     let plan = plan(&facts_with("minimal", &overrides, &host_facts()));
     assert!(plan.actions.iter().all(|action| match action {
-        Action::Check(check) => check.ignored,
-        Action::Image(pull) => pull.ignored,
+        Action::Gate(Gate::Check(check)) => check.ignored,
+        Action::Ensure(Resource::Image(pull)) => pull.ignored,
         _ => false,
     }));
 }
@@ -147,7 +151,7 @@ fn a_proxy_in_between_is_named_without_its_password() {
         .actions
         .iter()
         .filter_map(|action| match action {
-            Action::Check(check) => match &check.kind {
+            Action::Gate(Gate::Check(check)) => match &check.kind {
                 CheckKind::NoProxyFor { destination, proxy } => {
                     Some((destination.as_str(), proxy.as_deref()))
                 }
@@ -176,6 +180,6 @@ fn several_runtimes_are_not_guessed_at() {
         ..host_facts()
     };
     let plan = plan(&facts_with("minimal", &Overrides::default(), &host));
-    assert!(matches!(plan.actions[0], Action::Refuse { .. }));
+    assert!(matches!(plan.actions[0], Action::Gate(Gate::Refuse { .. })));
     assert!(plan.actions.len() > 20, "everything else is looked at too");
 }

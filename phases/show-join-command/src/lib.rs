@@ -4,11 +4,11 @@
 //! withheld where the user wants that.
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, CaId, JoinCommandSpec, Plan};
+use rinit_plan::{CaId, JoinCommandSpec, Output, Plan};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "show-join-command",
         "Show the join command for control-plane and worker node",
@@ -20,7 +20,7 @@ pub fn phase() -> Phase {
 
 fn plan(facts: &Facts) -> Plan {
     let upload = &facts.upload_certs;
-    Plan::of([Action::JoinCommand(JoinCommandSpec {
+    Plan::of([Output::JoinCommand(JoinCommandSpec {
         access: facts.access.clone(),
         endpoint: facts.api.endpoint(),
         ca_certificate: facts.paths.ca_certificate(CaId::Cluster),
@@ -36,6 +36,7 @@ fn plan(facts: &Facts) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rinit_plan::Action;
 
     #[test]
     fn workers_join_by_the_first_api_server() {
@@ -48,7 +49,7 @@ mod tests {
         facts.upload_certs.enabled = true;
         facts.join_options.withhold_certificate_key = true;
         let plan = plan(&facts);
-        let [Action::JoinCommand(command)] = plan.actions.as_slice() else {
+        let [Action::Output(Output::JoinCommand(command))] = plan.actions.as_slice() else {
             panic!("one join command, not {plan:?}");
         };
         assert_eq!(command.endpoint, "cp.example.org:8443");

@@ -9,11 +9,11 @@ use rinit_manifest::cluster;
 use rinit_manifest::cluster::certificates::sealed;
 use rinit_manifest::cluster::rbac::{Readers, Who};
 use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CERTS};
-use rinit_plan::{Action, BootstrapTokenSpec, CaId, LogicalPath, Plan, groups};
+use rinit_plan::{Action, BootstrapTokenSpec, CaId, LogicalPath, Output, Plan, Resource, groups};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "upload-certs",
         "Upload control plane certificates to the kubeadm-certs Secret",
@@ -48,12 +48,13 @@ fn plan(facts: &Facts) -> Plan {
         &upload.certificate_key,
     );
     let uploaded = secret.id.clone();
-    let mut actions = vec![
-        Action::ClusterAdmins(facts.access.clone()),
-        Action::BootstrapToken {
+    let mut actions: Vec<Action> = vec![
+        Resource::ClusterAdmins(facts.access.clone()).into(),
+        Resource::BootstrapToken {
             access: facts.access.clone(),
             token,
-        },
+        }
+        .into(),
         cluster::apply(&facts.access, secret),
     ];
     actions.extend(
@@ -64,7 +65,7 @@ fn plan(facts: &Facts) -> Plan {
     // Nobody else knows a key that was drawn for this run.
     if upload.drawn && !facts.join_options.withhold_certificate_key {
         let key = upload.certificate_key.clone();
-        actions.push(Action::CertificateKey { uploaded, key });
+        actions.push(Output::CertificateKey { uploaded, key }.into());
     }
     Plan::of(actions)
 }

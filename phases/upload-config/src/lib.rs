@@ -9,11 +9,11 @@ use rinit_manifest::cluster::config_map::{component_config, config_map};
 use rinit_manifest::cluster::rbac::{Readers, Who};
 use rinit_manifest::yaml;
 use rinit_plan::constants::{CRI_SOCKET_ANNOTATION, KUBE_SYSTEM, KUBEADM_CONFIG, KUBELET_CONFIG};
-use rinit_plan::{Action, NodeMark, ObjectSpec, Plan, WriteStyle, groups};
+use rinit_plan::{Action, NodeMark, ObjectSpec, Plan, Resource, WriteStyle, groups};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase: a group of two leaves.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::group(
         "upload-config",
         "Upload the kubeadm and kubelet configuration to a ConfigMap",
@@ -68,7 +68,7 @@ fn kubeadm(facts: &Facts) -> Plan {
         ..config_map(KUBEADM_CONFIG, [("ClusterConfiguration", text)])
     };
     let mut actions = vec![
-        Action::ClusterAdmins(facts.access.clone()),
+        Action::from(Resource::ClusterAdmins(facts.access.clone())),
         cluster::apply(&facts.access, configuration),
     ];
     actions.extend(
@@ -87,7 +87,7 @@ fn kubelet(facts: &Facts) -> Plan {
         facts.kubelet_configuration_written,
     );
     let mut actions = vec![
-        Action::ClusterAdmins(facts.access.clone()),
+        Action::from(Resource::ClusterAdmins(facts.access.clone())),
         cluster::apply(&facts.access, configuration),
     ];
     actions.extend(
@@ -96,7 +96,7 @@ fn kubelet(facts: &Facts) -> Plan {
             .map(|object| cluster::apply(&facts.access, object)),
     );
     if !facts.has_instance_configuration() {
-        actions.push(Action::NodeMark {
+        actions.push(Action::from(Resource::NodeMark {
             access: facts.access.clone(),
             mark: NodeMark {
                 node: facts.node.name.clone(),
@@ -105,7 +105,7 @@ fn kubelet(facts: &Facts) -> Plan {
                 annotations: vec![(CRI_SOCKET_ANNOTATION, facts.node.cri_socket.clone())],
                 limit_seconds: facts.timeouts.kubernetes_api_call,
             },
-        });
+        }));
     }
     Plan::of(actions)
 }
@@ -123,7 +123,7 @@ mod tests {
                 .actions
                 .into_iter()
                 .filter_map(|action| match action {
-                    Action::NodeMark { mark, .. } => Some(mark.annotations),
+                    Action::Ensure(Resource::NodeMark { mark, .. }) => Some(mark.annotations),
                     _ => None,
                 })
                 .collect();
@@ -141,7 +141,7 @@ mod tests {
     fn a_cluster_configuration_that_stands_is_verified_and_the_kubelets_is_ours() {
         let facts = rinit_testkit::facts("objects/plain");
         let style = |plan: Plan| match &plan.actions[1] {
-            Action::Object { object, .. } => object.write,
+            Action::Ensure(Resource::Object { object, .. }) => object.write,
             other => panic!("{other} is no object"),
         };
         assert_eq!(style(kubeadm(&facts)), WriteStyle::Verify);

@@ -4,11 +4,11 @@
 //! It never restarts or mends anything; what does not answer in time is reported.
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, LogicalPath, Plan, WaitSpec, WaitTarget};
+use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, WaitSpec, WaitTarget};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
-pub fn phase() -> Phase {
+pub fn phase() -> Phase<Facts> {
     Phase::leaf(
         "wait-control-plane",
         "Wait for the control plane to start",
@@ -54,21 +54,22 @@ static COMPONENTS: &[Component] = &[
 fn plan(facts: &Facts) -> Plan {
     let mut plan = Plan::default();
     match kubelet_url(facts) {
-        Some(url) => plan.actions.push(Action::Wait(WaitSpec {
-            target: WaitTarget::Kubelet { url },
-            limit_seconds: facts.timeouts.kubelet_health_check,
-        })),
+        Some(url) => plan.actions.push(wait(
+            WaitTarget::Kubelet { url },
+            facts.timeouts.kubelet_health_check,
+        )),
         None => plan
             .notes
             .push("the kubelet is not waited for: its `healthzPort` is 0".to_owned()),
     }
+    let limit = facts.timeouts.control_plane_component_health_check;
     for component in COMPONENTS {
         let is_api_server = component.name == "kube-apiserver";
         // The API server may refuse anonymous requests; the others let them read their health.
         let credentials: Option<LogicalPath> =
             is_api_server.then(|| facts.access.kubeconfig.clone());
-        plan.actions.push(Action::Wait(WaitSpec {
-            target: WaitTarget::StaticPod {
+        plan.actions.push(wait(
+            WaitTarget::StaticPod {
                 component: component.name,
                 manifest: facts.paths.manifest(component.name),
                 endpoint: component.endpoint,
@@ -81,12 +82,25 @@ fn plan(facts: &Facts) -> Plan {
                 default_port: component.default_port,
                 credentials,
             },
-            limit_seconds: facts.timeouts.control_plane_component_health_check,
-        }));
+            limit,
+        ));
     }
+    plan.actions.push(wait(
+        WaitTarget::ApiServer {
+            access: facts.access.clone(),
+        },
+        limit,
+    ));
     plan.actions
-        .push(Action::ClusterAdmins(facts.access.clone()));
+        .push(Resource::ClusterAdmins(facts.access.clone()).into());
     plan
+}
+
+fn wait(target: WaitTarget, limit_seconds: u64) -> Action {
+    Action::Gate(Gate::Wait(WaitSpec {
+        target,
+        limit_seconds,
+    }))
 }
 
 /// Where the kubelet says how it is, unless the user turned that off by port 0. The defaults are
@@ -132,7 +146,7 @@ mod tests {
         facts.kubelet_configuration["healthzPort"] = 0.into();
         let plan = plan(&facts);
         let waits = plan.actions.iter().filter_map(|action| match action {
-            Action::Wait(wait) => Some(wait.target.component()),
+            Action::Gate(Gate::Wait(wait)) => Some(wait.target.component()),
             _ => None,
         });
         assert_eq!(
@@ -140,7 +154,8 @@ mod tests {
             [
                 "kube-apiserver",
                 "kube-controller-manager",
-                "kube-scheduler"
+                "kube-scheduler",
+                "kube-apiserver"
             ]
         );
         assert_eq!(plan.notes.len(), 1);
@@ -155,9 +170,9 @@ mod tests {
             .actions
             .into_iter()
             .filter_map(|action| match action {
-                Action::Wait(wait) => Some(wait.limit_seconds),
+                Action::Gate(Gate::Wait(wait)) => Some(wait.limit_seconds),
                 _ => None,
             });
-        assert_eq!(limits.collect::<Vec<_>>(), [11, 22, 22, 22]);
+        assert_eq!(limits.collect::<Vec<_>>(), [11, 22, 22, 22, 22]);
     }
 }

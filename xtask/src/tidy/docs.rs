@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use rinit_diag::ExitCode;
-use rinit_plan::{Action, Plan};
+use rinit_plan::{Action, Gate, Plan, Resource};
 use rinit_workflow::{
     Body, Event, JoinCommands, Outcome, Phase, Reach, RunOutcome, Selection, Severity, leaves,
     plans,
@@ -132,8 +132,8 @@ fn reach(reach: Reach) -> &'static str {
 /// The actions of a plan in a cell; checks and images are counted, for they are many.
 fn makes(plan: &Plan) -> String {
     let count = |is: fn(&Action) -> bool| plan.actions.iter().filter(|one| is(one)).count();
-    let checks = count(|action| matches!(action, Action::Check(_)));
-    let images = count(|action| matches!(action, Action::Image(_)));
+    let checks = count(|action| matches!(action, Action::Gate(Gate::Check(_))));
+    let images = count(|action| matches!(action, Action::Ensure(Resource::Image(_))));
     let mut parts = Vec::new();
     if checks > 0 {
         parts.push(format!("{checks} checks"));
@@ -144,7 +144,12 @@ fn makes(plan: &Plan) -> String {
     parts.extend(
         plan.actions
             .iter()
-            .filter(|action| !matches!(action, Action::Check(_) | Action::Image(_)))
+            .filter(|action| {
+                !matches!(
+                    action,
+                    Action::Gate(Gate::Check(_)) | Action::Ensure(Resource::Image(_))
+                )
+            })
             .map(ToString::to_string),
     );
     if parts.is_empty() {

@@ -10,7 +10,7 @@ use rinit_apply::Apply;
 use rinit_config::ReadOptions;
 use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_host::{Host, Root};
-use rinit_plan::Artefact;
+use rinit_plan::{Resource, ResourceId};
 use rinit_workflow::{
     Event, Mode, Outcome, Phase, Reporter, RunOptions, RunOutcome, Selection, Summary,
     WorkflowError,
@@ -271,14 +271,16 @@ impl Node {
         let plans = rinit_workflow::plans(&tree(), &self.facts(), &Selection::default()).unwrap();
         let mut files = Vec::new();
         for action in plans.iter().flat_map(|plan| &plan.actions) {
-            if matches!(action, rinit_plan::Action::Directory(_)) {
+            if matches!(action, rinit_plan::Action::Ensure(Resource::Directory(_))) {
                 continue;
             }
             let mut given: Vec<String> = action
                 .gives()
                 .into_iter()
                 .filter_map(|artefact| match artefact {
-                    Artefact::File(path) => Some(path.as_str().trim_start_matches('/').to_owned()),
+                    ResourceId::File(path) => {
+                        Some(path.as_str().trim_start_matches('/').to_owned())
+                    }
                     _ => None,
                 })
                 .collect();

@@ -5,6 +5,7 @@ mod messages;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prost::Message;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
@@ -113,10 +114,14 @@ pub struct Sandbox {
     pub ready: bool,
     /// Whether the kubelet has the pod from a file: it is a static one.
     pub is_static: bool,
+    /// When the kubelet read what the pod was made from.
+    pub read: Option<Timestamp>,
 }
 
 /// The annotation by which the kubelet tells where it has a pod from.
 const SOURCE: &str = "kubernetes.io/config.source";
+/// The annotation by which the kubelet tells when it read a pod.
+const SEEN: &str = "kubernetes.io/config.seen";
 /// How long an ordinary call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long one try of a pull may take.
@@ -279,6 +284,10 @@ impl Runtime {
                     namespace: metadata.namespace,
                     pod: metadata.name,
                     ready: item.state == 0,
+                    read: item
+                        .annotations
+                        .get(SEEN)
+                        .and_then(|time| time.parse().ok()),
                     is_static: item.annotations.get(SOURCE).is_some_and(|it| it == "file"),
                 }
             })

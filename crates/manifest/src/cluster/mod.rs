@@ -21,17 +21,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::Metadata;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rinit_plan::constants::KUBE_SYSTEM;
-use rinit_plan::{Action, ApiAccess, ObjectId, ObjectSpec, WriteStyle};
+use rinit_plan::{Action, ApiAccess, ObjectId, ObjectSpec, Resource, WriteStyle};
 use serde::Serialize;
 
 use crate::patch::PatchError;
 
 /// The action that an object stands in the cluster.
 pub fn apply(access: &ApiAccess, object: ObjectSpec) -> Action {
-    Action::Object {
+    Action::Ensure(Resource::Object {
         access: access.clone(),
         object: Box::new(object),
-    }
+    })
 }
 
 /// The action that an object stands in the cluster with the user's patches, or a refusal where one
@@ -39,7 +39,7 @@ pub fn apply(access: &ApiAccess, object: ObjectSpec) -> Action {
 pub fn apply_patched(access: &ApiAccess, object: Result<ObjectSpec, PatchError>) -> Action {
     match object {
         Ok(object) => apply(access, object),
-        Err(error) => error.refusal(),
+        Err(error) => error.refusal().into(),
     }
 }
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, BootstrapTokenSpec, LogicalPath, Secret};
+use rinit_plan::{Action, BootstrapTokenSpec, Gate, LogicalPath, Output, Resource, Secret};
 use rinit_workflow::{Body, Phase};
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn check(version: &str, case: &str, patch_files: Vec<PatchFile>) {
     let mut recorded = recorded.into_iter();
     for action in actions(&facts) {
         match action {
-            Action::Object { object, .. } => {
+            Action::Ensure(Resource::Object { object, .. }) => {
                 let mut theirs = recorded
                     .next()
                     .unwrap_or_else(|| panic!("kubeadm does not write {}", object.id));
@@ -83,12 +83,13 @@ fn check(version: &str, case: &str, patch_files: Vec<PatchFile>) {
                     object.id
                 );
             }
-            Action::BootstrapToken { token, .. } => {
+            Action::Ensure(Resource::BootstrapToken { token, .. }) => {
                 let theirs = recorded.next().unwrap_or_default();
                 assert_eq!(theirs["metadata"]["name"], json!(token.object_id().name));
                 assert_eq!(rights_and_end(&token), recorded_rights_and_end(&theirs));
             }
-            Action::ClusterAdmins(_) | Action::CertificateKey { .. } => {}
+            Action::Ensure(Resource::ClusterAdmins(_))
+            | Action::Output(Output::CertificateKey { .. }) => {}
             other => panic!("{other} writes no object"),
         }
     }
@@ -231,7 +232,7 @@ fn a_patch_that_does_not_fit_is_refused() {
     let refusals: Vec<_> = actions(&facts)
         .into_iter()
         .filter_map(|action| match action {
-            Action::Refuse { message, .. } => Some(message),
+            Action::Gate(Gate::Refuse { message, .. }) => Some(message),
             _ => None,
         })
         .collect();
@@ -267,7 +268,7 @@ fn uploaded_files_come_from_where_they_are_configured() {
     let files: Vec<LogicalPath> = phase_actions(&rinit_phase_upload_certs::phase(), &facts)
         .into_iter()
         .filter_map(|action| match action {
-            Action::Object { object, .. } => Some(object.fills),
+            Action::Ensure(Resource::Object { object, .. }) => Some(object.fills),
             _ => None,
         })
         .flatten()

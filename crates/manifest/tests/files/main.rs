@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, LogicalPath, Plan, Subject};
+use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, Subject};
 use rinit_workflow::{Body, Phase};
 
 /// A case, and what of the host it was recorded with.
@@ -236,7 +236,7 @@ fn actions(plans: &[Plan]) -> impl Iterator<Item = &Action> {
 fn files(plans: &[Plan]) -> Vec<(String, String)> {
     actions(plans)
         .filter_map(|action| match action {
-            Action::File(file) => {
+            Action::Ensure(Resource::File(file)) => {
                 let name = match file.path.file_name() {
                     "config.yaml" => "kubelet-config.yaml",
                     "instance-config.yaml" => "kubelet-instance-config.yaml",
@@ -244,7 +244,7 @@ fn files(plans: &[Plan]) -> Vec<(String, String)> {
                 };
                 Some((name.to_owned(), file.text.clone()))
             }
-            Action::Refuse { message, .. } => panic!("{message}"),
+            Action::Gate(Gate::Refuse { message, .. }) => panic!("{message}"),
             _ => None,
         })
         .collect()
@@ -255,12 +255,12 @@ fn certificates(plans: &[Plan], facts: &Facts) -> String {
     let relative = |path: &LogicalPath| path.as_str().strip_prefix(&folder).unwrap().to_owned();
     let mut entries: Vec<String> = actions(plans)
         .filter_map(|action| match action {
-            Action::CertificateAuthority(spec) => Some(format!(
+            Action::Ensure(Resource::CertificateAuthority(spec)) => Some(format!(
                 "{}\n  CN={name}\n  signed by CN={name}\n  names {name}\n",
                 relative(&spec.certificate),
                 name = spec.common_name,
             )),
-            Action::Certificate(spec) => {
+            Action::Ensure(Resource::Certificate(spec)) => {
                 let usages: Vec<String> = spec.usages.iter().copied().map(kebab).collect();
                 let names: Vec<String> = spec
                     .dns_names
@@ -291,7 +291,7 @@ fn certificates(plans: &[Plan], facts: &Facts) -> String {
 fn kubeconfigs(plans: &[Plan]) -> String {
     let mut entries: Vec<String> = actions(plans)
         .filter_map(|action| match action {
-            Action::Kubeconfig(spec) => Some(format!(
+            Action::Ensure(Resource::Kubeconfig(spec)) => Some(format!(
                 "{}\n  server {}\n  context {}@{}\n  {}\n  signed by CN={}\n  for client-auth\n",
                 spec.path.file_name(),
                 spec.server,

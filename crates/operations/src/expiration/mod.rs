@@ -16,7 +16,7 @@ use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_pki::{Certificate, ChainFault, Fault, Limit, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec,
-    LogicalPath, Signer,
+    LogicalPath, Resource, Signer,
 };
 
 use crate::Scope;
@@ -150,19 +150,21 @@ impl ExpirationReport {
         let mut signers = Vec::new();
         for action in actions {
             match action {
-                Action::CertificateAuthority(spec) => {
+                Action::Ensure(Resource::CertificateAuthority(spec)) => {
                     let (row, remarks) = authority(spec, read, now);
                     report.authorities.push(row);
                     report.remarks.extend(remarks);
                     signers.push(spec.signer());
                 }
-                Action::Certificate(spec) => report.certificates.push(leaf(spec, read, now)),
-                Action::Kubeconfig(spec) if spec.rotated.is_none() => {
+                Action::Ensure(Resource::Certificate(spec)) => {
+                    report.certificates.push(leaf(spec, read, now))
+                }
+                Action::Ensure(Resource::Kubeconfig(spec)) if spec.rotated.is_none() => {
                     report
                         .certificates
                         .push(kubeconfig(spec, Kind::Kubeconfig, scope, read, now));
                 }
-                Action::Kubeconfig(spec) => {
+                Action::Ensure(Resource::Kubeconfig(spec)) => {
                     report.kubelet.extend(kubelet(spec, scope, read, now));
                 }
                 _ => {}

@@ -17,7 +17,7 @@ use rinit_diag::Problem;
 use rinit_pki::{Authority, Certificate, Fault, PkiError, PrivateKey, SignedBy};
 use rinit_plan::{
     Action, CaId, CertificateBundle, CertificateSpec, ExtendedKeyUsage, FileMode, KeyAlgorithm,
-    KubeconfigSpec, LogicalPath, Secret, Signer, Validity,
+    KubeconfigSpec, LogicalPath, Resource, Secret, Signer, Validity,
 };
 
 use crate::Scope;
@@ -173,8 +173,8 @@ pub fn names<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Vec<&'a str> 
     actions
         .into_iter()
         .filter_map(|action| match action {
-            Action::Certificate(spec) => Some(spec.name.as_str()),
-            Action::Kubeconfig(spec) => Some(spec.name.as_str()),
+            Action::Ensure(Resource::Certificate(spec)) => Some(spec.name.as_str()),
+            Action::Ensure(Resource::Kubeconfig(spec)) => Some(spec.name.as_str()),
             _ => None,
         })
         .collect()
@@ -190,7 +190,9 @@ impl Renewal {
     ) -> Result<Self, Vec<Problem>> {
         let actions: Vec<&Action> = actions.into_iter().collect();
         let server = actions.iter().find_map(|action| match action {
-            Action::Certificate(spec) if spec.name == API_SERVER => Some(spec.clone()),
+            Action::Ensure(Resource::Certificate(spec)) if spec.name == API_SERVER => {
+                Some(spec.clone())
+            }
             _ => None,
         });
         let usual = if options.configured {
@@ -215,11 +217,15 @@ impl Renewal {
         };
         for action in actions {
             match action {
-                Action::Certificate(spec) if options.asks_for(&spec.name) => planner.pair(spec),
-                Action::Kubeconfig(spec) if options.asks_for(&spec.name) => {
+                Action::Ensure(Resource::Certificate(spec)) if options.asks_for(&spec.name) => {
+                    planner.pair(spec)
+                }
+                Action::Ensure(Resource::Kubeconfig(spec)) if options.asks_for(&spec.name) => {
                     planner.kubeconfig(spec);
                 }
-                Action::Kubeconfig(spec) if options.asks_for(API_SERVER) => planner.stranger(spec),
+                Action::Ensure(Resource::Kubeconfig(spec)) if options.asks_for(API_SERVER) => {
+                    planner.stranger(spec)
+                }
                 _ => {}
             }
         }
@@ -734,7 +740,7 @@ fn usual_period(actions: &[&Action], read: &mut ReadFile<'_>) -> Option<SignedDu
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Certificate(spec) => {
+            Action::Ensure(Resource::Certificate(spec)) => {
                 let pem = read(&spec.certificate).ok().flatten()?;
                 let certificates = Certificate::read_all(&pem).ok()?;
                 Some(leaf::length(certificates.first()?.validity))

@@ -36,7 +36,7 @@ const PHASES: [&str; 2] = ["certs", "kubeconfig"];
 
 /// Runs one of the commands.
 pub(crate) async fn certs(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     command: CertsCommand,
 ) -> ExitCode {
@@ -235,7 +235,7 @@ fn warn_of_cut_off_runs(setting: &Setting, given: &Given) -> bool {
 
 /// The actions of some phases.
 pub(crate) fn actions(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     facts: &Facts,
     phases: &[&str],
 ) -> Result<Vec<Action>, ExitCode> {
@@ -268,7 +268,7 @@ fn certificate_key() -> ExitCode {
 /// Says until when every certificate is valid: what the phases would make is what is looked at, so
 /// that there is no second list.
 async fn check_expiration(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: &CheckExpirationArguments,
 ) -> ExitCode {

@@ -30,7 +30,7 @@ const PLACEHOLDER_ADDRESS: &str = "1.2.3.4";
 const COMPONENTS: [&str; 2] = ["KubeProxyConfiguration", "KubeletConfiguration"];
 
 /// Runs one of the commands.
-pub(crate) async fn config(tree: &[Phase], command: ConfigCommand) -> ExitCode {
+pub(crate) async fn config(tree: &[Phase<Facts>], command: ConfigCommand) -> ExitCode {
     let outcome = match command {
         ConfigCommand::Validate(arguments) => validate(tree, &arguments).await,
         ConfigCommand::Print(command) => print(&command).await,
@@ -54,7 +54,7 @@ fn pretty(value: &Value) -> String {
     format!("{text}\n")
 }
 
-async fn validate(tree: &[Phase], arguments: &ValidateArguments) -> Result<(), ExitCode> {
+async fn validate(tree: &[Phase<Facts>], arguments: &ValidateArguments) -> Result<(), ExitCode> {
     let reading = settings::reading(arguments.allow_unknown_fields);
     let mut documents = settings::readable(Some(&arguments.config), reading, &Overrides::default())
         .map_err(refuse)?;

@@ -5,7 +5,7 @@ use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments}
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Decision, Facts, Overrides};
 use rinit_host::{Host, Lock, Root};
-use rinit_plan::Action;
+use rinit_plan::{Action, Gate, Resource};
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use crate::given::Given;
@@ -16,7 +16,7 @@ use crate::{collect, settings};
 
 /// What the command line asks for.
 struct Asked<'run> {
-    tree: &'run [Phase],
+    tree: &'run [Phase<Facts>],
     global: &'run GlobalArguments,
     common: &'run CommonArguments,
     flags: Flags,
@@ -36,7 +36,7 @@ impl Asked<'_> {
 
 /// Runs `rinit init`.
 pub(crate) async fn init(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: InitArguments,
 ) -> ExitCode {
@@ -59,7 +59,7 @@ pub(crate) async fn init(
 
 /// Runs `rinit init phase …`.
 pub(crate) async fn phase(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     name: String,
     arguments: PhaseArguments,
@@ -112,7 +112,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
         tree,
         &prepared.facts,
         &prepared.selection,
-        prepared.options,
+        &prepared.options,
         &executor,
         &printer,
     )
@@ -201,8 +201,12 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
     Ok(Prepared {
         _lock: lock,
         options: RunOptions {
+            command: "init",
+            kubernetes_version: Some(facts.version.to_string()),
             mode: if dry_run { Mode::DryRun } else { Mode::Apply },
             rooted: !host.is_running_system(),
+            warnings: facts.warnings.clone(),
+            notes: facts.detected.clone(),
         },
         host,
         overrides: flags.overrides,
@@ -221,7 +225,7 @@ fn worse(unknown: Result<(), Trouble>, trouble: Trouble) -> Trouble {
     }
 }
 
-fn known(tree: &[Phase], selection: &Selection) -> Result<(), Trouble> {
+fn known(tree: &[Phase<Facts>], selection: &Selection) -> Result<(), Trouble> {
     match rinit_workflow::leaves(tree, selection) {
         Ok(_) => Ok(()),
         Err(error) => Err(Trouble::of(ExitCode::Usage, &error)),
@@ -230,7 +234,11 @@ fn known(tree: &[Phase], selection: &Selection) -> Result<(), Trouble> {
 
 /// The objects that the selected phases would make, as YAML documents. Only phases that make
 /// nothing else have them.
-fn manifests(tree: &[Phase], facts: &Facts, selection: &Selection) -> Result<String, Trouble> {
+fn manifests(
+    tree: &[Phase<Facts>],
+    facts: &Facts,
+    selection: &Selection,
+) -> Result<String, Trouble> {
     let plans = rinit_workflow::plans(tree, facts, selection)
         .map_err(|error| Trouble::of(ExitCode::Usage, &error))?;
     let mut text = String::new();
@@ -240,12 +248,12 @@ fn manifests(tree: &[Phase], facts: &Facts, selection: &Selection) -> Result<Str
         }
         for action in &plan.actions {
             match action {
-                Action::ClusterAdmins(_) => {}
-                Action::Object { object, .. } if object.fills.is_empty() => {
+                Action::Ensure(Resource::ClusterAdmins(_)) => {}
+                Action::Ensure(Resource::Object { object, .. }) if object.fills.is_empty() => {
                     text.push_str("---\n");
                     text.push_str(&rinit_manifest::yaml::to_string(&object.body));
                 }
-                Action::Refuse { message, hint } => {
+                Action::Gate(Gate::Refuse { message, hint }) => {
                     let (message, hint) = (message.clone(), hint.clone());
                     return Err(Trouble::new(ExitCode::Blocked, Problem { message, hint }));
                 }
@@ -263,10 +271,10 @@ fn manifests(tree: &[Phase], facts: &Facts, selection: &Selection) -> Result<Str
 }
 
 async fn act(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     facts: &Facts,
     selection: &Selection,
-    options: RunOptions,
+    options: &RunOptions,
     executor: &Apply,
     reporter: &dyn Reporter,
 ) -> ExitCode {

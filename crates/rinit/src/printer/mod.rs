@@ -91,8 +91,6 @@ impl Printer {
                 outcome: RunOutcome::Refused,
                 changed: 0,
                 milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                join: None,
-                certificate_key: None,
             });
         }
         trouble.code
@@ -133,7 +131,7 @@ impl Reporter for Printer {
         let event = self.with_flags(event);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *sink {
-            Sink::Text(text) => text.print(&event),
+            Sink::Text(text) => text.take(event),
             Sink::Json { sequence } => {
                 let framed = Framed {
                     version: EVENTS_VERSION,

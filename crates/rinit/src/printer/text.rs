@@ -1,18 +1,30 @@
 //! Events as lines for people.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use rinit_workflow::{Event, Outcome, RunOutcome, Severity};
+use rinit_workflow::{Event, Outcome, Report, RunOutcome, Severity};
 
 use crate::printer::{data, error, join, progress, warning};
 
 /// Turns events into lines. Progress goes to stderr; the plan of a dry run is data.
+///
+/// Steps of several phases are under way at a time. Lines are printed phase by phase, in the order
+/// of the plan: those of a later phase wait for the end of the earlier ones.
 pub(super) struct Text {
     /// Whether actions that held already are shown.
     verbose: bool,
     dry_run: bool,
     /// How many actions this user may not look at.
     hidden: usize,
+    /// The phases that are not printed whole yet, in the order of the plan.
+    phases: VecDeque<String>,
+    /// Whether the first phase has begun: what comes before concerns the whole plan.
+    acting: bool,
+    /// Events of later phases.
+    later: Vec<Event>,
+    /// What is printed at the end.
+    reports: Vec<Report>,
 }
 
 impl Text {
@@ -21,20 +33,63 @@ impl Text {
             verbose,
             dry_run: false,
             hidden: 0,
+            phases: VecDeque::new(),
+            acting: false,
+            later: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
-    pub(super) fn print(&mut self, event: &Event) {
+    /// Prints an event, or keeps it until its phase is the first one.
+    pub(super) fn take(&mut self, event: Event) {
+        match &event {
+            Event::RunStarted { phases, .. } => self.phases = phases.iter().cloned().collect(),
+            Event::PhaseStarted { .. } => self.acting = true,
+            // Nothing more is to come of the phases.
+            Event::Problem { .. } | Event::RunFinished { .. } => {
+                while !self.phases.is_empty() {
+                    self.next_phase();
+                }
+            }
+            _ => {}
+        }
+        let phase = phase_of(&event).filter(|_| self.acting);
+        if phase.is_none_or(|phase| self.phases.front().is_none_or(|first| first == phase)) {
+            let is_end = matches!(event, Event::PhaseFinished { .. });
+            self.print(&event);
+            if is_end {
+                self.next_phase();
+            }
+        } else if !matches!(event, Event::StepProgress { .. }) {
+            self.later.push(event);
+        }
+    }
+
+    /// Prints what has come of the next phase.
+    fn next_phase(&mut self) {
+        self.phases.pop_front();
+        for event in std::mem::take(&mut self.later) {
+            self.take(event);
+        }
+    }
+
+    fn print(&mut self, event: &Event) {
         match event {
             Event::RunStarted {
                 kubernetes_version,
                 dry_run,
                 phases,
+                ..
             } => {
                 self.dry_run = *dry_run;
                 let what = if *dry_run { "would do" } else { "runs" };
+                let version = kubernetes_version
+                    .as_ref()
+                    .map_or(String::new(), |version| {
+                        format!(" for Kubernetes {version}")
+                    });
                 progress(&format!(
-                    "rinit {} for Kubernetes {kubernetes_version} {what} {}",
+                    "rinit {}{version} {what} {}",
                     env!("CARGO_PKG_VERSION"),
                     counted(phases.len(), "phase"),
                 ));
@@ -77,9 +132,9 @@ impl Text {
                     Severity::Warning => warning(&problem),
                 }
             }
-            Event::PhaseStarted { .. } => {}
-            Event::Progress { phase, message, .. } => progress(&format!("[{phase}] {message}")),
-            Event::Action {
+            Event::PhaseStarted { .. } | Event::StepStarted { .. } => {}
+            Event::StepProgress { phase, message, .. } => progress(&format!("[{phase}] {message}")),
+            Event::StepFinished {
                 phase,
                 action,
                 outcome,
@@ -101,19 +156,18 @@ impl Text {
                     progress(&format!("[{phase}] {what}, {}", seconds(*milliseconds)));
                 }
             }
+            Event::Output { report, .. } => self.reports.push(report.clone()),
             Event::RunFinished {
                 outcome,
                 changed,
                 milliseconds,
-                join,
-                certificate_key,
             } => {
                 self.finished(*outcome, *changed, *milliseconds);
-                if let Some(key) = certificate_key {
-                    data(&format!("certificate key: {key}\n"));
-                }
-                if let Some(join) = join {
-                    data(&join::text(join));
+                for report in &self.reports {
+                    match report {
+                        Report::CertificateKey(key) => data(&format!("certificate key: {key}\n")),
+                        Report::Join(join) => data(&join::text(join)),
+                    }
                 }
             }
         }
@@ -130,7 +184,7 @@ impl Text {
             Outcome::WouldChange => "would change",
             Outcome::Unknown => "would do",
             Outcome::Hidden => "unknown",
-            Outcome::InTheWay => "would refuse",
+            Outcome::WouldRefuse => "would refuse",
             Outcome::Failed => "failed",
         };
         self.hidden += usize::from(outcome == Outcome::Hidden);
@@ -178,6 +232,24 @@ impl Text {
                 "stopped after {time}; what is done stays done, and the same command takes up from here"
             )),
         }
+    }
+}
+
+/// The phase that an event belongs to.
+fn phase_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::Note { phase, .. } | Event::Warning { phase, .. } => phase.as_deref(),
+        Event::PhaseStarted { phase }
+        | Event::StepStarted { phase, .. }
+        | Event::StepProgress { phase, .. }
+        | Event::StepFinished { phase, .. }
+        | Event::PhaseFinished { phase, .. } => Some(phase),
+        Event::RunStarted { .. }
+        | Event::Problem { .. }
+        | Event::Remedy { .. }
+        | Event::Finding { .. }
+        | Event::Output { .. }
+        | Event::RunFinished { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rinit_facts::{Facts, HostFacts, Overrides};
 use rinit_parity::{Content, Disk, Entry};
-use rinit_plan::{Action, BootstrapTokenSpec, NodeMark, ObjectSpec};
+use rinit_plan::{Action, BootstrapTokenSpec, Gate, NodeMark, ObjectSpec, Output, Resource};
 use rinit_workflow::Selection;
 
 use crate::kubeadm::{ADDRESS, HOST_NAME, files_of, make_folder, on_the_host, text};
@@ -74,13 +74,13 @@ pub(crate) fn make(
         rinit_workflow::plans(&tree(), facts, &selection).map_err(|error| error.to_string())?;
     for action in plans.into_iter().flat_map(|plan| plan.actions) {
         match action {
-            Action::Object { object, .. } => ours.objects.push(*object),
-            Action::BootstrapToken { token, .. } => ours.tokens.push(token),
-            Action::NodeMark { mark, .. } => ours.marks.push(mark),
-            Action::JoinCommand(spec) => ours.endpoint = Some(spec.endpoint),
-            Action::Directory(spec) => ours.folders.push(spec.path.to_string()),
-            Action::Refuse { message, .. } => return Err(message),
-            Action::File(spec) => {
+            Action::Ensure(Resource::Object { object, .. }) => ours.objects.push(*object),
+            Action::Ensure(Resource::BootstrapToken { token, .. }) => ours.tokens.push(token),
+            Action::Ensure(Resource::NodeMark { mark, .. }) => ours.marks.push(mark),
+            Action::Output(Output::JoinCommand(spec)) => ours.endpoint = Some(spec.endpoint),
+            Action::Ensure(Resource::Directory(spec)) => ours.folders.push(spec.path.to_string()),
+            Action::Gate(Gate::Refuse { message, .. }) => return Err(message),
+            Action::Ensure(Resource::File(spec)) => {
                 let path = spec.path.to_string();
                 let bytes = spec.text.into_bytes();
                 // What is rendered must be what was planned.

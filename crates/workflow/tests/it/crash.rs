@@ -3,20 +3,18 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use rinit_workflow::{Mode, Phase, RunOptions, RunOutcome, Selection, WorkflowError};
+use rinit_facts::Facts;
+use rinit_workflow::{Mode, Phase, RunOutcome, Selection, WorkflowError};
 
 use crate::support::{Double, End, Recorder, World, check_events, facts, go_all, init};
 
 /// Runs init until the double ends it.
-async fn interrupted(tree: &[Phase], double: &Double) {
+async fn interrupted(tree: &[Phase<Facts>], double: &Double) {
     let facts = facts();
     let recorder = Recorder::default();
     let selection = Selection::default();
-    let options = RunOptions {
-        mode: Mode::Apply,
-        rooted: false,
-    };
-    let running = rinit_workflow::run(tree, &facts, &selection, options, double, &recorder);
+    let options = crate::support::options(Mode::Apply);
+    let running = rinit_workflow::run(tree, &facts, &selection, &options, double, &recorder);
     let (_, end) = double.end.unwrap();
     match end {
         End::Before | End::Halfway | End::After => {
@@ -90,7 +88,7 @@ async fn a_run_that_was_stopped_anywhere_is_taken_up() {
 }
 
 /// The same leaves with plans that are made once, since hundreds of runs want them.
-fn planned(tree: &[Phase]) -> Vec<Phase> {
+fn planned(tree: &[Phase<Facts>]) -> Vec<Phase<Facts>> {
     let all = Selection::default();
     let plans = rinit_workflow::plans(tree, &facts(), &all).unwrap();
     let steps = rinit_workflow::leaves(tree, &all).unwrap();

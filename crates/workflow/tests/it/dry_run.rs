@@ -1,10 +1,10 @@
 //! A dry run looks at everything, says what would be done, and writes nothing.
 
 use rinit_diag::{ExitCode, Problem};
-use rinit_plan::{Action, Check, CheckKind, Severity};
+use rinit_plan::{Action, Check, CheckKind, Gate, Severity};
 use rinit_workflow::{Event, Mode, Outcome, RunOutcome, Selection, State};
 
-use crate::support::{Double, End, World, file, folder, go, go_all, init, leaf, object};
+use crate::support::{Double, End, World, directory, file, go, go_all, init, leaf, object};
 
 async fn dry(tree: &[rinit_workflow::Phase], double: &Double) -> crate::support::Ran {
     go(tree, &Selection::default(), Mode::DryRun, double).await
@@ -53,7 +53,7 @@ async fn it_says_how_everything_stands() {
             file("/absent"),
             file("/differs"),
             file("/unknown"),
-            folder("/warned"),
+            directory("/warned"),
         ],
     )];
     let double = Double::default()
@@ -71,7 +71,7 @@ async fn it_says_how_everything_stands() {
             },
         )
         .answering(
-            "folder /warned",
+            "directory /warned",
             State::held_with(vec![Problem::new("it is old")]),
         );
     let ran = dry(&tree, &double).await;
@@ -79,7 +79,7 @@ async fn it_says_how_everything_stands() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Action {
+            Event::StepFinished {
                 action,
                 outcome,
                 detail,
@@ -103,7 +103,7 @@ async fn it_says_how_everything_stands() {
                 Outcome::Unknown,
                 Some("only root may look".to_owned())
             ),
-            ("folder /warned".to_owned(), Outcome::Held, None),
+            ("directory /warned".to_owned(), Outcome::Held, None),
         ]
     );
     assert_eq!(
@@ -120,12 +120,12 @@ async fn it_says_how_everything_stands() {
 #[tokio::test]
 async fn not_being_root_is_no_refusal_but_everything_else_still_is() {
     let check = |name: &str, kind| {
-        Action::Check(Check {
+        Action::Gate(Gate::Check(Check {
             name: name.to_owned(),
             severity: Severity::Error,
             ignored: false,
             kind,
-        })
+        }))
     };
     let blocked = |message: &str| State::Blocked {
         problems: vec![Problem::new(message)],

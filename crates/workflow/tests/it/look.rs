@@ -1,13 +1,13 @@
 //! The first look: everything that stands in the way, at once and before the first write.
 
 use rinit_diag::{ExitCode, Hint, Problem};
-use rinit_plan::{Action, Artefact};
+use rinit_plan::{Action, Resource, ResourceId};
 use rinit_workflow::{
     Event, Mode, Outcome, Remedy, RunOutcome, Selection, State, WorkflowError, leaves,
 };
 
 use crate::support::{
-    Double, Ran, World, file, folder, go, go_all, init, leaf, object, only, path, unit, without,
+    Double, Ran, World, directory, file, go, go_all, init, leaf, object, only, path, unit, without,
 };
 
 fn blocked(message: &str, conflict: bool) -> State {
@@ -77,13 +77,13 @@ async fn a_missing_api_server_is_told_with_the_first_phase_that_starts_it() {
 #[tokio::test]
 async fn every_problem_is_told_in_plan_order_and_once() {
     let tree = [
-        leaf("one", vec![file("/good"), file("/one"), folder("/one")]),
+        leaf("one", vec![file("/good"), file("/one"), directory("/one")]),
         leaf("two", vec![file("/two"), unit(&["/config"]), file("/good")]),
         leaf("three", vec![file("/config")]),
     ];
     let double = Double::default()
         .answering("file /one", blocked("/one is broken", false))
-        .answering("folder /one", blocked("/one is broken", false))
+        .answering("directory /one", blocked("/one is broken", false))
         .answering("file /two", blocked("/two is broken", false));
     let ran = go_all(&tree, &double).await;
     assert_eq!(
@@ -134,9 +134,9 @@ async fn a_cluster_of_another_configuration_has_its_own_exit_code() {
 #[tokio::test]
 async fn what_holds_gives_nothing_new() {
     let certs = only(&["certs"]);
-    let ca = "certificate authority ca (/etc/kubernetes/pki/ca.crt)";
+    let ca = "CA ca (/etc/kubernetes/pki/ca.crt)";
     let external = World {
-        artefacts: [Artefact::File(path("/etc/kubernetes/pki/ca.crt"))].into(),
+        artefacts: [ResourceId::File(path("/etc/kubernetes/pki/ca.crt"))].into(),
         held: [ca.to_owned()].into(),
         writes: 0,
     };
@@ -167,20 +167,20 @@ async fn what_holds_gives_nothing_new() {
 #[tokio::test]
 async fn what_two_phases_want_is_done_once() {
     let tree = [
-        leaf("one", vec![folder("/shared"), file("/shared/a")]),
-        leaf("two", vec![folder("/shared"), file("/shared/b")]),
+        leaf("one", vec![directory("/shared"), file("/shared/a")]),
+        leaf("two", vec![directory("/shared"), file("/shared/b")]),
     ];
     let double = Double::default();
     let ran = go_all(&tree, &double).await;
     assert_eq!(
         double.ensured(),
-        ["folder /shared", "file /shared/a", "file /shared/b"]
+        ["directory /shared", "file /shared/a", "file /shared/b"]
     );
     assert_eq!(ran.told().len(), 3);
     // The second phase does it where the first is left out.
     let double = Double::default();
     go(&tree, &only(&["two"]), Mode::Apply, &double).await;
-    assert_eq!(double.ensured(), ["folder /shared", "file /shared/b"]);
+    assert_eq!(double.ensured(), ["directory /shared", "file /shared/b"]);
 }
 
 /// A problem that shows only once something was written is no "nothing was written".
@@ -196,15 +196,12 @@ async fn a_late_problem_does_not_claim_that_nothing_was_written() {
             answer: blocked("the cluster differs", conflict),
         };
         let recorder = crate::support::Recorder::default();
-        let options = rinit_workflow::RunOptions {
-            mode: Mode::Apply,
-            rooted: false,
-        };
+        let options = crate::support::options(Mode::Apply);
         let result = rinit_workflow::run(
             &tree,
             &crate::support::facts(),
             &rinit_workflow::Selection::default(),
-            options,
+            &options,
             &double,
             &recorder,
         )
@@ -242,15 +239,15 @@ struct Late {
 impl rinit_workflow::Executor for Late {
     type Error = crate::support::DoubleError;
 
-    async fn holds(&self, artefact: &Artefact) -> rinit_workflow::Presence {
+    async fn holds(&self, artefact: &ResourceId) -> rinit_workflow::Presence {
         self.double.holds(artefact).await
     }
 
     async fn inspect(&self, action: &Action) -> State {
-        if !matches!(action, Action::Object { .. }) {
+        if !matches!(action, Action::Ensure(Resource::Object { .. })) {
             return self.double.inspect(action).await;
         }
-        if self.double.holds(&Artefact::ApiServer).await == rinit_workflow::Presence::Present {
+        if self.double.holds(&ResourceId::ApiServer).await == rinit_workflow::Presence::Present {
             self.answer.clone()
         } else {
             State::Unknown {
@@ -283,7 +280,7 @@ async fn what_held_is_looked_at_again_where_something_it_needs_was_made() {
     go_all(&tree, &whole).await.result.unwrap();
     for (gone, looks) in [("/config", 2), ("/other", 1)] {
         let mut world = whole.world();
-        world.artefacts.remove(&Artefact::File(path(gone)));
+        world.artefacts.remove(&ResourceId::File(path(gone)));
         world.held.remove(&format!("file {gone}"));
         let double = Double::over(world);
         go_all(&tree, &double).await.result.unwrap();
@@ -343,9 +340,9 @@ async fn an_unverified_cluster_matters_only_where_a_file_would_change() {
     ];
     let mut held = World {
         artefacts: [
-            Artefact::ApiServer,
-            Artefact::File(path("/admin.conf")),
-            Artefact::File(path("/config")),
+            ResourceId::ApiServer,
+            ResourceId::File(path("/admin.conf")),
+            ResourceId::File(path("/config")),
         ]
         .into(),
         held: ["file /config", "file /admin.conf"]

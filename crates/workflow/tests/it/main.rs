@@ -4,7 +4,7 @@
 
 mod crash;
 mod dry_run;
-mod lanes;
 mod look;
+mod schedule;
 mod selection;
 mod support;

@@ -73,14 +73,14 @@ async fn an_unknown_name_is_told_and_nothing_is_looked_at() {
 /// Runs against a folder.
 async fn rooted(selection: &Selection, double: &Double) -> Result<(), WorkflowError> {
     let options = RunOptions {
-        mode: Mode::Apply,
         rooted: true,
+        ..crate::support::options(Mode::Apply)
     };
     run(
         &init(),
         &facts(),
         selection,
-        options,
+        &options,
         double,
         &Recorder::default(),
     )

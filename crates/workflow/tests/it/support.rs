@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use rinit_diag::{Hint, Problem};
 use rinit_facts::Facts;
 use rinit_plan::{
-    Action, ApiAccess, Artefact, DirectorySpec, FileMode, FileSpec, ImagePull, KeyAlgorithm,
-    KeyPairSpec, LogicalPath, ObjectId, ObjectSpec, Plan, PullPolicy, UnitSpec, WriteStyle,
+    Action, ApiAccess, DirectorySpec, FileMode, FileSpec, Gate, ImagePull, KeyAlgorithm,
+    KeyPairSpec, LogicalPath, ObjectId, ObjectSpec, Output, Plan, PullPolicy, Resource, ResourceId,
+    UnitSpec, WriteStyle,
 };
 use rinit_workflow::{
     Ensured, Event, Executor, Mode, Phase, Presence, Reach, Reporter, RunOptions, RunOutcome,
@@ -17,7 +18,7 @@ use rinit_workflow::{
 /// What is there, and which actions hold. It outlives the executor that works on it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct World {
-    pub(crate) artefacts: BTreeSet<Artefact>,
+    pub(crate) artefacts: BTreeSet<ResourceId>,
     pub(crate) held: BTreeSet<String>,
     /// How many times something was changed.
     pub(crate) writes: usize,
@@ -55,6 +56,8 @@ pub(crate) struct Double {
     running: Mutex<BTreeSet<String>>,
     /// Actions that ran beside another.
     pub(crate) beside: Mutex<BTreeSet<(String, String)>>,
+    /// How many ran at once at most.
+    pub(crate) most: Mutex<usize>,
     calls: Mutex<usize>,
 }
 
@@ -64,7 +67,7 @@ pub(crate) enum DoubleError {
     #[error("stopped by the test")]
     Stopped,
     #[error("{action} was begun without {need}")]
-    TooEarly { action: String, need: Artefact },
+    TooEarly { action: String, need: ResourceId },
 }
 
 impl Hint for DoubleError {
@@ -125,23 +128,20 @@ impl Double {
 /// What tells an action from others: its name, and for a unit also what it is started for.
 fn key(action: &Action) -> String {
     match action {
-        Action::Unit(spec) => format!("{action} for {} files", spec.files.len()),
+        Action::Ensure(Resource::Unit(spec)) => format!("{action} for {} files", spec.files.len()),
         _ => action.to_string(),
     }
 }
 
 /// Whether an action changes nothing, so that it never counts as a write.
 pub(crate) fn only_looks(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Check(_) | Action::Wait(_) | Action::JoinCommand(_)
-    )
+    action.is_read_only()
 }
 
 impl Executor for Double {
     type Error = DoubleError;
 
-    async fn holds(&self, artefact: &Artefact) -> Presence {
+    async fn holds(&self, artefact: &ResourceId) -> Presence {
         if self.world.lock().unwrap().artefacts.contains(artefact) {
             Presence::Present
         } else {
@@ -157,9 +157,9 @@ impl Executor for Double {
         }
         let world = self.world.lock().unwrap();
         match action {
-            Action::Check(_) => State::HOLDS,
-            Action::JoinCommand(_) => State::Absent,
-            Action::Refuse { message, hint } => State::Blocked {
+            Action::Gate(Gate::Check(_)) => State::HOLDS,
+            Action::Output(Output::JoinCommand(_)) => State::Absent,
+            Action::Gate(Gate::Refuse { message, hint }) => State::Blocked {
                 problems: vec![Problem {
                     message: message.clone(),
                     hint: hint.clone(),
@@ -197,7 +197,7 @@ impl Executor for Double {
             *calls += 1;
             *calls - 1
         };
-        for need in action.needs() {
+        for need in action.requires() {
             if self.holds(&need).await != Presence::Present {
                 return Err(DoubleError::TooEarly { action: name, need });
             }
@@ -207,6 +207,8 @@ impl Executor for Double {
             let mut beside = self.beside.lock().unwrap();
             beside.extend(running.iter().map(|other| (other.clone(), name.clone())));
             running.insert(name.clone());
+            let mut most = self.most.lock().unwrap();
+            *most = running.len().max(*most);
         }
         for _ in 0..self.delays.get(&name).copied().unwrap_or_default() {
             tokio::task::yield_now().await;
@@ -293,7 +295,7 @@ impl Ran {
         self.events
             .iter()
             .filter_map(|event| match event {
-                Event::Action {
+                Event::StepFinished {
                     action, outcome, ..
                 } => Some((action.clone(), *outcome)),
                 _ => None,
@@ -302,98 +304,113 @@ impl Ran {
     }
 }
 
-/// Runs a tree.
-pub(crate) async fn go(tree: &[Phase], selection: &Selection, mode: Mode, double: &Double) -> Ran {
-    let recorder = Recorder::default();
-    let options = RunOptions {
+/// A run of init on this host.
+pub(crate) fn options(mode: Mode) -> RunOptions {
+    RunOptions {
+        command: "init",
+        kubernetes_version: None,
         mode,
         rooted: false,
-    };
-    let result = run(tree, &facts(), selection, options, double, &recorder).await;
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// Runs a tree.
+pub(crate) async fn go(
+    tree: &[Phase<Facts>],
+    selection: &Selection,
+    mode: Mode,
+    double: &Double,
+) -> Ran {
+    let recorder = Recorder::default();
+    let options = options(mode);
+    let result = run(tree, &facts(), selection, &options, double, &recorder).await;
     let events = recorder.events();
     check_events(tree, &events);
     Ran { result, events }
 }
 
 /// Runs everything.
-pub(crate) async fn go_all(tree: &[Phase], double: &Double) -> Ran {
+pub(crate) async fn go_all(tree: &[Phase<Facts>], double: &Double) -> Ran {
     go(tree, &Selection::default(), Mode::Apply, double).await
 }
 
 /// What holds of every stream of events, whatever the run came to.
-pub(crate) fn check_events(tree: &[Phase], events: &[Event]) {
+pub(crate) fn check_events(tree: &[Phase<Facts>], events: &[Event]) {
     let all = rinit_workflow::leaves(tree, &Selection::default()).unwrap();
-    let plans = rinit_workflow::plans(tree, &facts(), &Selection::default()).unwrap();
-    let place = |phase: &str| {
-        all.iter()
-            .position(|step| step.name == phase)
-            .unwrap_or_else(|| panic!("{phase} is told of, but there is no such phase"))
-    };
+    let known = |phase: &str| assert!(all.iter().any(|step| step.name == phase), "{phase}");
     let Some(Event::RunFinished { changed, .. }) = events.last() else {
         panic!("the last event is not run-finished: {:?}", events.last());
     };
-    let mut open: Option<String> = None;
-    let mut last = None;
-    // What is left of the plan of the open phase.
-    let mut planned: Vec<String> = Vec::new();
-    let mut in_phase = 0;
-    let mut failed_phase = false;
+    let mut open: BTreeSet<String> = BTreeSet::new();
+    let mut closed: BTreeSet<String> = BTreeSet::new();
+    let mut begun: BTreeSet<String> = BTreeSet::new();
+    let mut finished: BTreeSet<String> = BTreeSet::new();
     let mut failed = false;
-    let mut counted = 0;
-    let mut told = 0;
+    let (mut by_steps, mut by_phases) = (0, 0);
     for (index, event) in events.iter().enumerate() {
         match event {
             Event::RunStarted { .. } => assert_eq!(index, 0, "the run starts once"),
             Event::RunFinished { .. } => assert_eq!(index, events.len() - 1, "it ends once"),
             Event::PhaseStarted { phase } => {
-                assert!(
-                    open.is_none() || failed,
-                    "{phase} starts within another phase"
-                );
-                assert!(
-                    last.is_none_or(|last| last < place(phase)),
-                    "{phase} is told out of order"
-                );
-                last = Some(place(phase));
-                planned = plans[place(phase)].actions.iter().map(key).collect();
-                (in_phase, failed_phase) = (0, false);
-                open = Some(phase.clone());
+                known(phase);
+                assert!(!closed.contains(phase), "{phase} starts again");
+                assert!(open.insert(phase.clone()), "{phase} starts twice");
             }
-            Event::Progress { phase, .. } => assert_eq!(open.as_ref(), Some(phase)),
-            Event::Action {
+            Event::StepStarted { phase, step, .. } => {
+                assert!(open.contains(phase), "{step} begins outside of {phase}");
+                assert!(begun.insert(step.clone()), "{step} begins twice");
+            }
+            Event::StepProgress { phase, step, .. } => {
+                assert!(open.contains(phase), "{step} goes on outside of {phase}");
+                assert!(begun.contains(step) && !finished.contains(step), "{step}");
+            }
+            Event::StepFinished {
                 phase,
+                step,
                 action,
                 outcome,
                 ..
             } => {
-                assert_eq!(open.as_ref(), Some(phase));
-                let at = planned.iter().position(|name| name.starts_with(action));
-                planned.drain(..=at.unwrap_or_else(|| panic!("{action} is told out of order")));
-                failed_phase |= *outcome == rinit_workflow::Outcome::Failed;
-                failed |= failed_phase;
-                in_phase += usize::from(outcome.changes());
-                told += usize::from(outcome.changes());
+                assert!(open.contains(phase), "{step} ends outside of {phase}");
+                assert!(finished.insert(step.clone()), "{step} ends twice");
+                failed |= *outcome == rinit_workflow::Outcome::Failed;
+                by_steps += usize::from(outcome.changes() && !is_read_only(action));
             }
             Event::PhaseFinished { phase, changed, .. } => {
-                assert_eq!(open.take().as_ref(), Some(phase));
-                assert!(!failed_phase, "{phase} failed and is finished");
-                assert!(*changed <= in_phase, "{phase} counts more than it told");
-                counted += changed;
+                assert!(open.remove(phase), "{phase} ends before it starts");
+                closed.insert(phase.clone());
+                by_phases += changed;
             }
+            Event::Output { .. } => assert!(!failed, "a failed run hands over nothing"),
             Event::Note { .. }
             | Event::Warning { .. }
             | Event::Problem { .. }
             | Event::Remedy { .. } => {}
-            Event::Finding { .. } => panic!("findings are told before a run, never in one"),
+            Event::Finding { .. } => panic!("findings come before a run, never in one"),
         }
     }
-    assert!(*changed <= told, "the run counts more than it told");
+    assert_eq!(by_steps, *changed, "the steps and the run count alike");
     if failed {
-        assert!(counted <= *changed, "the phases count more than the run");
+        assert!(by_phases <= *changed, "the phases count more than the run");
     } else {
-        assert_eq!(open, None, "a phase was left open");
-        assert_eq!(counted, *changed, "the phases and the run count alike");
+        assert_eq!(open, BTreeSet::new(), "a phase was left open");
+        assert_eq!(by_phases, *changed, "the phases and the run count alike");
     }
+}
+
+/// Whether the action of that name changes nothing.
+fn is_read_only(name: &str) -> bool {
+    [
+        "check ",
+        "health of ",
+        "first answer ",
+        "join command",
+        "certificate key",
+    ]
+    .iter()
+    .any(|start| name.starts_with(start))
 }
 
 /// Facts of the smallest configuration.
@@ -402,7 +419,7 @@ pub(crate) fn facts() -> Facts {
 }
 
 /// The whole of init, as the program has it.
-pub(crate) fn init() -> Vec<Phase> {
+pub(crate) fn init() -> Vec<Phase<Facts>> {
     vec![
         rinit_phase_preflight::phase(),
         rinit_phase_certs::phase(),
@@ -422,7 +439,7 @@ pub(crate) fn init() -> Vec<Phase> {
 }
 
 /// A phase with a fixed plan.
-pub(crate) fn leaf(name: &'static str, actions: Vec<Action>) -> Phase {
+pub(crate) fn leaf(name: &'static str, actions: Vec<Action>) -> Phase<Facts> {
     Phase::leaf(name, "", Reach::Files, move |_| Plan::of(actions.clone()))
 }
 
@@ -431,47 +448,48 @@ pub(crate) fn path(text: &str) -> LogicalPath {
 }
 
 pub(crate) fn file(name: &str) -> Action {
-    Action::File(FileSpec {
+    Action::Ensure(Resource::File(FileSpec {
         path: path(name),
         mode: FileMode::PRIVATE,
         text: "text".to_owned(),
-    })
+    }))
 }
 
-pub(crate) fn folder(name: &str) -> Action {
-    Action::Directory(DirectorySpec {
+pub(crate) fn directory(name: &str) -> Action {
+    Action::Ensure(Resource::Directory(DirectorySpec {
         path: path(name),
         mode: FileMode::PRIVATE_DIRECTORY,
-    })
+    }))
 }
 
 /// A key pair in two files.
 pub(crate) fn key_pair(name: &str) -> Action {
-    Action::KeyPair(KeyPairSpec {
+    Action::Ensure(Resource::KeyPair(KeyPairSpec {
         private_key: path(name),
         public_key: path(&format!("{name}.pub")),
         algorithm: KeyAlgorithm::EcdsaP256,
-    })
+    }))
 }
 
 /// A unit, which needs its files.
 pub(crate) fn unit(files: &[&str]) -> Action {
-    Action::Unit(UnitSpec {
+    Action::Ensure(Resource::Unit(UnitSpec {
         name: "kubelet",
         files: files.iter().map(|name| path(name)).collect(),
-        watched: Vec::new(),
+        reads: Vec::new(),
+        pods: Vec::new(),
         only_if_running: false,
-    })
+    }))
 }
 
 pub(crate) fn image(name: &str, serial: bool) -> Action {
-    Action::Image(ImagePull {
+    Action::Ensure(Resource::Image(ImagePull {
         image: name.to_owned(),
         policy: PullPolicy::IfNotPresent,
         socket: "unix:///socket".to_owned(),
         serial,
         ignored: false,
-    })
+    }))
 }
 
 pub(crate) fn access() -> ApiAccess {
@@ -484,7 +502,7 @@ pub(crate) fn access() -> ApiAccess {
 
 /// A ConfigMap that hangs on others by their UIDs.
 pub(crate) fn object(name: &str, after: &[&str]) -> Action {
-    Action::Object {
+    Action::Ensure(Resource::Object {
         access: access(),
         object: Box::new(ObjectSpec {
             id: object_id(name),
@@ -499,7 +517,7 @@ pub(crate) fn object(name: &str, after: &[&str]) -> Action {
             write: WriteStyle::Replace,
             unmanaged: Vec::new(),
         }),
-    }
+    })
 }
 
 fn object_id(name: &str) -> ObjectId {

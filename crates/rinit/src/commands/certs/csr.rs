@@ -7,6 +7,7 @@ use rinit_cli::{
     GenerateCsrArguments, GlobalArguments, InstallSignedArguments, SpecificationArguments,
 };
 use rinit_diag::{ExitCode, Problem};
+use rinit_facts::Facts;
 use rinit_host::Lock;
 use rinit_operations::renewal::NewFile;
 use rinit_operations::requests;
@@ -25,7 +26,7 @@ use crate::settings;
 
 /// Makes keys and requests.
 pub(super) async fn generate(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: &GenerateCsrArguments,
 ) -> ExitCode {
@@ -49,7 +50,7 @@ pub(super) async fn generate(
 
 /// Checks and installs what another authority has signed.
 pub(super) async fn install(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: &InstallSignedArguments,
 ) -> ExitCode {
@@ -95,7 +96,7 @@ struct Work {
 }
 
 async fn begin(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     typed: Typed<'_>,
     dry_run: bool,

@@ -30,7 +30,7 @@ const KUBELET: &str = "kubelet.conf";
 
 /// Makes certificates anew.
 pub(super) async fn renew(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: &RenewArguments,
 ) -> ExitCode {
@@ -40,7 +40,7 @@ pub(super) async fn renew(
 }
 
 async fn run(
-    tree: &[Phase],
+    tree: &[Phase<Facts>],
     global: &GlobalArguments,
     arguments: &RenewArguments,
 ) -> Result<ExitCode, ExitCode> {

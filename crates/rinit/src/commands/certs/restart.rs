@@ -14,7 +14,7 @@ use rinit_apply::Apply;
 use rinit_diag::{ExitCode, Hint as _, Problem};
 use rinit_facts::Facts;
 use rinit_host::{Access, Host, HostError, InitSystem, Runtime, Trust, probe};
-use rinit_plan::{Action, FileMode, LogicalPath, WaitSpec, WaitTarget};
+use rinit_plan::{Action, FileMode, Gate, LogicalPath, WaitSpec, WaitTarget};
 use rinit_workflow::{Executor as _, Phase};
 
 use self::pod::{Known, PROBE_LIMIT, Pod, Stage, pod_aside};
@@ -85,7 +85,11 @@ impl Trouble {
 
 impl Before {
     /// Looks, and changes nothing.
-    pub(super) async fn look(tree: &[Phase], host: &Host, facts: &Facts) -> Result<Self, ExitCode> {
+    pub(super) async fn look(
+        tree: &[Phase<Facts>],
+        host: &Host,
+        facts: &Facts,
+    ) -> Result<Self, ExitCode> {
         let waits = actions(tree, facts, &["wait-control-plane"])?;
         let mut before = Self {
             waits,
@@ -101,7 +105,7 @@ impl Before {
     /// What waits for a component, if it is one that init waits for.
     fn wait(&self, component: &str) -> Option<&Action> {
         self.waits.iter().find(
-            |action| matches!(action, Action::Wait(spec) if spec.target.component() == component),
+            |action| matches!(action, Action::Gate(Gate::Wait(spec)) if spec.target.component() == component),
         )
     }
 }
@@ -240,10 +244,10 @@ impl Restart<'_> {
         printer::progress("restarting the kubelet");
         system.restart("kubelet").await.map_err(told)?;
         for action in &self.before.waits {
-            if let Action::Wait(WaitSpec {
+            if let Action::Gate(Gate::Wait(WaitSpec {
                 target: WaitTarget::Kubelet { .. },
                 ..
-            }) = action
+            })) = action
             {
                 ensure(apply, action).await?;
             }
