@@ -63,7 +63,7 @@ fn addresses_and_names_are_found_and_told() {
         return;
     }
     let place = Place::new();
-    let rinit = env!("CARGO_BIN_EXE_rinit");
+    let rinit = &rinit_testkit::program().display().to_string();
     for (name, addresses, found) in HOSTS {
         let words = "init --dry-run --root empty --skip-phases preflight,kubelet-start,wait-control-plane,upload-config,upload-certs,mark-control-plane,bootstrap-token,kubelet-finalize,addon,show-join-command";
         let said = Said::of(&on_host(&place, addresses, rinit, words)).succeeded();
@@ -113,7 +113,7 @@ fn kubeadm_finds_the_same() {
                 .map(str::to_owned)
                 .collect()
         };
-        let ours = seen(env!("CARGO_BIN_EXE_rinit"));
+        let ours = seen(&rinit_testkit::program().display().to_string());
         assert_eq!(ours, seen(&kubeadm), "{name}");
         assert!(
             ours.contains(&format!("advertiseAddress: {found}")),
@@ -165,7 +165,7 @@ fn kubeadm_finds_the_same_for_what_is_written() {
                     .map(str::to_owned)
                     .collect()
             };
-            let ours = seen(env!("CARGO_BIN_EXE_rinit"));
+            let ours = seen(&rinit_testkit::program().display().to_string());
             assert_eq!(ours, [expected, expected], "{name}: {written}");
             let theirs = seen(&kubeadm);
             assert_eq!(ours, theirs, "{name}: {written}");
@@ -180,7 +180,7 @@ fn a_file_with_addresses_is_migrated_without_a_network() {
         return;
     }
     let place = Place::new();
-    let rinit = env!("CARGO_BIN_EXE_rinit");
+    let rinit = &rinit_testkit::program().display().to_string();
     for (address, code) in [("192.0.2.7", 0), ("0.0.0.0", 3)] {
         place.write(
             "old.yaml",
