@@ -164,12 +164,12 @@ pub fn decisions(
         (
             "kubeconfig to reach the API server with",
             "kubeconfig",
-            facts.access.kubeconfig.to_string(),
+            facts.node.access.kubeconfig.to_string(),
         ),
         (
             "folder of kubeconfigs",
             "kubeconfig-dir",
-            facts.paths.kubeconfigs.to_string(),
+            facts.node.paths.kubeconfigs.to_string(),
         ),
     ] {
         if overrides.has(flag) {
@@ -259,12 +259,12 @@ impl<'run> Book<'run> {
         let facts = self.facts;
         let detected = |how: &str| Origin::Detected(how.to_owned());
         let stored = |field: &str| {
-            let value = facts.cluster_configuration.get(field);
+            let value = facts.cluster.configuration.get(field);
             value.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let version = match &host.existing.version {
             // One that this rinit does not know does not count.
-            Some(found) if *found == facts.version.to_string() => {
+            Some(found) if *found == facts.cluster.version.to_string() => {
                 detected("the control plane that is on this host")
             }
             _ => Origin::Default,
@@ -277,7 +277,7 @@ impl<'run> Book<'run> {
         self.tell(
             "Kubernetes version",
             "kubernetesVersion",
-            facts.version.to_string(),
+            facts.cluster.version.to_string(),
             version,
         );
         self.tell(
@@ -287,15 +287,15 @@ impl<'run> Book<'run> {
             name,
         );
         self.advertise_address(host);
-        let port = facts.api.bind_port.to_string();
+        let port = facts.node.api.bind_port.to_string();
         self.tell(
             "API server port",
             "localAPIEndpoint.bindPort",
             port,
             Origin::Default,
         );
-        if facts.api.control_plane_host.is_some() {
-            let endpoint = facts.api.endpoint();
+        if facts.cluster.endpoint.is_some() {
+            let endpoint = facts.endpoint().to_string();
             self.tell(
                 "control plane endpoint",
                 "controlPlaneEndpoint",
@@ -303,12 +303,13 @@ impl<'run> Book<'run> {
                 Origin::Default,
             );
         }
-        let pods = match facts.network.pod_subnet.as_str() {
+        let pods = match facts.cluster.network.pod_subnet.as_str() {
             "" => "none".to_owned(),
             subnet => subnet.to_owned(),
         };
         let algorithm = match facts
-            .cluster_configuration
+            .cluster
+            .configuration
             .pointer("/featureGates/PublicKeysECDSA")
         {
             Some(_) => "featureGates.PublicKeysECDSA",
@@ -318,13 +319,13 @@ impl<'run> Book<'run> {
             (
                 "service network",
                 "networking.serviceSubnet",
-                facts.network.service_subnet.clone(),
+                facts.cluster.network.service_subnet.clone(),
             ),
             ("pod network", "networking.podSubnet", pods),
             (
                 "DNS domain",
                 "networking.dnsDomain",
-                facts.network.dns_domain.clone(),
+                facts.cluster.network.dns_domain.clone(),
             ),
         ];
         for (what, field, value) in rows {
@@ -346,13 +347,13 @@ impl<'run> Book<'run> {
             (
                 "certificates folder",
                 "certificatesDir",
-                facts.paths.certificates.to_string(),
+                facts.node.paths.certificates.to_string(),
             ),
-            ("cluster name", "clusterName", facts.cluster_name.clone()),
+            ("cluster name", "clusterName", facts.cluster.name.clone()),
             (
                 "key algorithm",
                 algorithm,
-                facts.certificates.algorithm.to_string(),
+                facts.cluster.certificates.algorithm.to_string(),
             ),
         ];
         for (what, field, value) in rows {
@@ -363,7 +364,7 @@ impl<'run> Book<'run> {
     /// 0.0.0.0, `::` and loopback addresses stand for one that is looked for.
     fn advertise_address(&mut self, host: &HostFacts) {
         const FIELD: &str = "localAPIEndpoint.advertiseAddress";
-        let address = self.facts.api.advertise_address;
+        let address = self.facts.node.api.advertise_address;
         let written = match &self.overrides.apiserver_advertise_address {
             Some(address) => Some(address.as_str()),
             None => self.written(FIELD).and_then(Value::as_str),
@@ -386,7 +387,7 @@ impl<'run> Book<'run> {
     }
 
     fn etcd(&mut self) {
-        let (what, field, value) = match &self.facts.etcd {
+        let (what, field, value) = match &self.facts.cluster.etcd {
             Etcd::Local(local) => (
                 "etcd data folder",
                 "etcd.local.dataDir",
@@ -406,13 +407,13 @@ impl<'run> Book<'run> {
         for (what, configuration, kind, field) in [
             (
                 "cgroup driver",
-                &facts.kubelet_configuration,
+                &facts.cluster.kubelet_configuration,
                 "KubeletConfiguration",
                 "cgroupDriver",
             ),
             (
                 "kube-proxy mode",
-                &facts.kube_proxy_configuration,
+                &facts.cluster.kube_proxy_configuration,
                 "KubeProxyConfiguration",
                 "mode",
             ),
@@ -433,7 +434,7 @@ impl<'run> Book<'run> {
     fn tokens(&mut self) {
         let facts = self.facts;
         let by_flag = self.overrides.flag("bootstrapTokens");
-        for (index, token) in facts.bootstrap_tokens.iter().enumerate() {
+        for (index, token) in facts.inputs.bootstrap_tokens.iter().enumerate() {
             let of = match index {
                 0 => String::new(),
                 _ => format!(" {}", index + 1),
@@ -458,7 +459,7 @@ impl<'run> Book<'run> {
             let life = match token.expires {
                 None => "without end".to_owned(),
                 Some(expires) => {
-                    let seconds = expires.as_second() - facts.now.as_second();
+                    let seconds = expires.as_second() - facts.inputs.now.as_second();
                     GoDuration::from_seconds(seconds).to_string()
                 }
             };
@@ -492,7 +493,7 @@ impl<'run> Book<'run> {
                 "given".to_owned(),
                 origin,
             );
-        } else if facts.upload_certs.enabled {
+        } else if facts.inputs.upload_certs.enabled {
             let value = "drawn for this run".to_owned();
             self.add("certificate key", "certificateKey", value, Origin::Default);
         }
@@ -501,7 +502,7 @@ impl<'run> Book<'run> {
     /// Names that flag and file give together, and phases, which are not those of another run.
     fn names_of_both(&mut self) {
         let facts = self.facts;
-        let gates = facts.cluster_configuration.get("featureGates");
+        let gates = facts.cluster.configuration.get("featureGates");
         for (name, is_on) in gates.and_then(Value::as_object).into_iter().flatten() {
             let field = format!("featureGates.{name}");
             let what = format!("feature gate {name}");
@@ -534,7 +535,7 @@ impl<'run> Book<'run> {
         let pointer = pointer(field);
         let typed = self.overrides.patches.clone();
         let value = typed.filter(|_| field == "patches.directory").or_else(|| {
-            let stored = self.facts.cluster_configuration.pointer(&pointer);
+            let stored = self.facts.cluster.configuration.pointer(&pointer);
             stored.or_else(|| self.written(field)).map(shown)
         });
         // A flag that has no value says yes.

@@ -20,8 +20,9 @@ mod resolve;
 pub use advice::{Advice, Missing, WrittenPath, advise, endpoint_host, written_paths};
 pub use decision::{Decision, Origin, decisions};
 pub use facts::{
-    Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,
-    HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,
+    Addon, AlternativeNames, Api, Argument, CertificateNames, Certificates, ClusterSpec, Component,
+    Endpoint, EnvironmentVariable, Etcd, ExternalEtcd, Facts, HostPathVolume, Images, JoinOptions,
+    LocalEtcd, Network, NodeSpec, Patch, PatchTarget, PatchType, Role, RunInputs, Signing,
     Timeouts, UploadCerts,
 };
 pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};

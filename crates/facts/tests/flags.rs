@@ -152,7 +152,7 @@ fn a_file_that_flags_make_good_is_taken() {
     assert_eq!(said(WRONG, &flags), "");
     assert!(advice.findings.is_empty());
     assert_eq!(facts.node.name, "flagged");
-    assert_eq!(facts.network.pod_subnet, "10.7.0.0/16");
+    assert_eq!(facts.cluster.network.pod_subnet, "10.7.0.0/16");
 
     // Without one of them the file is wrong where that one is missing, and nowhere else.
     let flags = Overrides {

@@ -240,7 +240,7 @@ async fn run_inner<E: Executor>(
         refuse_host_phases(&steps)?;
     }
     reporter.report(Event::RunStarted {
-        kubernetes_version: facts.version.to_string(),
+        kubernetes_version: facts.cluster.version.to_string(),
         dry_run: options.mode == Mode::DryRun,
         phases: steps
             .iter()

@@ -76,7 +76,7 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
     let plan = match file(row, facts) {
         Ok(file) => {
             let folder = Action::Directory(DirectorySpec {
-                path: facts.paths.manifests.clone(),
+                path: facts.node.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             });
             let files = (row.beside)(facts).into_iter().chain([file]);
@@ -90,9 +90,9 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
 fn file(row: &Row, facts: &Facts) -> Result<FileSpec, PodError> {
     let pod = (row.pod)(facts);
     Ok(FileSpec {
-        path: facts.paths.manifest(pod.component),
+        path: facts.node.paths.manifest(pod.component),
         mode: Facts::MANIFEST_MODE,
-        text: pod.manifest(facts.version.table(), facts.patches_of(row.patches))?,
+        text: pod.manifest(facts.cluster.version.table(), facts.patches_of(row.patches))?,
     })
 }
 

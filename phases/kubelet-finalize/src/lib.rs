@@ -33,7 +33,7 @@ fn plan(facts: &Facts) -> Plan {
             }]);
         }
     };
-    let kubeconfig = facts.paths.kubeconfig("kubelet.conf");
+    let kubeconfig = facts.node.paths.kubeconfig("kubelet.conf");
     Plan::of([
         Action::ClientRotation(ClientRotation {
             kubeconfig: kubeconfig.clone(),
@@ -61,7 +61,7 @@ fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
         Some(argument) => {
             Ok(LogicalPath::parse(&argument.value)?.join("kubelet-client-current.pem"))
         }
-        None => Ok(facts.paths.kubelet_client_certificate()),
+        None => Ok(facts.node.paths.kubelet_client_certificate()),
     }
 }
 

@@ -13,35 +13,6 @@ use crate::facts::{
 };
 
 impl Resolver<'_> {
-    pub(super) fn component(
-        &self,
-        configured: &v1beta4::ControlPlaneComponent,
-        trusts_host: bool,
-    ) -> Component {
-        Component {
-            extra_args: arguments(&configured.extra_args),
-            extra_volumes: configured
-                .extra_volumes
-                .iter()
-                .map(|volume| HostPathVolume {
-                    name: volume.name.clone(),
-                    host_path: volume.host_path.clone(),
-                    mount_path: volume.mount_path.clone(),
-                    read_only: volume.read_only.unwrap_or(false),
-                    path_type: volume
-                        .path_type
-                        .map_or_else(String::new, |path_type| path_type.as_str().to_owned()),
-                })
-                .collect(),
-            extra_envs: environment(&configured.extra_envs),
-            host_ca_folders: if trusts_host {
-                self.host.ca_folders.clone()
-            } else {
-                Vec::new()
-            },
-        }
-    }
-
     pub(super) fn proxy_environment(&self) -> Vec<EnvironmentVariable> {
         let mut variables: Vec<EnvironmentVariable> = self
             .host
@@ -94,6 +65,26 @@ impl Resolver<'_> {
             }
         }
         patches
+    }
+}
+
+pub(super) fn component(configured: &v1beta4::ControlPlaneComponent) -> Component {
+    Component {
+        extra_args: arguments(&configured.extra_args),
+        extra_volumes: configured
+            .extra_volumes
+            .iter()
+            .map(|volume| HostPathVolume {
+                name: volume.name.clone(),
+                host_path: volume.host_path.clone(),
+                mount_path: volume.mount_path.clone(),
+                read_only: volume.read_only.unwrap_or(false),
+                path_type: volume
+                    .path_type
+                    .map_or_else(String::new, |path_type| path_type.as_str().to_owned()),
+            })
+            .collect(),
+        extra_envs: environment(&configured.extra_envs),
     }
 }
 

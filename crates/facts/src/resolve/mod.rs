@@ -22,11 +22,12 @@ use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, defaults};
 use serde_json::{Value, json};
 
-use self::components::images;
-use self::node::timeouts;
+use self::certificates::certificate_names;
+use self::components::{arguments, component, images};
+use self::node::{endpoint, pull_policy, taints, timeouts};
 use crate::advice::{Advice, advise_where};
 use crate::component_configs;
-use crate::facts::{Addon, Facts, JoinOptions};
+use crate::facts::{Addon, ClusterSpec, Facts, JoinOptions, NodeSpec, Role, RunInputs, Signing};
 use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
 use crate::paths::Paths;
@@ -253,11 +254,14 @@ impl Resolver<'_> {
             self.is_skipped_addon("addon/kube-proxy"),
         );
         let paths = self.paths(&cluster);
-        let node = self.node(init);
-        let api = self.api(init, &cluster);
-        if api.control_plane_host.is_some() {
+        let name = self.node_name(init);
+        let (cri_socket, other_cri_sockets) =
+            self.cri_socket(init.node_registration.cri_socket.as_deref());
+        let api = self.api(init);
+        let endpoint = endpoint(&cluster, &api);
+        if let Some(endpoint) = &endpoint {
             // kubeadm stores the port that counts, whether or not it was written.
-            cluster.control_plane_endpoint = Some(api.endpoint());
+            cluster.control_plane_endpoint = Some(endpoint.to_string());
         }
         if let Some(external) = &mut cluster.etcd.external
             && external.http_endpoints.is_empty()
@@ -266,8 +270,12 @@ impl Resolver<'_> {
             external.http_endpoints.clone_from(&external.endpoints);
         }
         let network = self.network(&mut cluster);
-        let etcd = self.etcd(&mut cluster, &node.name, api.advertise_address);
-        let certificates = self.certificates(&mut cluster, &node, &api, &network, now);
+        let etcd = self.etcd(&mut cluster);
+        let certificates = self.certificates(&mut cluster, now);
+        for name in &mut cluster.api_server.cert_sans {
+            *name = name.to_lowercase();
+        }
+        let names = certificate_names(&cluster, &name, &api, endpoint.as_ref(), &network);
         let images = images(&cluster, &version);
         rinit_config::field_references(&mut cluster);
         let cluster_name = cluster
@@ -304,41 +312,69 @@ impl Resolver<'_> {
         }
         let access = self.access(&paths, &api);
         let bootstrap_tokens = self.bootstrap_tokens(init, now);
-        let upload_certs = self.upload_certs(init, &certificates, now);
+        let signing = Signing {
+            external: self.host.cluster_ca_certificate && !self.host.cluster_ca_key,
+            certificate: self.host.cluster_ca_signer.clone(),
+        };
+        let upload_certs = self.upload_certs(init, &signing, now);
         let patches = self.patches();
         let ignored_checks = self.ignored_checks(init);
+        let registration = &init.node_registration;
         Facts {
-            cluster_name,
-            node,
-            network,
-            api,
-            certificates,
-            etcd,
-            api_server: self.component(&cluster.api_server.component, true),
-            controller_manager: self.component(&cluster.controller_manager, true),
-            scheduler: self.component(&cluster.scheduler, false),
-            dns,
-            proxy,
-            images,
-            cluster_configuration: stored_configuration(&cluster),
-            kubelet_configuration: kubelet,
-            kubelet_configuration_written: self.documents.kubelet.is_some(),
-            kube_proxy_configuration: kube_proxy,
-            kube_proxy_configuration_written: self.documents.kube_proxy.is_some(),
-            bootstrap_tokens,
-            upload_certs,
-            join_options: JoinOptions {
-                withhold_token: self.overrides.skip_token_print,
-                withhold_certificate_key: self.overrides.skip_certificate_key_print,
+            cluster: ClusterSpec {
+                version,
+                name: cluster_name,
+                endpoint,
+                network,
+                certificates,
+                etcd,
+                api_server: component(&cluster.api_server.component),
+                controller_manager: component(&cluster.controller_manager),
+                scheduler: component(&cluster.scheduler),
+                dns,
+                proxy,
+                images,
+                configuration: stored_configuration(&cluster),
+                kubelet_configuration: kubelet,
+                kubelet_configuration_written: self.documents.kubelet.is_some(),
+                kube_proxy_configuration: kube_proxy,
+                kube_proxy_configuration_written: self.documents.kube_proxy.is_some(),
             },
-            timeouts: timeouts(init),
-            patches,
-            proxy_environment: self.proxy_environment(),
-            ignored_checks,
-            access,
-            now,
-            version,
-            paths,
+            node: NodeSpec {
+                role: Role::FirstControlPlane,
+                name,
+                hostname: self.hostname(),
+                paths,
+                api,
+                access,
+                names,
+                signing,
+                ca_directories: self.host.ca_folders.clone(),
+                cri_socket,
+                other_cri_sockets,
+                taints: taints(registration),
+                kubelet_extra_args: arguments(&registration.kubelet_extra_args),
+                image_pull_policy: pull_policy(registration),
+                image_pull_serial: registration.image_pull_serial.unwrap_or(true),
+                resolv_conf: self
+                    .host
+                    .systemd_resolved
+                    .then(|| LogicalPath::parse(defaults::RESOLVED_FILE).ok())
+                    .flatten(),
+                proxy_environment: self.proxy_environment(),
+                patches,
+                ignored_checks,
+                timeouts: timeouts(init),
+            },
+            inputs: RunInputs {
+                now,
+                bootstrap_tokens,
+                upload_certs,
+                join_options: JoinOptions {
+                    skip_token: self.overrides.skip_token_print,
+                    skip_certificate_key: self.overrides.skip_certificate_key_print,
+                },
+            },
             detected: std::mem::take(&mut self.detected),
             doubtful: std::mem::replace(
                 &mut self.doubtful,

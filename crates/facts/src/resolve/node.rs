@@ -3,15 +3,16 @@
 
 use std::net::IpAddr;
 
-use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_config::v1beta4::{
+    ClusterConfiguration, ImagePullPolicy, InitConfiguration, NodeRegistrationOptions,
+};
 use rinit_config::{Format, GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
+use rinit_plan::{ApiAccess, PullPolicy, Taint, constants, defaults};
 
 use super::Resolver;
-use super::components::arguments;
 use super::network::split_host_port;
-use crate::facts::{Api, Node, Timeouts};
+use crate::facts::{Api, Endpoint, Timeouts};
 use crate::overrides::IGNORED_CHECKS;
 use crate::paths::Paths;
 
@@ -26,20 +27,23 @@ pub fn unreachable(address: IpAddr) -> Problem {
 }
 
 impl Resolver<'_> {
-    pub(super) fn node(&mut self, init: &InitConfiguration) -> Node {
-        let registration = &init.node_registration;
-        let hostname = self.host.hostname.trim().to_lowercase();
+    pub(super) fn hostname(&self) -> String {
+        self.host.hostname.trim().to_lowercase()
+    }
+
+    pub(super) fn node_name(&mut self, init: &InitConfiguration) -> String {
         let asked = self
             .overrides
             .node_name
             .as_ref()
-            .or(registration.name.as_ref());
+            .or(init.node_registration.name.as_ref());
         let name = if let Some(name) = asked {
             name.trim().to_lowercase()
         } else {
+            let hostname = self.hostname();
             self.detected
                 .push(format!("node name {hostname}, the name of this host"));
-            hostname.clone()
+            hostname
         };
         if let Some(problem) = Format::NodeName.refuse(&name) {
             self.wrong(
@@ -54,43 +58,7 @@ impl Resolver<'_> {
                 },
             );
         }
-        let (cri_socket, other_cri_sockets) = self.cri_socket(registration.cri_socket.as_deref());
-        let taints = match &registration.taints {
-            Some(taints) => taints
-                .iter()
-                .map(|taint| Taint {
-                    key: taint.key.clone(),
-                    value: taint.value.clone().filter(|value| !value.is_empty()),
-                    effect: taint
-                        .effect
-                        .map_or_else(String::new, |effect| effect.to_string()),
-                })
-                .collect(),
-            None => vec![Taint {
-                key: constants::CONTROL_PLANE.to_owned(),
-                value: None,
-                effect: "NoSchedule".to_owned(),
-            }],
-        };
-        Node {
-            name,
-            hostname,
-            cri_socket,
-            other_cri_sockets,
-            taints,
-            kubelet_extra_args: arguments(&registration.kubelet_extra_args),
-            image_pull_policy: match registration.image_pull_policy {
-                Some(v1beta4::ImagePullPolicy::Always) => PullPolicy::Always,
-                Some(v1beta4::ImagePullPolicy::Never) => PullPolicy::Never,
-                Some(v1beta4::ImagePullPolicy::IfNotPresent) | None => PullPolicy::IfNotPresent,
-            },
-            image_pull_serial: registration.image_pull_serial.unwrap_or(true),
-            resolv_conf: self
-                .host
-                .systemd_resolved
-                .then(|| LogicalPath::parse(defaults::RESOLVED_FILE).ok())
-                .flatten(),
-        }
+        name
     }
 
     pub(super) fn cri_socket(&mut self, configured: Option<&str>) -> (String, Vec<String>) {
@@ -123,27 +91,17 @@ impl Resolver<'_> {
         )
     }
 
-    pub(super) fn api(&mut self, init: &InitConfiguration, cluster: &ClusterConfiguration) -> Api {
+    pub(super) fn api(&mut self, init: &InitConfiguration) -> Api {
         let endpoint = &init.local_api_endpoint;
-        let advertise_address = self.advertise_address(endpoint.advertise_address.as_deref());
         let bind_port = self
             .overrides
             .apiserver_bind_port
             .or_else(|| endpoint.bind_port.and_then(|port| u16::try_from(port).ok()))
             .filter(|port| *port != 0)
             .unwrap_or(defaults::BIND_PORT);
-        let (control_plane_host, port) = match &cluster.control_plane_endpoint {
-            Some(text) if !text.is_empty() => {
-                let (host, port) = split_host_port(text);
-                (Some(host), port)
-            }
-            _ => (None, None),
-        };
         Api {
-            advertise_address,
+            advertise_address: self.advertise_address(endpoint.advertise_address.as_deref()),
             bind_port,
-            control_plane_host,
-            control_plane_port: port.unwrap_or(bind_port),
         }
     }
 
@@ -213,7 +171,7 @@ impl Resolver<'_> {
             None => ApiAccess {
                 kubeconfig: paths.kubeconfig("admin.conf"),
                 super_kubeconfig: Some(paths.kubeconfig("super-admin.conf")),
-                server: Some(api.local_url()),
+                server: Some(api.endpoint().url()),
             },
         }
     }
@@ -242,6 +200,44 @@ impl Resolver<'_> {
             );
         }
         names
+    }
+}
+
+/// Returns the stable endpoint of the control plane, at the API server's port where none is given.
+pub(super) fn endpoint(cluster: &ClusterConfiguration, api: &Api) -> Option<Endpoint> {
+    let text = cluster.control_plane_endpoint.as_deref()?;
+    let (host, port) = split_host_port(Some(text).filter(|text| !text.is_empty())?);
+    Some(Endpoint {
+        host,
+        port: port.unwrap_or(api.bind_port),
+    })
+}
+
+pub(super) fn taints(registration: &NodeRegistrationOptions) -> Vec<Taint> {
+    let Some(taints) = &registration.taints else {
+        return vec![Taint {
+            key: constants::CONTROL_PLANE.to_owned(),
+            value: None,
+            effect: "NoSchedule".to_owned(),
+        }];
+    };
+    taints
+        .iter()
+        .map(|taint| Taint {
+            key: taint.key.clone(),
+            value: taint.value.clone().filter(|value| !value.is_empty()),
+            effect: taint
+                .effect
+                .map_or_else(String::new, |effect| effect.to_string()),
+        })
+        .collect()
+}
+
+pub(super) fn pull_policy(registration: &NodeRegistrationOptions) -> PullPolicy {
+    match registration.image_pull_policy {
+        Some(ImagePullPolicy::Always) => PullPolicy::Always,
+        Some(ImagePullPolicy::Never) => PullPolicy::Never,
+        Some(ImagePullPolicy::IfNotPresent) | None => PullPolicy::IfNotPresent,
     }
 }
 

@@ -9,7 +9,7 @@ use rinit_diag::Problem;
 use rinit_plan::{BootstrapTokenSpec, Secret, constants, defaults, groups};
 
 use super::{Resolver, truncate};
-use crate::facts::{Certificates, UploadCerts};
+use crate::facts::{Signing, UploadCerts};
 
 /// The life of a bootstrap token whose life is not configured.
 const DEFAULT_TOKEN_TTL: GoDuration = GoDuration::from_seconds(defaults::TOKEN_SECONDS);
@@ -105,7 +105,7 @@ impl Resolver<'_> {
     pub(super) fn upload_certs(
         &mut self,
         init: &InitConfiguration,
-        certificates: &Certificates,
+        signing: &Signing,
         now: Timestamp,
     ) -> UploadCerts {
         let given = match &self.overrides.certificate_key {
@@ -118,10 +118,7 @@ impl Resolver<'_> {
                 .clone()
                 .map(rinit_config::CertificateKey::into_secret),
         };
-        if self.overrides.upload_certs
-            && certificates.external_cluster_ca
-            && self.is_settled("certificatesDir")
-        {
+        if self.overrides.upload_certs && signing.external && self.is_settled("certificatesDir") {
             self.problems.push(
                 Problem::new("--upload-certs cannot be used with an external certificate authority, whose key is not on this host")
                     .with_hint("copy the certificates to the other control planes by hand"),
@@ -129,7 +126,7 @@ impl Resolver<'_> {
         }
         UploadCerts {
             enabled: self.overrides.upload_certs,
-            drawn: given.is_none(),
+            generated: given.is_none(),
             certificate_key: given.unwrap_or_else(|| self.host.drawn_certificate_key.clone()),
             ttl_token: token_spec(
                 &self.host.drawn_ttl_token,

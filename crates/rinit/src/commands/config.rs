@@ -170,9 +170,11 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
     let facts = facts_without_file()?;
     for kind in &arguments.component_configs {
         match kind.trim() {
-            "KubeletConfiguration" => documents.kubelet = Some(facts.kubelet_configuration.clone()),
+            "KubeletConfiguration" => {
+                documents.kubelet = Some(facts.cluster.kubelet_configuration.clone())
+            }
             "KubeProxyConfiguration" => {
-                documents.kube_proxy = Some(facts.kube_proxy_configuration.clone());
+                documents.kube_proxy = Some(facts.cluster.kube_proxy_configuration.clone());
             }
             other => {
                 let problem =
@@ -296,7 +298,7 @@ fn asked_version(documents: &Documents) -> Result<String, Trouble> {
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
     let facts = settings::resolve(&quiet, &Flags::default(), &host, false)?;
-    Ok(facts.version.to_string())
+    Ok(facts.cluster.version.to_string())
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {

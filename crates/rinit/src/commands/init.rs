@@ -98,7 +98,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
             Err(trouble) => printer.refuse(&trouble),
         };
     }
-    let address = prepared.facts.api.advertise_address;
+    let address = prepared.facts.node.api.advertise_address;
     printer.repeat(Given::new(global, common, &prepared.overrides, address));
     printer.remark(&prepared.remarks);
     for decision in &prepared.told {

@@ -158,9 +158,15 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     let mut signed = |name: &str| {
         rinit_host::read_typed(&from.join(name)).map_err(|error| rinit_diag::chain(&error))
     };
-    let folder = &facts.paths.certificates;
-    let installation = requests::install(&work.actions, folder, &mut read, &mut signed, facts.now)
-        .map_err(|problems| blocked(&work.given, &reader, &problems))?;
+    let folder = &facts.node.paths.certificates;
+    let installation = requests::install(
+        &work.actions,
+        folder,
+        &mut read,
+        &mut signed,
+        facts.inputs.now,
+    )
+    .map_err(|problems| blocked(&work.given, &reader, &problems))?;
     work.given
         .complete_problems(&installation.warnings)
         .iter()
@@ -186,7 +192,7 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
         "installed"
     };
     if !dry_run {
-        let backup = replace(host, keeping, facts.now, &installation.files)
+        let backup = replace(host, keeping, facts.inputs.now, &installation.files)
             .map_err(|problem| failed(&problem))?;
         if let Some(folder) = &backup.folder {
             printer::progress(&format!(

@@ -91,9 +91,9 @@ async fn run(
         configured,
         prune: arguments.prune.prune_sans,
         prune_authorities: arguments.prune.prune_authorities,
-        now: facts.now,
+        now: facts.inputs.now,
         scope,
-        cluster_signer: facts.paths.cluster_signer_certificate(),
+        cluster_signer: facts.node.paths.cluster_signer_certificate(),
     };
     let renewal = Arc::new(plan(&host, &actions, &options, &given)?);
     tell(&renewal, arguments.dry_run);
@@ -120,7 +120,7 @@ async fn run(
         printer::error(
             &format!(
                 "there is nothing to renew in {}",
-                host.resolve(&facts.paths.certificates).display()
+                host.resolve(&facts.node.paths.certificates).display()
             ),
             Some("is this a control-plane node? `--cert-dir` and `--root` name other folders"),
         );
@@ -139,7 +139,8 @@ async fn run(
     } else {
         None
     };
-    let backup = replace(&host, &keeping, facts.now, &files).map_err(|problem| failed(&problem))?;
+    let backup =
+        replace(&host, &keeping, facts.inputs.now, &files).map_err(|problem| failed(&problem))?;
     if let Some(folder) = &backup.folder {
         printer::progress(&format!(
             "the old files are in {}",
