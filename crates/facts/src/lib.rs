@@ -26,6 +26,6 @@ pub use facts::{
     Timeouts, UploadCerts,
 };
 pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};
-pub use overrides::{Effect, Flag, Overrides, Repeated};
+pub use overrides::{Command, Flag, Kind, Overrides, truth};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};

@@ -8,13 +8,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use rinit_config::schema::{ObjectSchema, Shape};
 use rinit_config::{ClusterConfiguration, Documents, InitConfiguration, ReadOptions};
 use rinit_facts::{
     Advice, Decision, Facts, HostFacts, Origin, Overrides, ResolveError, advise, decisions, resolve,
 };
-use rinit_plan::{LogicalPath, Secret};
+use rinit_plan::Secret;
 use rinit_testkit::{host_facts, testdata};
 
 const INIT: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n";
@@ -84,16 +85,17 @@ fn every_flag() -> Overrides {
         skip_token_print: true,
         dry_run: true,
         skipped_phases: vec!["addon".to_owned()],
-        skips_by_flag: true,
+        skip_phases: vec!["addon".to_owned()],
         token: Some(Secret::new("fedcba.fedcba9876543210".to_owned())),
         token_ttl: text("2h"),
         upload_certs: true,
         patches: text("/patches"),
-        kubeconfig: LogicalPath::parse("/own.conf").ok(),
+        kubeconfig: text("/own.conf"),
         kubeconfig_dir: text("/kubeconfigs"),
         apiserver_extra_args: pair("v"),
         controller_manager_extra_args: pair("v"),
         scheduler_extra_args: pair("v"),
+        problems: Vec::new(),
     }
 }
 
@@ -405,4 +407,39 @@ fn every_field_is_told_with_its_line() {
     assert_eq!(untold, UNTOLD);
     let invented: Vec<&String> = found.difference(&fields).collect();
     assert!(invented.is_empty(), "{invented:?}");
+}
+
+/// A flag is one row of one table: nothing else of the sources names it.
+#[test]
+fn a_flag_stands_in_one_place() {
+    fn sources(directory: &Path, found: &mut BTreeSet<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let is_identifier = |one: char| one.is_alphanumeric() || one == '_';
+                let mut words = text.split(|one| !is_identifier(one));
+                if text.contains("\"service-cidr\"") || words.any(|word| word == "service_cidr") {
+                    found.insert(path);
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for parent in ["crates", "phases"] {
+        for entry in std::fs::read_dir(testdata().join("..").join(parent)).unwrap() {
+            let source = entry.unwrap().path().join("src");
+            // The fuzzer gives flags, and defines none.
+            if source.is_dir() && !source.ends_with("fuzz/src") {
+                sources(&source, &mut found);
+            }
+        }
+    }
+    let row: Vec<&PathBuf> = found.iter().collect();
+    assert!(
+        row.len() == 1 && row[0].ends_with("facts/src/overrides.rs"),
+        "{row:?}"
+    );
 }

@@ -3,7 +3,7 @@
 
 use rinit_config::ReadOptions;
 use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, resolve};
-use rinit_plan::{LogicalPath, Secret};
+use rinit_plan::Secret;
 use rinit_testkit::{documents, facts, facts_with, host_facts};
 
 #[test]
@@ -144,7 +144,7 @@ fn each_flag_has_its_effect() {
         ),
         (
             Overrides {
-                kubeconfig: LogicalPath::parse("/root/own.conf").ok(),
+                kubeconfig: text("/root/own.conf"),
                 ..Overrides::default()
             },
             |facts| facts.node.access.kubeconfig.to_string(),

@@ -2,7 +2,6 @@
 
 mod certificates;
 mod components;
-mod flags;
 mod network;
 mod node;
 mod tokens;
@@ -17,7 +16,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rinit_config::v1beta4::{ClusterConfiguration, InitConfiguration};
-use rinit_config::{Documents, Findings, Rule, Severity};
+use rinit_config::{Documents, Findings, Format, Rule, Severity};
 use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, defaults};
 use serde_json::{Value, json};
@@ -29,7 +28,7 @@ use crate::advice::{Advice, advise_where};
 use crate::component_configs;
 use crate::facts::{Addon, ClusterSpec, Facts, JoinOptions, NodeSpec, Role, RunInputs, Signing};
 use crate::host_facts::HostFacts;
-use crate::overrides::Overrides;
+use crate::overrides::{Kind, Overrides, of_flag};
 use crate::paths::Paths;
 
 /// Everything that keeps the configuration from being resolved.
@@ -72,7 +71,7 @@ pub fn resolve(
         overrides,
         documents,
         findings: Findings::new(documents.source.clone()),
-        problems: Vec::new(),
+        problems: overrides.problems.clone(),
         misformed: BTreeSet::new(),
         refused: BTreeSet::new(),
         detected: Vec::new(),
@@ -83,9 +82,10 @@ pub fn resolve(
         return Err(Box::new(resolver.refuse(Advice::none(documents))));
     }
     resolver.check_kinds();
-    let init = documents.init.clone().unwrap_or_default();
+    let mut init = documents.init.clone().unwrap_or_default();
     let mut cluster = documents.cluster.clone().unwrap_or_default();
-    resolver.apply_flags(&mut cluster);
+    resolver.check_flags();
+    overrides.put(&mut init, &mut cluster);
     for (field, problem) in &host.unseen {
         resolver.wrong(Rule::HostFact, field, problem.clone());
     }
@@ -143,6 +143,31 @@ impl Resolver<'_> {
         match self.overrides.flag(path) {
             Some(flag) => !self.misformed.contains(flag) && !self.refused.contains(flag),
             None => self.documents.is_settled(path) && !self.refused.contains(path),
+        }
+    }
+
+    /// Checks the values of flags by the rules of their fields.
+    fn check_flags(&mut self) {
+        let overrides = self.overrides;
+        for flag in overrides.given() {
+            for item in flag.items(overrides) {
+                if item.is_empty() && flag.kind == Kind::List && flag.format != Format::Free {
+                    let problem = Problem::new("an item of this list must not be empty")
+                        .with_hint("take the comma beside it out");
+                    self.wrong_flag(flag.name, problem);
+                    self.misformed.insert(flag.name);
+                } else {
+                    self.check_flag(flag.name, flag.format, &item);
+                }
+            }
+        }
+    }
+
+    /// Checks the value of a flag by a rule.
+    fn check_flag(&mut self, flag: &'static str, format: Format, value: &str) {
+        if let Some(problem) = format.refuse(value) {
+            self.wrong_flag(flag, problem);
+            self.misformed.insert(flag);
         }
     }
 
@@ -426,14 +451,6 @@ impl Resolver<'_> {
             manifests: self.path("", defaults::MANIFESTS_FOLDER),
             kubelet: self.path("", defaults::KUBELET_FOLDER),
         }
-    }
-}
-
-/// A problem with the value of a flag.
-fn of_flag(flag: &str, problem: Problem) -> Problem {
-    Problem {
-        message: format!("--{flag}: {}", problem.message),
-        hint: problem.hint,
     }
 }
 

@@ -8,7 +8,7 @@ use rinit_config::v1beta4::{
 };
 use rinit_config::{Format, GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{ApiAccess, PullPolicy, Taint, constants, defaults};
+use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
 
 use super::Resolver;
 use super::network::split_host_port;
@@ -32,11 +32,7 @@ impl Resolver<'_> {
     }
 
     pub(super) fn node_name(&mut self, init: &InitConfiguration) -> String {
-        let asked = self
-            .overrides
-            .node_name
-            .as_ref()
-            .or(init.node_registration.name.as_ref());
+        let asked = init.node_registration.name.as_deref();
         let name = if let Some(name) = asked {
             name.trim().to_lowercase()
         } else {
@@ -69,10 +65,6 @@ impl Resolver<'_> {
                 format!("unix://{socket}")
             }
         };
-        if let Some(flag) = &self.overrides.cri_socket {
-            self.check_flag("cri-socket", Format::CriSocket, flag);
-            return (with_scheme(flag), Vec::new());
-        }
         if let Some(socket) = configured.filter(|socket| !socket.is_empty()) {
             return (with_scheme(socket), Vec::new());
         }
@@ -93,10 +85,9 @@ impl Resolver<'_> {
 
     pub(super) fn api(&mut self, init: &InitConfiguration) -> Api {
         let endpoint = &init.local_api_endpoint;
-        let bind_port = self
-            .overrides
-            .apiserver_bind_port
-            .or_else(|| endpoint.bind_port.and_then(|port| u16::try_from(port).ok()))
+        let bind_port = endpoint
+            .bind_port
+            .and_then(|port| u16::try_from(port).ok())
             .filter(|port| *port != 0)
             .unwrap_or(defaults::BIND_PORT);
         Api {
@@ -108,13 +99,7 @@ impl Resolver<'_> {
     pub(super) fn advertise_address(&mut self, configured: Option<&str>) -> IpAddr {
         const FIELD: &str = "localAPIEndpoint.advertiseAddress";
         let unspecified = IpAddr::from([0, 0, 0, 0]);
-        let asked = self
-            .overrides
-            .apiserver_advertise_address
-            .as_deref()
-            .or(configured)
-            .filter(|text| !text.is_empty());
-        let Some(asked) = asked else {
+        let Some(asked) = configured.filter(|text| !text.is_empty()) else {
             return self.detected_address(None);
         };
         let Some(address) = rinit_config::parse_ip(asked) else {
@@ -160,11 +145,16 @@ impl Resolver<'_> {
         address
     }
 
-    pub(super) fn access(&self, paths: &Paths, api: &Api) -> ApiAccess {
-        match &self.overrides.kubeconfig {
+    pub(super) fn access(&mut self, paths: &Paths, api: &Api) -> ApiAccess {
+        let typed = self.overrides.kubeconfig.as_deref().map(LogicalPath::parse);
+        let typed = typed.and_then(|path| {
+            path.map_err(|error| self.wrong_flag("kubeconfig", Problem::new(error.to_string())))
+                .ok()
+        });
+        match typed {
             // Another kubeconfig is taken at its word.
             Some(kubeconfig) => ApiAccess {
-                kubeconfig: kubeconfig.clone(),
+                kubeconfig,
                 super_kubeconfig: None,
                 server: None,
             },
@@ -177,11 +167,10 @@ impl Resolver<'_> {
     }
 
     pub(super) fn ignored_checks(&mut self, init: &InitConfiguration) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .overrides
+        let registration = &init.node_registration;
+        let mut names: Vec<String> = registration
             .ignore_preflight_errors
             .iter()
-            .chain(&init.node_registration.ignore_preflight_errors)
             .map(|name| name.trim().to_lowercase())
             .filter(|name| !name.is_empty())
             .collect();

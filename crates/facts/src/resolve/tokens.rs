@@ -1,7 +1,5 @@
 //! Bootstrap tokens and the key of the uploaded certificates.
 
-use std::str::FromStr;
-
 use jiff::{SignedDuration, Timestamp};
 use rinit_config::v1beta4::{self, InitConfiguration};
 use rinit_config::{Format, GoDuration};
@@ -42,7 +40,7 @@ impl Resolver<'_> {
             configured = vec![v1beta4::BootstrapToken::default()];
         }
         let flag_ttl = self.overrides.token_ttl.as_deref().and_then(|text| {
-            let ttl = GoDuration::from_str(text).ok();
+            let ttl = text.parse::<GoDuration>().ok();
             if ttl.is_none() {
                 self.wrong_flag(
                     "token-ttl",

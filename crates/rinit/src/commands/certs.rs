@@ -102,7 +102,7 @@ pub(crate) async fn setting_of(
         ExitCode::Failure
     })?;
     let typed = overrides.cert_dir.is_some();
-    let facts = resolve(&documents, &overrides.into(), &host_facts)?;
+    let facts = resolve(&documents, &overrides, &host_facts)?;
     let (scope, is_copy) = scope(&host, &facts, typed.then_some(&documents));
     // Keys of a copy are no matter of this host's folders.
     let keeping = if is_copy {
@@ -280,12 +280,7 @@ async fn check_expiration(
         }
     };
     let specification = SpecificationArguments::default();
-    let (certificates, kubeconfigs) = (&arguments.cert_dir, &arguments.kubeconfig_dir);
-    let overrides = settings::of_specification(
-        &specification,
-        certificates.as_deref(),
-        kubeconfigs.as_deref(),
-    );
+    let overrides = arguments.flags.overrides.clone();
     let config = arguments.config.as_deref();
     let given = Given::to_certificates(global, &specification, config, &overrides);
     let setting = match setting(global, config, overrides, true).await {

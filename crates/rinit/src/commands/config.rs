@@ -19,7 +19,6 @@ use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
-use crate::settings::Flags;
 use crate::trouble::Trouble;
 use crate::{collect, printer, settings};
 
@@ -66,10 +65,10 @@ async fn validate(tree: &[Phase], arguments: &ValidateArguments) -> Result<(), E
         return Err(refuse(settings::refused(documents).and(join)));
     }
     some_document(&documents, "--config")?;
-    let flags = Flags::default();
+    let overrides = Overrides::default();
     let strict = arguments.strict;
     let facts = if is_init {
-        let resolved = settings::resolve(&documents, &flags, &host, strict);
+        let resolved = settings::resolve(&documents, &overrides, &host, strict);
         Some(resolved.map_err(|trouble| refuse(trouble.and(join.clone())))?)
     } else {
         None
@@ -79,7 +78,7 @@ async fn validate(tree: &[Phase], arguments: &ValidateArguments) -> Result<(), E
         return Err(refuse(trouble));
     }
     let resolved = facts.as_ref().map(|facts| (facts, &host));
-    settings::warnings(&documents, &flags.overrides, resolved, strict)
+    settings::warnings(&documents, &overrides, resolved, strict)
         .map_err(refuse)?
         .print();
     for warning in facts.iter().flat_map(|facts| &facts.warnings) {
@@ -194,7 +193,7 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
 fn facts_without_file() -> Result<Facts, ExitCode> {
     let documents = Documents::none("no file");
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
-    resolve(&documents, &Flags::default(), &host)
+    resolve(&documents, &Overrides::default(), &host)
 }
 
 fn placeholder_token() -> Result<BootstrapToken, ExitCode> {
@@ -297,7 +296,7 @@ fn asked_version(documents: &Documents) -> Result<String, Trouble> {
             ..rinit_config::ClusterConfiguration::default()
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
-    let facts = settings::resolve(&quiet, &Flags::default(), &host, false)?;
+    let facts = settings::resolve(&quiet, &Overrides::default(), &host, false)?;
     Ok(facts.cluster.version.to_string())
 }
 
@@ -310,22 +309,12 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
 }
 
 async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
-    let (feature_gates, problems) = settings::feature_gates(&arguments.feature_gates);
-    let overrides = Overrides {
-        kubernetes_version: arguments.kubernetes_version.clone(),
-        image_repository: arguments.image_repository.clone(),
-        feature_gates,
-        ..Overrides::default()
-    };
+    let overrides = &arguments.flags.overrides;
     let options = settings::reading(arguments.allow_unknown_fields);
     let documents =
-        settings::readable(arguments.config.as_deref(), options, &overrides).map_err(refuse)?;
+        settings::readable(arguments.config.as_deref(), options, overrides).map_err(refuse)?;
     let host = loopback::stand_in(&documents).await?;
-    let flags = Flags {
-        overrides,
-        problems,
-    };
-    let facts = resolve(&documents, &flags, &host)?;
+    let facts = resolve(&documents, overrides, &host)?;
     let images = facts.needed_images();
     printer::data(&match arguments.output {
         DataFormat::Text => images

@@ -10,7 +10,7 @@ use rinit_cli::{
     GlobalArguments, KubeconfigCommand, KubeconfigUserArguments, SpecificationArguments,
 };
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{BACKDATE, Overrides};
+use rinit_facts::BACKDATE;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Authority, Certificate, Leaf, PrivateKey, Request, Trust};
@@ -84,7 +84,7 @@ async fn user(
         )));
     }
     let unspecified = SpecificationArguments::default();
-    let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
+    let given = Given::to_certificates(global, &unspecified, None, &arguments.flags.overrides);
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {
         given
             .complete_problems(&[finding.into()])
@@ -209,7 +209,7 @@ async fn cluster(
     global: &GlobalArguments,
     arguments: &KubeconfigUserArguments,
 ) -> Result<(Setting, Server), ExitCode> {
-    let overrides = || overrides(arguments);
+    let overrides = || arguments.flags.overrides.clone();
     let config = arguments.config.as_deref();
     if config.is_none() {
         let setting = setting(global, None, overrides(), true).await?;
@@ -256,13 +256,6 @@ async fn cluster(
         trusted: Vec::new(),
     };
     Ok((setting, server))
-}
-
-fn overrides(arguments: &KubeconfigUserArguments) -> Overrides {
-    Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        ..Overrides::default()
-    }
 }
 
 fn period(typed: &str) -> Result<SignedDuration, ExitCode> {

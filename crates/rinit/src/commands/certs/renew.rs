@@ -52,11 +52,7 @@ async fn run(
         return Err(ExitCode::Usage);
     }
     let specification = &arguments.specification;
-    let overrides = settings::of_specification(
-        specification,
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
+    let overrides = specification.flags.overrides.clone();
     let config = arguments.config.as_deref();
     let configured = config.is_some() || overrides.decide_certificates();
     if arguments.prune.prune_sans && !configured {
