@@ -10,11 +10,11 @@ use crate::table::{OfCertificates, OfExpiration, OfInit, OfPhase, OfUser};
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArguments {
-    /// Work on this folder instead of the running host: paths of the node are looked for and made
+    /// Work on this directory instead of the running host: paths of the node are looked for and made
     /// below it
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Take this folder for the file system of the host: the program changes its root to it before
+    /// Take this directory for the file system of the host: the program changes its root to it before
     /// it reads anything
     #[arg(long, global = true, value_name = "DIR", conflicts_with = "root")]
     pub rootfs: Option<PathBuf>,
@@ -54,7 +54,7 @@ pub fn verbosity(level: i32) -> u8 {
     }
 }
 
-/// How a run is told.
+/// How a run is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OutputFormat {
     /// For people: progress on stderr, the join commands on stdout.
@@ -76,7 +76,7 @@ pub struct CommonArguments {
     /// Only warn of fields that are not known, for files made for a newer kubeadm
     #[arg(long)]
     pub allow_unknown_fields: bool,
-    /// How the run is told
+    /// How the run is reported
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
@@ -111,17 +111,17 @@ pub struct PhaseArguments {
 pub enum CertsCommand {
     /// Say until when every certificate of this control plane is valid
     CheckExpiration(CheckExpirationArguments),
-    /// Make certificates anew from the authorities on this host
+    /// Renew certificates by the CAs on this host
     Renew(RenewArguments),
     /// Print a new key for `--certificate-key`
     CertificateKey,
-    /// Make keys and requests that another authority is to sign
+    /// Make keys and requests for another CA to sign
     GenerateCsr(GenerateCsrArguments),
-    /// Check and install what another authority has signed
+    /// Check and install what another CA has signed
     InstallSigned(InstallSignedArguments),
 }
 
-/// How a report is told.
+/// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ReportFormat {
     /// For people.
@@ -165,7 +165,7 @@ pub struct RenewArguments {
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How the outcome is told
+    /// How the outcome is printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
 }
@@ -199,8 +199,8 @@ pub struct GenerateCsrArguments {
 /// `rinit certs install-signed`
 #[derive(Debug, Clone, Default, Args)]
 pub struct InstallSignedArguments {
-    /// The folder with what was signed: for each request FILE.csr the certificate FILE.crt, in the
-    /// same folders below it
+    /// The directory with what was signed: for each request FILE.csr the certificate FILE.crt, in the
+    /// same directories below it
     #[arg(value_name = "DIR")]
     pub from: PathBuf,
     /// The configuration file
@@ -240,7 +240,7 @@ pub struct KubeconfigUserArguments {
     /// file of the key, and has no key in it; `-` is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub csr: Option<PathBuf>,
-    /// The certificate of the authority that signs, if that is not the cluster's own
+    /// The certificate of the CA that signs, if that is not the cluster's own
     #[arg(
         long,
         value_name = "FILE",
@@ -248,7 +248,7 @@ pub struct KubeconfigUserArguments {
         conflicts_with = "token"
     )]
     pub ca_cert: Option<PathBuf>,
-    /// The key of the authority that signs
+    /// The key of the CA that signs
     #[arg(long, value_name = "FILE", requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
     /// The configuration file; without it, the server is that of the administrator's kubeconfig
@@ -259,7 +259,7 @@ pub struct KubeconfigUserArguments {
     pub flags: OfUser,
 }
 
-/// How expirations are told.
+/// How expirations are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ExpirationFormat {
     /// kubeadm's two tables, and one of the kubelet's own certificates.
@@ -286,12 +286,12 @@ pub struct CheckExpirationArguments {
     /// a Go duration, also with days, such as 30d or 36h
     #[arg(long, value_name = "DURATION")]
     pub warn_within: Option<String>,
-    /// How they are told
+    /// How they are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ExpirationFormat,
 }
 
-/// How the version is told.
+/// How the version is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum VersionFormat {
     /// One line.
@@ -308,7 +308,7 @@ pub enum VersionFormat {
 /// `rinit version`
 #[derive(Debug, Clone, Default, Args)]
 pub struct VersionArguments {
-    /// How it is told
+    /// How it is printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: VersionFormat,
 }

@@ -111,7 +111,7 @@ pub enum ImagesCommand {
     List(ImagesArguments),
 }
 
-/// How data is told.
+/// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum DataFormat {
     /// Lines.
@@ -135,7 +135,7 @@ pub struct ImagesArguments {
     /// What decides facts.
     #[command(flatten)]
     pub flags: OfImages,
-    /// How they are told
+    /// How they are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: DataFormat,
     /// Flags without effect

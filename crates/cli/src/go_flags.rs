@@ -23,7 +23,7 @@ pub(crate) fn taken_as_in_go(command: Command) -> Command {
 }
 
 /// A flag that is on or off may say so: `--dry-run=false`. A path may be empty, which scripts pass
-/// for none; but an empty folder to work on is more likely a variable that was not set.
+/// for none; but an empty directory to work on is more likely a variable that was not set.
 fn argument(argument: Arg) -> Arg {
     let is_path = argument.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     if is_path && argument.get_long().is_some_and(|name| name != "root") {

@@ -148,7 +148,7 @@ pub fn parse(
         .try_get_matches_from(&arguments)
         .or_else(|error| match error.kind() {
             ErrorKind::DisplayVersion => Err(error),
-            // Help, and errors that name what is near, are told by the whole command line.
+            // Help, and errors that name what is near, come from the whole command line.
             _ => command(tree, Wanted(None)).try_get_matches_from(&arguments),
         })?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
@@ -175,7 +175,7 @@ pub fn parse(
     Ok(CommandLine { global, invocation })
 }
 
-/// Flags of init do not reach a phase that is named behind them; those of every command do.
+/// Flags of init do not reach a phase that is named after them; those of every command do.
 fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
     let mut own = InitArguments::augment_args(Command::new("init"));
     let of_a_phase = PhaseArguments::augment_args(Command::new("phase"));
@@ -187,7 +187,7 @@ fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
             .get_arguments()
             .any(|argument| argument.get_long() == Some(flag));
         if of_both {
-            format!("--{flag} stands before `phase`: put it behind the phase's name")
+            format!("--{flag} stands before `phase`: put it after the phase's name")
         } else {
             format!("--{flag} is a flag of `init`, and a single phase has none")
         }

@@ -297,7 +297,7 @@ impl Adviser<'_> {
                 field.path,
                 message,
             );
-            let hint = "it is kept as written, for the component to judge";
+            let hint = "it is kept as written, for the component to validate";
             self.advice.findings.push(finding.with_hint(hint));
         }
     }
@@ -362,7 +362,7 @@ impl Adviser<'_> {
                 FlaggedComponent::Etcd => argument.name.clone(),
                 _ => argument.name.replace('_', "-"),
             };
-            // A name that is missing is told as that.
+            // A name that is missing is reported as that.
             if name.is_empty() || known.contains(&name.as_str()) {
                 continue;
             }

@@ -15,7 +15,7 @@ use rinit_versions::{KubernetesVersion, Minor};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Paths;
+use crate::{Paths, Settings};
 
 /// Everything that is decided: about the cluster, about this node, and for this run.
 #[derive(Debug, Clone, Serialize)]
@@ -27,7 +27,7 @@ pub struct Facts {
     pub node: NodeSpec,
     /// What is new with every run.
     pub inputs: RunInputs,
-    /// What was decided without being told, and from what: said to the user at the start.
+    /// What the host decided, and how: said to the user at the start.
     pub detected: Vec<String>,
     /// What the file says that was taken as it is but may not be meant: part of what
     /// [`advise`](crate::advise) tells.
@@ -75,6 +75,8 @@ pub struct ClusterSpec {
     pub kube_proxy_configuration: Value,
     /// Whether the user wrote a KubeProxyConfiguration.
     pub kube_proxy_configuration_written: bool,
+    /// Every value of its documents, with where it came from.
+    pub settings: Settings,
 }
 
 /// What a node is in its cluster.
@@ -137,6 +139,8 @@ pub struct NodeSpec {
     pub ignored_checks: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
+    /// Every value of its document and every flag for this run, with where it came from.
+    pub settings: Settings,
 }
 
 /// What is new with every run, or is asked of one run alone.
@@ -336,7 +340,7 @@ pub struct EnvironmentVariable {
     pub source: serde_json::Map<String, Value>,
 }
 
-/// A file or folder of the node in a static pod.
+/// A file or directory of the node in a static pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostPathVolume {

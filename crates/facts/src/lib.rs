@@ -9,16 +9,15 @@
 
 mod advice;
 mod component_configs;
-mod decision;
 mod facts;
 mod gates;
 mod host_facts;
 mod overrides;
 mod paths;
 mod resolve;
+mod sourced;
 
 pub use advice::{Advice, Missing, WrittenPath, advise, endpoint_host, written_paths};
-pub use decision::{Decision, Origin, decisions};
 pub use facts::{
     Addon, AlternativeNames, Api, Argument, CertificateNames, Certificates, ClusterSpec, Component,
     Endpoint, EnvironmentVariable, Etcd, ExternalEtcd, Facts, HostPathVolume, Images, JoinOptions,
@@ -29,3 +28,4 @@ pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};
 pub use overrides::{Command, Flag, Kind, Overrides, truth};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};
+pub use sourced::{Origin, Settings, Sourced};

@@ -315,7 +315,11 @@ flags! {
     upload_certs: bool = "upload-certs" "" in COMMON, "", Flag { once: true, ..PLAIN };
     /// Phases to leave out
     skip_phases: Names = "skip-phases" "PHASES" in &[Init], "skipPhases",
-        Flag { once: true, ..PLAIN };
+        Flag {
+            once: true,
+            put: |given, init, _| init.skip_phases.clone_from(&given.skipped_phases),
+            ..PLAIN
+        };
     /// Do not print the bootstrap token
     skip_token_print: bool = "skip-token-print" "" in COMMON, "", Flag { once: true, ..PLAIN };
     /// Do not print the certificate key

@@ -451,11 +451,7 @@ fn an_unspecified_address_asks_for_its_own_family() {
             chosen,
             "{written}"
         );
-        let told = rinit_facts::decisions(&none, &overrides, host, &facts)
-            .into_iter()
-            .find(|decision| decision.what == "advertise address")
-            .unwrap()
-            .to_string();
+        let told = facts.node.settings["localAPIEndpoint.advertiseAddress"].to_string();
         let interface = if chosen == "fd00::a" { "eth1" } else { "eth0" };
         assert!(told.contains(&format!("over {interface}")), "{told}");
     }
@@ -471,15 +467,8 @@ fn an_address_is_told_from_where_it_was_written() {
             ..Overrides::default()
         };
         let facts = resolve(&none, &overrides, &host_facts()).unwrap();
-        let told = rinit_facts::decisions(&none, &overrides, &host_facts(), &facts)
-            .into_iter()
-            .find(|decision| decision.what == "advertise address")
-            .unwrap()
-            .to_string();
-        assert_eq!(
-            told,
-            "advertise address: 10.9.8.7 (--apiserver-advertise-address)"
-        );
+        let told = facts.node.settings["localAPIEndpoint.advertiseAddress"].to_string();
+        assert_eq!(told, "10.9.8.7 (--apiserver-advertise-address)");
     }
 }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use rinit_config::v1beta4::{self, ClusterConfiguration};
+use rinit_config::v1beta4::ClusterConfiguration;
 use rinit_config::{GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{KeyAlgorithm, Validity, defaults};
+use rinit_plan::{KeyAlgorithm, Validity};
 
 use super::Resolver;
 use super::components::{arguments, environment};
@@ -16,11 +16,11 @@ use crate::facts::{
 };
 use crate::gates;
 
-/// How long a certificate is valid before it is made, for clocks that are behind (kubeadm 1.28).
+/// How long a certificate is valid before it is made, for clocks that are slow (kubeadm 1.28).
 pub const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Resolver<'_> {
-    pub(super) fn etcd(&mut self, cluster: &mut ClusterConfiguration) -> Etcd {
+    pub(super) fn etcd(&mut self, cluster: &ClusterConfiguration) -> Etcd {
         if let Some(external) = &cluster.etcd.external {
             let external = external.clone();
             let mut file = |field: &str, text: &Option<String>| {
@@ -35,17 +35,13 @@ impl Resolver<'_> {
                 http_endpoints: if external.http_endpoints.is_empty() {
                     external.endpoints.clone()
                 } else {
-                    external.http_endpoints.clone()
+                    external.http_endpoints
                 },
                 endpoints: external.endpoints,
             });
         }
-        let local = cluster.etcd.local.get_or_insert_default();
-        let data_dir = local
-            .data_dir
-            .get_or_insert_with(|| defaults::ETCD_FOLDER.to_owned())
-            .clone();
-        let local = local.clone();
+        let local = cluster.etcd.local.clone().unwrap_or_default();
+        let data_dir = local.data_dir.unwrap_or_default();
         Etcd::Local(LocalEtcd {
             data_dir: self.path("etcd.local.dataDir", &data_dir),
             extra_args: arguments(&local.extra_args),
@@ -55,22 +51,14 @@ impl Resolver<'_> {
 
     pub(super) fn certificates(
         &mut self,
-        cluster: &mut ClusterConfiguration,
+        cluster: &ClusterConfiguration,
         now: Timestamp,
     ) -> Certificates {
-        let configured = cluster
-            .encryption_algorithm
-            .get_or_insert(v1beta4::EncryptionAlgorithm::Rsa2048)
-            .as_str();
+        let configured = cluster.encryption_algorithm.map_or("", |it| it.as_str());
         let algorithm =
             gates::algorithm(|name| cluster.feature_gates.get(name).copied()).unwrap_or(configured);
-        let leaf = *cluster
-            .certificate_validity_period
-            .get_or_insert(GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS));
-        let ca = *cluster
-            .ca_certificate_validity_period
-            .get_or_insert(GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS));
-        let mut validity = |field: &str, period: GoDuration| {
+        let mut validity = |field: &str, period: Option<GoDuration>| {
+            let period = period.unwrap_or(GoDuration::from_seconds(0));
             let whole = SignedDuration::from_secs(period.nanoseconds() / 1_000_000_000);
             match (now.checked_sub(BACKDATE), now.checked_add(whole)) {
                 (Ok(not_before), Ok(not_after)) if whole.is_positive() => Validity {
@@ -92,8 +80,14 @@ impl Resolver<'_> {
                 }
             }
         };
-        let leaf_validity = validity("certificateValidityPeriod", leaf);
-        let ca_validity = validity("caCertificateValidityPeriod", ca);
+        let leaf_validity = validity(
+            "certificateValidityPeriod",
+            cluster.certificate_validity_period,
+        );
+        let ca_validity = validity(
+            "caCertificateValidityPeriod",
+            cluster.ca_certificate_validity_period,
+        );
         Certificates {
             algorithm: KeyAlgorithm::from_name(algorithm).unwrap_or_default(),
             ca_validity,

@@ -34,7 +34,7 @@ impl Resolver<'_> {
         for file in files {
             let Some(name) = PatchName::parse(&file.name) else {
                 self.detected.push(format!(
-                    "the patch folder has {}, which is no patch",
+                    "the patch directory has {}, which is no patch",
                     file.name
                 ));
                 continue;
@@ -89,10 +89,7 @@ pub(super) fn component(configured: &v1beta4::ControlPlaneComponent) -> Componen
 }
 
 pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion) -> Images {
-    let repository = cluster
-        .image_repository
-        .as_deref()
-        .unwrap_or(defaults::IMAGE_REPOSITORY);
+    let repository = cluster.image_repository.as_deref().unwrap_or_default();
     let table = version.table();
     let component = |name: &str| format!("{repository}/{name}:{}", version.image_tag());
     let dns_repository = cluster
@@ -101,7 +98,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
         .image_repository
         .as_deref()
         .unwrap_or(repository);
-    let dns_folder = if dns_repository == defaults::IMAGE_REPOSITORY {
+    let dns_path = if dns_repository == defaults::IMAGE_REPOSITORY {
         "coredns/coredns"
     } else {
         "coredns"
@@ -124,7 +121,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
         controller_manager: component("kube-controller-manager"),
         scheduler: component("kube-scheduler"),
         proxy: component("kube-proxy"),
-        dns: format!("{dns_repository}/{dns_folder}:{dns_tag}"),
+        dns: format!("{dns_repository}/{dns_path}:{dns_tag}"),
         etcd: format!("{etcd_repository}/etcd:{etcd_tag}"),
         pause: format!("{repository}/pause:{}", table.pause),
     }

@@ -8,7 +8,7 @@ use rinit_config::v1beta4::{
 };
 use rinit_config::{Format, GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
+use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, defaults};
 
 use super::Resolver;
 use super::network::split_host_port;
@@ -36,10 +36,8 @@ impl Resolver<'_> {
         let name = if let Some(name) = asked {
             name.trim().to_lowercase()
         } else {
-            let hostname = self.hostname();
-            self.detected
-                .push(format!("node name {hostname}, the name of this host"));
-            hostname
+            self.find("nodeRegistration.name", "the name of this host");
+            self.hostname()
         };
         if let Some(problem) = Format::NodeName.refuse(&name) {
             self.wrong(
@@ -72,8 +70,7 @@ impl Resolver<'_> {
         let Some(first) = found.first() else {
             return (defaults::CRI_SOCKETS[0].to_owned(), Vec::new());
         };
-        self.detected
-            .push(format!("container runtime {first}, found on this host"));
+        self.find("nodeRegistration.criSocket", "a socket on this host");
         (
             with_scheme(first),
             found[1..]
@@ -81,19 +78,6 @@ impl Resolver<'_> {
                 .map(|socket| with_scheme(socket))
                 .collect(),
         )
-    }
-
-    pub(super) fn api(&mut self, init: &InitConfiguration) -> Api {
-        let endpoint = &init.local_api_endpoint;
-        let bind_port = endpoint
-            .bind_port
-            .and_then(|port| u16::try_from(port).ok())
-            .filter(|port| *port != 0)
-            .unwrap_or(defaults::BIND_PORT);
-        Api {
-            advertise_address: self.advertise_address(endpoint.advertise_address.as_deref()),
-            bind_port,
-        }
     }
 
     pub(super) fn advertise_address(&mut self, configured: Option<&str>) -> IpAddr {
@@ -117,9 +101,7 @@ impl Resolver<'_> {
         if address.is_loopback()
             && let Some(global) = self.host.loopback_global_address
         {
-            self.detected.push(format!(
-                "advertise address {global}, the global address of the loopback interface"
-            ));
+            self.find(FIELD, "a global address of the loopback interface");
             return global;
         }
         if address.is_loopback() || !rinit_config::is_reachable(address) {
@@ -138,10 +120,12 @@ impl Resolver<'_> {
             );
             return IpAddr::from([0, 0, 0, 0]);
         };
-        let interface = route.interface.as_deref().unwrap_or("the default route");
         let address = route.address;
-        self.detected
-            .push(format!("advertise address {address}, from {interface}"));
+        let how = match &route.interface {
+            Some(name) => format!("the default route, which is over {name}"),
+            None => "the default route".to_owned(),
+        };
+        self.find("localAPIEndpoint.advertiseAddress", &how);
         address
     }
 
@@ -176,9 +160,9 @@ impl Resolver<'_> {
             .collect();
         names.sort();
         names.dedup();
-        // What is wrong in the file by itself was told.
-        let is_told = !self.documents.is_settled(IGNORED_CHECKS);
-        if !is_told && names.len() > 1 && names.iter().any(|name| name == "all") {
+        // What is wrong in the file by itself was reported.
+        let is_reported = !self.documents.is_settled(IGNORED_CHECKS);
+        if !is_reported && names.len() > 1 && names.iter().any(|name| name == "all") {
             self.wrong(
                 Rule::IgnoreAllAlone,
                 IGNORED_CHECKS,
@@ -203,15 +187,8 @@ pub(super) fn endpoint(cluster: &ClusterConfiguration, api: &Api) -> Option<Endp
 }
 
 pub(super) fn taints(registration: &NodeRegistrationOptions) -> Vec<Taint> {
-    let Some(taints) = &registration.taints else {
-        return vec![Taint {
-            key: constants::CONTROL_PLANE.to_owned(),
-            value: None,
-            effect: "NoSchedule".to_owned(),
-        }];
-    };
+    let taints = registration.taints.iter().flatten();
     taints
-        .iter()
         .map(|taint| Taint {
             key: taint.key.clone(),
             value: taint.value.clone().filter(|value| !value.is_empty()),
@@ -230,20 +207,31 @@ pub(super) fn pull_policy(registration: &NodeRegistrationOptions) -> PullPolicy 
     }
 }
 
+/// Takes out the timeouts that no start could keep, so that the defaults count.
+pub(super) fn without_zero_timeouts(init: &mut InitConfiguration) {
+    let Some(timeouts) = &mut init.timeouts else {
+        return;
+    };
+    for timeout in [
+        &mut timeouts.control_plane_component_health_check,
+        &mut timeouts.kubelet_health_check,
+        &mut timeouts.kubernetes_api_call,
+    ] {
+        *timeout = timeout.filter(|duration| duration.nanoseconds() > 0);
+    }
+}
+
 pub(super) fn timeouts(init: &InitConfiguration) -> Timeouts {
     let timeouts = init.timeouts.clone().unwrap_or_default();
-    let seconds = |value: Option<GoDuration>, default: u64| {
-        value
-            .and_then(GoDuration::to_std)
-            .filter(|duration| !duration.is_zero())
-            .map_or(default, |duration| duration.as_secs().max(1))
+    let seconds = |value: Option<GoDuration>| {
+        let duration = value.and_then(GoDuration::to_std).unwrap_or_default();
+        duration.as_secs().max(1)
     };
     Timeouts {
         control_plane_component_health_check: seconds(
             timeouts.control_plane_component_health_check,
-            240,
         ),
-        kubelet_health_check: seconds(timeouts.kubelet_health_check, 240),
-        kubernetes_api_call: seconds(timeouts.kubernetes_api_call, 60),
+        kubelet_health_check: seconds(timeouts.kubelet_health_check),
+        kubernetes_api_call: seconds(timeouts.kubernetes_api_call),
     }
 }

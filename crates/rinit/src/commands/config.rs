@@ -117,7 +117,8 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
         ipv6_advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
-        bootstrap_token: placeholder_token()?,
+        bootstrap_token: Some(placeholder_token()?),
+        etcd_http_endpoints: true,
         taints: false,
     };
     let arguments = match command {
@@ -126,7 +127,7 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
             arguments
         }
         PrintCommand::JoinDefaults(arguments) => {
-            documents.join = Some(join_example(&surroundings.bootstrap_token));
+            documents.join = Some(join_example(&placeholder_token()?));
             surroundings.node_name = hostname().await?;
             arguments
         }
@@ -261,7 +262,8 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
         advertise_address: address,
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version,
-        bootstrap_token: token(drawn.expose().clone())?,
+        bootstrap_token: Some(token(drawn.expose().clone())?),
+        etcd_http_endpoints: true,
         taints: true,
     };
     rinit_config::complete(&mut documents, &surroundings);

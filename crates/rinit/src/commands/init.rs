@@ -3,7 +3,7 @@
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Decision, Facts, Overrides};
+use rinit_facts::{Facts, Origin, Overrides};
 use rinit_host::{Host, Lock, Root};
 use rinit_plan::Action;
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
@@ -100,11 +100,17 @@ async fn run(asked: Asked<'_>) -> ExitCode {
     let address = prepared.facts.node.api.advertise_address;
     printer.repeat(Given::new(global, common, &prepared.overrides, address));
     printer.remark(&prepared.remarks);
-    for decision in &prepared.told {
-        printer.report(Event::Note {
-            phase: None,
-            message: decision.to_string(),
-        });
+    if prepared.tells_settings {
+        let settings = prepared.facts.settings();
+        // What was detected is said in any case.
+        for (field, sourced) in
+            settings.filter(|(_, sourced)| !matches!(sourced.origin, Origin::Detected(_)))
+        {
+            printer.report(Event::Note {
+                phase: None,
+                message: format!("{field}: {sourced}"),
+            });
+        }
     }
     let executor = Apply::new(prepared.host, &prepared.facts);
     act(
@@ -128,8 +134,8 @@ struct Prepared {
     selection: Selection,
     options: RunOptions,
     remarks: Remarks,
-    /// The decisions that are to be told.
-    told: Vec<Decision>,
+    /// Whether every value that decides is said, with where it came from.
+    tells_settings: bool,
 }
 
 async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
@@ -190,11 +196,6 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Ok((_, remarks)), Err(unknown)) => return Err(unknown.and(remarks)),
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
-    let told = if dry_run || global.verbosity() > 0 {
-        rinit_facts::decisions(&documents, &overrides, &host_facts, &facts)
-    } else {
-        Vec::new()
-    };
     Ok(Prepared {
         _lock: lock,
         options: RunOptions {
@@ -206,7 +207,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         facts,
         selection,
         remarks,
-        told,
+        tells_settings: dry_run || global.verbosity() > 0,
     })
 }
 
