@@ -434,10 +434,10 @@ fn a_dry_run_says_where_values_come_from() {
     let said = text(&output.stderr) + &text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [
-        "node name: n1 (--node-name)",
+        "nodeRegistration.name: n1 (--node-name)",
         "cluster.yaml:3:14)",
-        "DNS domain: cluster.local (default)",
-        "advertise address: 192.0.2.1 (--apiserver-advertise-address)",
+        "networking.dnsDomain: cluster.local (default)",
+        "localAPIEndpoint.advertiseAddress: 192.0.2.1 (--apiserver-advertise-address)",
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }
