@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::cache;
 use crate::components::Components;
 use crate::node::{self, Lan};
-use crate::scenarios::{Context, SCENARIOS, Scenario, checkout};
+use crate::scenarios::{self, Context, SCENARIOS, Scenario, checkout};
 use crate::shell::{self, seconds};
 
 /// What is run for a stage.
@@ -85,18 +85,12 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
             Work::Cargo(words) => {
                 let mut cargo = Command::new(env!("CARGO"));
                 cargo.args(words).current_dir(checkout());
-                // Tests that run etcd, an API server or kubeadm as processes find them there.
-                let programs = if words.contains(&"test") {
-                    obtain(&components, options.kubernetes).map(Some)
+                let prepared = if words.contains(&"test") {
+                    for_tests(&mut cargo, &components, options.kubernetes)
                 } else {
-                    Ok(None)
+                    Ok(())
                 };
-                programs.and_then(|programs| {
-                    if let Some(programs) = programs {
-                        cargo.env("RINIT_TEST_COMPONENTS", &programs.folder);
-                    }
-                    shell::pass(&mut cargo)
-                })
+                prepared.and_then(|()| shell::pass(&mut cargo))
             }
             Work::Nodes(scenario) => {
                 obtain(&components, options.kubernetes).and_then(|components| {
@@ -119,6 +113,15 @@ pub(crate) fn test(options: &Options<'_>) -> Result<()> {
         results.push((name, start.elapsed(), result.is_ok()));
     }
     sum_up(&results)
+}
+
+/// Names the programs that tests run: etcd, an API server and kubeadm as processes, and rinit itself
+/// as users get it.
+fn for_tests(cargo: &mut Command, known: &OnceCell<Components>, kubernetes: &str) -> Result<()> {
+    let components = obtain(known, kubernetes)?;
+    cargo.env("RINIT_TEST_COMPONENTS", &components.folder);
+    cargo.env("RINIT_TEST_PROGRAM", scenarios::rinit()?);
+    Ok(())
 }
 
 fn obtain<'a>(known: &'a OnceCell<Components>, kubernetes: &str) -> Result<&'a Components> {

@@ -61,19 +61,19 @@ impl Apply {
     pub fn new(host: Host, facts: &Facts) -> Self {
         Self {
             host,
-            now: facts.now,
-            access: facts.access.clone(),
-            api_limit: Duration::from_secs(facts.timeouts.kubernetes_api_call),
-            writes_preferences: facts.version.table().writes_zero_values,
+            now: facts.inputs.now,
+            access: facts.node.access.clone(),
+            api_limit: Duration::from_secs(facts.node.timeouts.kubernetes_api_call),
+            writes_preferences: facts.cluster.version.table().writes_zero_values,
             cri_socket: facts.node.cri_socket.clone(),
             keys: Mutex::new(None),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
             clients: Clients::default(),
             looking: AtomicBool::new(true),
             uploaded: AtomicBool::new(false),
-            kubelet_kubeconfig: facts.paths.kubeconfig("kubelet.conf"),
-            cluster_signer: facts.paths.cluster_signer_certificate(),
-            leaf_not_after: facts.certificates.leaf_validity.not_after,
+            kubelet_kubeconfig: facts.node.paths.kubeconfig("kubelet.conf"),
+            cluster_signer: facts.node.paths.cluster_signer_certificate(),
+            leaf_not_after: facts.cluster.certificates.leaf_validity.not_after,
             told: Mutex::default(),
         }
     }

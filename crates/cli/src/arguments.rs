@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::table::{OfCertificates, OfExpiration, OfInit, OfPhase, OfUser};
+
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArguments {
-    /// Work on this folder instead of the running host: paths of the node are looked for and made
+    /// Work on this directory instead of the running host: paths of the node are looked for and made
     /// below it
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Take this folder for the file system of the host: the program changes its root to it before
+    /// Take this directory for the file system of the host: the program changes its root to it before
     /// it reads anything
     #[arg(long, global = true, value_name = "DIR", conflicts_with = "root")]
     pub rootfs: Option<PathBuf>,
@@ -52,7 +54,7 @@ pub fn verbosity(level: i32) -> u8 {
     }
 }
 
-/// How a run is told.
+/// How a run is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OutputFormat {
     /// For people: progress on stderr, the join commands on stdout.
@@ -62,12 +64,8 @@ pub enum OutputFormat {
     Json,
 }
 
-/// Flags of `init` and of its phases.
+/// Flags of `init` and of its phases, beside those of the table.
 #[derive(Debug, Clone, Default, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub struct CommonArguments {
     /// The configuration file, with kubeadm.k8s.io/v1beta4 documents; `-` is stdin
     #[arg(long, value_name = "FILE")]
@@ -78,73 +76,7 @@ pub struct CommonArguments {
     /// Only warn of fields that are not known, for files made for a newer kubeadm
     #[arg(long)]
     pub allow_unknown_fields: bool,
-    /// The address at which the API server is announced
-    #[arg(long, value_name = "ADDRESS")]
-    pub apiserver_advertise_address: Option<String>,
-    /// The port of the API server; 0 is the usual one, 6443
-    #[arg(long, value_name = "PORT")]
-    pub apiserver_bind_port: Option<u16>,
-    /// More names and addresses for the API server's certificate
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub apiserver_cert_extra_sans: Vec<String>,
-    /// The folder of the certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
-    /// The key that the uploaded certificates are encrypted with: 64 hexadecimal digits
-    #[arg(long, value_name = "KEY", hide_env_values = true)]
-    pub certificate_key: Option<String>,
-    /// A stable endpoint in front of all control planes: host or host:port
-    #[arg(long, value_name = "ENDPOINT")]
-    pub control_plane_endpoint: Option<String>,
-    /// The socket of the container runtime
-    #[arg(long, value_name = "SOCKET")]
-    pub cri_socket: Option<String>,
-    /// Say what would be done, with a diff of what exists, and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Feature gates of kubeadm: name=true or name=false
-    #[arg(long, value_name = "GATES", value_delimiter = ',', value_parser = key_value)]
-    pub feature_gates: Vec<(String, String)>,
-    /// Preflight checks whose errors are only warned of; `all` is all
-    #[arg(long, value_name = "CHECKS", value_delimiter = ',')]
-    pub ignore_preflight_errors: Vec<String>,
-    /// The registry of the control plane's images
-    #[arg(long, value_name = "REPOSITORY")]
-    pub image_repository: Option<String>,
-    /// The version of the control plane
-    #[arg(long, value_name = "VERSION")]
-    pub kubernetes_version: Option<String>,
-    /// The name of the node
-    #[arg(long, value_name = "NAME")]
-    pub node_name: Option<String>,
-    /// The folder with patches: `target[suffix][+patchtype].extension`
-    #[arg(long, value_name = "DIR")]
-    pub patches: Option<PathBuf>,
-    /// The pod network
-    #[arg(long, value_name = "CIDR")]
-    pub pod_network_cidr: Option<String>,
-    /// The service network
-    #[arg(long, value_name = "CIDR")]
-    pub service_cidr: Option<String>,
-    /// The domain of services
-    #[arg(long, value_name = "DOMAIN")]
-    pub service_dns_domain: Option<String>,
-    /// Do not print the certificate key
-    #[arg(long)]
-    pub skip_certificate_key_print: bool,
-    /// Do not print the bootstrap token
-    #[arg(long)]
-    pub skip_token_print: bool,
-    /// The bootstrap token: [a-z0-9]{6}.[a-z0-9]{16}
-    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
-    /// How long the bootstrap token lives; 0 is for ever
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    pub token_ttl: Option<String>,
-    /// Upload the shared certificates, encrypted, for other control planes
-    #[arg(long)]
-    pub upload_certs: bool,
-    /// How the run is told
+    /// How the run is reported
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
@@ -155,9 +87,9 @@ pub struct InitArguments {
     /// What it shares with its phases.
     #[command(flatten)]
     pub common: CommonArguments,
-    /// Phases to leave out
-    #[arg(long, value_name = "PHASES", value_delimiter = ',')]
-    pub skip_phases: Vec<String>,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfInit,
 }
 
 /// `rinit init phase …`
@@ -166,21 +98,9 @@ pub struct PhaseArguments {
     /// What it shares with `init`.
     #[command(flatten)]
     pub common: CommonArguments,
-    /// The kubeconfig with which the API server is reached
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The folder of the kubeconfigs
-    #[arg(long, value_name = "DIR")]
-    pub kubeconfig_dir: Option<String>,
-    /// More arguments of the API server: name=value
-    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
-    pub apiserver_extra_args: Vec<(String, String)>,
-    /// More arguments of the controller manager: name=value
-    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
-    pub controller_manager_extra_args: Vec<(String, String)>,
-    /// More arguments of the scheduler: name=value
-    #[arg(long, value_name = "ARGUMENTS", value_delimiter = ',', value_parser = key_value)]
-    pub scheduler_extra_args: Vec<(String, String)>,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfPhase,
     /// Print the objects of an add-on as YAML and install nothing
     #[arg(long)]
     pub print_manifest: bool,
@@ -191,17 +111,17 @@ pub struct PhaseArguments {
 pub enum CertsCommand {
     /// Say until when every certificate of this control plane is valid
     CheckExpiration(CheckExpirationArguments),
-    /// Make certificates anew from the authorities on this host
+    /// Renew certificates by the CAs on this host
     Renew(RenewArguments),
     /// Print a new key for `--certificate-key`
     CertificateKey,
-    /// Make keys and requests that another authority is to sign
+    /// Make keys and requests for another CA to sign
     GenerateCsr(GenerateCsrArguments),
-    /// Check and install what another authority has signed
+    /// Check and install what another CA has signed
     InstallSigned(InstallSignedArguments),
 }
 
-/// How a report is told.
+/// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ReportFormat {
     /// For people.
@@ -218,30 +138,9 @@ pub struct SpecificationArguments {
     /// Only warn of fields that are not known in the configuration file
     #[arg(long)]
     pub allow_unknown_fields: bool,
-    /// The address at which the API server is announced
-    #[arg(long, value_name = "ADDRESS")]
-    pub apiserver_advertise_address: Option<String>,
-    /// The port of the API server
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub apiserver_bind_port: Option<u16>,
-    /// More names and addresses for the API server's certificate
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub apiserver_cert_extra_sans: Vec<String>,
-    /// A stable endpoint in front of all control planes: host or host:port
-    #[arg(long, value_name = "ENDPOINT")]
-    pub control_plane_endpoint: Option<String>,
-    /// The version of the control plane
-    #[arg(long, value_name = "VERSION")]
-    pub kubernetes_version: Option<String>,
-    /// The name of the node
-    #[arg(long, value_name = "NAME")]
-    pub node_name: Option<String>,
-    /// The service network
-    #[arg(long, value_name = "CIDR")]
-    pub service_cidr: Option<String>,
-    /// The domain of services
-    #[arg(long, value_name = "DOMAIN")]
-    pub service_dns_domain: Option<String>,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfCertificates,
 }
 
 /// `rinit certs renew`
@@ -257,12 +156,6 @@ pub struct RenewArguments {
     /// What counts beside the file.
     #[command(flatten)]
     pub specification: SpecificationArguments,
-    /// The folder of the certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
-    /// The folder of the kubeconfigs
-    #[arg(long, value_name = "DIR")]
-    pub kubeconfig_dir: Option<String>,
     /// What is not kept.
     #[command(flatten)]
     pub prune: PruneArguments,
@@ -272,7 +165,7 @@ pub struct RenewArguments {
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How the outcome is told
+    /// How the outcome is printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
 }
@@ -301,19 +194,13 @@ pub struct GenerateCsrArguments {
     /// What counts beside the file.
     #[command(flatten)]
     pub specification: SpecificationArguments,
-    /// The folder for keys and requests of certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
-    /// The folder for kubeconfigs with their keys, and their requests
-    #[arg(long, value_name = "DIR")]
-    pub kubeconfig_dir: Option<String>,
 }
 
 /// `rinit certs install-signed`
 #[derive(Debug, Clone, Default, Args)]
 pub struct InstallSignedArguments {
-    /// The folder with what was signed: for each request FILE.csr the certificate FILE.crt, in the
-    /// same folders below it
+    /// The directory with what was signed: for each request FILE.csr the certificate FILE.crt, in the
+    /// same directories below it
     #[arg(value_name = "DIR")]
     pub from: PathBuf,
     /// The configuration file
@@ -322,12 +209,6 @@ pub struct InstallSignedArguments {
     /// What counts beside the file.
     #[command(flatten)]
     pub specification: SpecificationArguments,
-    /// The folder of the certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
-    /// The folder of the kubeconfigs
-    #[arg(long, value_name = "DIR")]
-    pub kubeconfig_dir: Option<String>,
     /// Check everything and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -359,7 +240,7 @@ pub struct KubeconfigUserArguments {
     /// file of the key, and has no key in it; `-` is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub csr: Option<PathBuf>,
-    /// The certificate of the authority that signs, if that is not the cluster's own
+    /// The certificate of the CA that signs, if that is not the cluster's own
     #[arg(
         long,
         value_name = "FILE",
@@ -367,18 +248,18 @@ pub struct KubeconfigUserArguments {
         conflicts_with = "token"
     )]
     pub ca_cert: Option<PathBuf>,
-    /// The key of the authority that signs
+    /// The key of the CA that signs
     #[arg(long, value_name = "FILE", requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
     /// The configuration file; without it, the server is that of the administrator's kubeconfig
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The folder of the certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfUser,
 }
 
-/// How expirations are told.
+/// How expirations are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ExpirationFormat {
     /// kubeadm's two tables, and one of the kubelet's own certificates.
@@ -398,22 +279,19 @@ pub struct CheckExpirationArguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The folder of the certificates
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<String>,
-    /// The folder of the kubeconfigs
-    #[arg(long, value_name = "DIR")]
-    pub kubeconfig_dir: Option<String>,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfExpiration,
     /// End with exit code 6 if a certificate is missing, has expired, or expires within this time:
     /// a Go duration, also with days, such as 30d or 36h
     #[arg(long, value_name = "DURATION")]
     pub warn_within: Option<String>,
-    /// How they are told
+    /// How they are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ExpirationFormat,
 }
 
-/// How the version is told.
+/// How the version is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum VersionFormat {
     /// One line.
@@ -430,7 +308,7 @@ pub enum VersionFormat {
 /// `rinit version`
 #[derive(Debug, Clone, Default, Args)]
 pub struct VersionArguments {
-    /// How it is told
+    /// How it is printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: VersionFormat,
 }

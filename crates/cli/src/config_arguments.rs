@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::table::OfImages;
+
 /// `rinit config …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
@@ -109,7 +111,7 @@ pub enum ImagesCommand {
     List(ImagesArguments),
 }
 
-/// How data is told.
+/// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum DataFormat {
     /// Lines.
@@ -130,16 +132,10 @@ pub struct ImagesArguments {
     /// Only warn of fields that are not known, for files made for a newer kubeadm
     #[arg(long)]
     pub allow_unknown_fields: bool,
-    /// The version of the control plane
-    #[arg(long, value_name = "VERSION")]
-    pub kubernetes_version: Option<String>,
-    /// The registry of the images
-    #[arg(long, value_name = "REPOSITORY")]
-    pub image_repository: Option<String>,
-    /// Feature gates of kubeadm: name=true or name=false
-    #[arg(long, value_name = "GATES", value_delimiter = ',', value_parser = crate::arguments::key_value)]
-    pub feature_gates: Vec<(String, String)>,
-    /// How they are told
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfImages,
+    /// How they are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: DataFormat,
     /// Flags without effect

@@ -23,7 +23,7 @@ pub(crate) fn taken_as_in_go(command: Command) -> Command {
 }
 
 /// A flag that is on or off may say so: `--dry-run=false`. A path may be empty, which scripts pass
-/// for none; but an empty folder to work on is more likely a variable that was not set.
+/// for none; but an empty directory to work on is more likely a variable that was not set.
 fn argument(argument: Arg) -> Arg {
     let is_path = argument.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     if is_path && argument.get_long().is_some_and(|name| name != "root") {
@@ -43,13 +43,8 @@ fn argument(argument: Arg) -> Arg {
         .value_parser(ValueParser::new(truth))
 }
 
-/// The words of Go's `strconv.ParseBool`.
-pub fn truth(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("it must be `true` or `false`".to_owned()),
-    }
+fn truth(text: &str) -> Result<bool, String> {
+    rinit_facts::truth(text).ok_or_else(|| "it must be `true` or `false`".to_owned())
 }
 
 /// Turns `-v=5`, `-v5` and `-v 5` into `--v=5`: here `-v` alone counts how often it is given.

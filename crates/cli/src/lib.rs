@@ -7,6 +7,7 @@ mod arguments;
 mod config_arguments;
 mod go_flags;
 mod phases;
+mod table;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -23,7 +24,8 @@ pub use arguments::{
     RenewArguments, ReportFormat, SpecificationArguments, VersionArguments, VersionFormat,
     verbosity,
 };
-pub use go_flags::truth;
+
+pub use table::{Given, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
@@ -146,7 +148,7 @@ pub fn parse<I>(
         .try_get_matches_from(&arguments)
         .or_else(|error| match error.kind() {
             ErrorKind::DisplayVersion => Err(error),
-            // Help, and errors that name what is near, are told by the whole command line.
+            // Help, and errors that name what is near, come from the whole command line.
             _ => command(tree, Wanted(None)).try_get_matches_from(&arguments),
         })?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
@@ -173,7 +175,7 @@ pub fn parse<I>(
     Ok(CommandLine { global, invocation })
 }
 
-/// Flags of init do not reach a phase that is named behind them; those of every command do.
+/// Flags of init do not reach a phase that is named after them; those of every command do.
 fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
     let mut own = InitArguments::augment_args(Command::new("init"));
     let of_a_phase = PhaseArguments::augment_args(Command::new("phase"));
@@ -185,7 +187,7 @@ fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
             .get_arguments()
             .any(|argument| argument.get_long() == Some(flag));
         if of_both {
-            format!("--{flag} stands before `phase`: put it behind the phase's name")
+            format!("--{flag} stands before `phase`: put it after the phase's name")
         } else {
             format!("--{flag} is a flag of `init`, and a single phase has none")
         }
@@ -268,13 +270,10 @@ mod tests {
         let Invocation::Init(init) = parsed.invocation else {
             panic!("not init")
         };
-        assert_eq!(init.skip_phases, ["a", "b/c", "d"]);
+        assert_eq!(init.flags.overrides.skip_phases, ["a", "b/c", "d"]);
         assert_eq!(
-            init.common.feature_gates,
-            [
-                ("A".to_owned(), "true".to_owned()),
-                ("B".to_owned(), "false".to_owned())
-            ]
+            init.flags.overrides.feature_gates,
+            [("A".to_owned(), true), ("B".to_owned(), false)]
         );
         assert!(parse(&tree(), ["rinit", "init", "--feature-gates", "A"]).is_err());
     }
@@ -289,7 +288,7 @@ mod tests {
 
     #[test]
     fn flags_are_given_as_in_go() {
-        let dry = |line| init_arguments(line).unwrap().1.common.dry_run;
+        let dry = |line| init_arguments(line).unwrap().1.flags.overrides.dry_run;
         assert!(dry("rinit init --dry-run"));
         assert!(dry("rinit init --dry-run=true"));
         assert!(!dry("rinit init --dry-run=false"));
@@ -302,8 +301,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(global.verbosity(), 2);
-        assert_eq!(init.common.node_name.as_deref(), Some("b"));
-        assert_eq!(init.skip_phases, ["a", "b", "c"]);
+        assert_eq!(init.flags.overrides.node_name.as_deref(), Some("b"));
+        assert_eq!(init.flags.overrides.skip_phases, ["a", "b", "c"]);
 
         for (line, verbosity) in [
             ("rinit init -v", 1),

@@ -67,8 +67,8 @@ fn subcommand<I>(phase: &Phase<I>, wanted: Wanted<'_>) -> Command {
     })
 }
 
-/// The flags behind a name that is none. They decide only how it is refused.
-fn behind_an_unknown_name(matches: &ArgMatches) -> PhaseArguments {
+/// The flags after a name that is none. They decide only how it is refused.
+fn after_an_unknown_name(matches: &ArgMatches) -> PhaseArguments {
     let words = matches.try_get_many::<OsString>("").ok().flatten();
     let command = PhaseArguments::augment_args(Command::new("phase"))
         .no_binary_name(true)
@@ -94,10 +94,12 @@ pub(crate) fn selected(matches: &ArgMatches) -> Result<Invocation, clap::Error> 
         name.push_str(word);
         current = below;
     }
-    let arguments = if current.try_contains_id("dry_run").is_ok() {
-        PhaseArguments::from_arg_matches(current)?
+    // clap keeps the words after a name that is none of its commands under an id without a name.
+    let is_unknown = current.ids().any(|id| id.as_str().is_empty());
+    let arguments = if is_unknown {
+        after_an_unknown_name(current)
     } else {
-        behind_an_unknown_name(current)
+        PhaseArguments::from_arg_matches(current)?
     };
     Ok(Invocation::Phase {
         name,

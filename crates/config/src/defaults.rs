@@ -1,7 +1,8 @@
-//! The defaults that kubeadm writes into its documents, for `config print` and `config migrate`.
+//! The defaults that kubeadm writes into its documents, for `init`, `config print` and
+//! `config migrate`.
 //!
 //! What depends on the host or on chance is handed in as [`Surroundings`]; everything else is
-//! kubeadm's constants. `rinit init` does not come by here: `rinit-facts` decides for it.
+//! kubeadm's constants.
 
 use std::net::IpAddr;
 
@@ -32,7 +33,9 @@ pub struct Surroundings {
     /// The version of the control plane.
     pub kubernetes_version: String,
     /// A token where none is written.
-    pub bootstrap_token: Token,
+    pub bootstrap_token: Option<Token>,
+    /// Whether etcd's endpoints for HTTP are written down, as Kubernetes knows them.
+    pub etcd_http_endpoints: bool,
     /// Whether a control-plane node without taints in its file gets the usual one.
     pub taints: bool,
 }
@@ -41,15 +44,12 @@ pub struct Surroundings {
 /// ClusterConfiguration, the other is made.
 pub fn complete(documents: &mut Documents, surroundings: &Surroundings) {
     if documents.init.is_some() || documents.cluster.is_some() {
-        init(documents.init.get_or_insert_default(), surroundings);
-        cluster(documents.cluster.get_or_insert_default(), surroundings);
-        let port = documents
-            .init
-            .as_ref()
-            .and_then(|init| init.local_api_endpoint.bind_port);
-        if let Some(cluster) = &mut documents.cluster {
-            endpoint_port(cluster, port);
-        }
+        let init = documents.init.get_or_insert_default();
+        complete_init(
+            init,
+            documents.cluster.get_or_insert_default(),
+            surroundings,
+        );
     }
     if let Some(document) = &mut documents.join {
         join(document, surroundings);
@@ -62,14 +62,25 @@ pub fn complete(documents: &mut Documents, surroundings: &Surroundings) {
     }
 }
 
+/// Fills in the documents of a first control plane.
+pub fn complete_init(
+    of_node: &mut InitConfiguration,
+    of_cluster: &mut ClusterConfiguration,
+    surroundings: &Surroundings,
+) {
+    init(of_node, surroundings);
+    cluster(of_cluster, surroundings);
+    endpoint_port(of_cluster, of_node.local_api_endpoint.bind_port);
+}
+
 fn init(document: &mut InitConfiguration, surroundings: &Surroundings) {
     if document.bootstrap_tokens.is_empty() {
         document.bootstrap_tokens.push(BootstrapToken::default());
     }
     for token in &mut document.bootstrap_tokens {
-        token
-            .token
-            .get_or_insert_with(|| surroundings.bootstrap_token.clone());
+        if token.token.is_none() {
+            token.token.clone_from(&surroundings.bootstrap_token);
+        }
         token
             .ttl
             .get_or_insert(GoDuration::from_seconds(defaults::TOKEN_SECONDS));
@@ -99,6 +110,7 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
     }
     if let Some(external) = &mut document.etcd.external
         && external.http_endpoints.is_empty()
+        && surroundings.etcd_http_endpoints
     {
         external.http_endpoints.clone_from(&external.endpoints);
     }
@@ -149,7 +161,7 @@ fn cluster(document: &mut ClusterConfiguration, surroundings: &Surroundings) {
 }
 
 /// Says of each reference to a field of the pod in which version its path is written.
-pub fn field_references(document: &mut ClusterConfiguration) {
+fn field_references(document: &mut ClusterConfiguration) {
     let etcd = document
         .etcd
         .local
@@ -174,7 +186,8 @@ pub fn field_references(document: &mut ClusterConfiguration) {
 
 /// An endpoint without a port gets that of the API server.
 fn endpoint_port(cluster: &mut ClusterConfiguration, port: Option<i32>) {
-    let Some(endpoint) = &mut cluster.control_plane_endpoint else {
+    let endpoint = cluster.control_plane_endpoint.as_mut();
+    let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.is_empty()) else {
         return;
     };
     let bare = endpoint.trim_start_matches('[').trim_end_matches(']');

@@ -2,7 +2,7 @@
 //!
 //! Reads a file of `kubeadm.k8s.io/v1beta4` documents, strictly, and says everything that is wrong
 //! with it at once, each finding with its place. It never reads a file, the host or the network,
-//! never fills in a default, and never shows a token or key. What the values lead to is decided in
+//! and never shows a token or key. It knows kubeadm's defaults; what the values lead to is decided in
 //! `rinit-facts`.
 //!
 //! ```
@@ -44,7 +44,7 @@ pub use component_fields::{LaterField, later_fields};
 pub use component_values::{
     canonical as canonical_component, omit_zeroes as omit_component_zeroes,
 };
-pub use defaults::{Surroundings, complete, exposed, field_references};
+pub use defaults::{Surroundings, complete, complete_init, exposed};
 pub use documents::{API_VERSION, Documents, ReadOptions, UnknownFields, parse, read};
 pub use duration::{GoDuration, NotADuration};
 pub use finding::{Finding, Findings, Severity};

@@ -238,8 +238,8 @@ impl Adviser<'_> {
                 Vec::new()
             }
         };
-        let pod_cidrs = settled(PODS, &facts.network.pod_cidrs);
-        let service_cidrs = settled(SERVICES, &facts.network.service_cidrs);
+        let pod_cidrs = settled(PODS, &facts.cluster.network.pod_cidrs);
+        let service_cidrs = settled(SERVICES, &facts.cluster.network.service_cidrs);
         for pods in &pod_cidrs {
             for services in &service_cidrs {
                 if overlap(pods, services) {
@@ -252,13 +252,13 @@ impl Adviser<'_> {
             }
         }
         let host = facts
-            .api
-            .control_plane_host
-            .as_deref()
-            .and_then(|host| host.parse::<IpAddr>().ok())
-            .filter(|address| *address != facts.api.advertise_address)
+            .cluster
+            .endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.host.parse::<IpAddr>().ok())
+            .filter(|address| *address != facts.node.api.advertise_address)
             .filter(|_| (self.is_settled)(ENDPOINT));
-        let node = Some(facts.api.advertise_address)
+        let node = Some(facts.node.api.advertise_address)
             .filter(|_| (self.is_settled)(ADDRESS))
             .filter(|address| self.is_known_address(host_facts, *address));
         for (path, name, networks) in [
@@ -297,7 +297,7 @@ impl Adviser<'_> {
                 field.path,
                 message,
             );
-            let hint = "it is kept as written, for the component to judge";
+            let hint = "it is kept as written, for the component to validate";
             self.advice.findings.push(finding.with_hint(hint));
         }
     }
@@ -307,17 +307,17 @@ impl Adviser<'_> {
         for (path, component, program) in [
             (
                 "apiServer.extraArgs",
-                &facts.api_server,
+                &facts.cluster.api_server,
                 FlaggedComponent::ApiServer,
             ),
             (
                 "controllerManager.extraArgs",
-                &facts.controller_manager,
+                &facts.cluster.controller_manager,
                 FlaggedComponent::ControllerManager,
             ),
             (
                 "scheduler.extraArgs",
-                &facts.scheduler,
+                &facts.cluster.scheduler,
                 FlaggedComponent::Scheduler,
             ),
         ] {
@@ -331,7 +331,7 @@ impl Adviser<'_> {
         // With an image of one's own it is an etcd that the table does not know.
         let known = etcd.is_none_or(|local| local.image.image_tag.is_none())
             && (self.is_settled)("etcd.local.imageTag");
-        if let Etcd::Local(local) = &facts.etcd
+        if let Etcd::Local(local) = &facts.cluster.etcd
             && known
         {
             let path = "etcd.local.extraArgs";
@@ -362,7 +362,7 @@ impl Adviser<'_> {
                 FlaggedComponent::Etcd => argument.name.clone(),
                 _ => argument.name.replace('_', "-"),
             };
-            // A name that is missing is told as that.
+            // A name that is missing is reported as that.
             if name.is_empty() || known.contains(&name.as_str()) {
                 continue;
             }

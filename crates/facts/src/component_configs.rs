@@ -27,7 +27,7 @@ pub(crate) struct Doubt {
     pub(crate) field: String,
     pub(crate) problem: Problem,
     /// The field of kubeadm's documents that decides what would be better.
-    pub(crate) hangs_on: Option<&'static str>,
+    pub(crate) depends_on: Option<&'static str>,
 }
 
 /// A field as a JSON pointer, the value that kubeadm recommends, and the field of its own documents
@@ -130,7 +130,7 @@ pub(crate) fn kube_proxy(
         doubts.push(Doubt {
             field: "mode".to_owned(),
             problem,
-            hangs_on: None,
+            depends_on: None,
         });
     }
     (config, doubts)
@@ -167,7 +167,7 @@ fn recommend(
     recommended: &[Recommended],
     doubts: &mut Vec<Doubt>,
 ) {
-    for (pointer, value, hangs_on) in recommended {
+    for (pointer, value, depends_on) in recommended {
         let is_written = written
             .and_then(|written| written.pointer(pointer))
             .is_some_and(|own| !is_unset(own));
@@ -177,7 +177,7 @@ fn recommend(
                 doubts.push(Doubt {
                     problem: Problem::new(format!("{kind} has {own}; kubeadm recommends {value}")),
                     field,
-                    hangs_on: *hangs_on,
+                    depends_on: *depends_on,
                 });
             }
             Some(_) => {}

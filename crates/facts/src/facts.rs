@@ -1,5 +1,6 @@
 //! The facts themselves: plain data, shown in snapshots, with secrets hidden.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -14,27 +15,43 @@ use rinit_versions::{KubernetesVersion, Minor};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Paths;
+use crate::{Paths, Settings};
 
-/// Everything that is decided about the cluster and this node.
+/// Everything that is decided: about the cluster, about this node, and for this run.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
+    /// What all control planes of the cluster have in common.
+    pub cluster: ClusterSpec,
+    /// This node.
+    pub node: NodeSpec,
+    /// What is new with every run.
+    pub inputs: RunInputs,
+    /// What the host decided, and how: said to the user at the start.
+    pub detected: Vec<String>,
+    /// What the file says that was taken as it is but may not be meant: part of what
+    /// [`advise`](crate::advise) tells.
+    #[serde(skip)]
+    pub doubtful: Findings,
+    /// The same of what the file does not say.
+    pub warnings: Vec<Problem>,
+}
+
+/// What all control planes of a cluster have in common: from files and flags.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSpec {
     /// The version of the control plane's components.
     pub version: KubernetesVersion,
     /// Its name in kubeconfigs, `kubernetes` unless configured.
-    pub cluster_name: String,
-    /// Where everything lies.
-    pub paths: Paths,
-    /// This node.
-    pub node: Node,
+    pub name: String,
+    /// A stable endpoint in front of all control planes, if configured.
+    pub endpoint: Option<Endpoint>,
     /// The service and pod networks.
     pub network: Network,
-    /// Where the API server listens and is found.
-    pub api: Api,
     /// How certificates are issued.
     pub certificates: Certificates,
-    /// This node's etcd, or somebody else's.
+    /// etcd on the control planes, or somebody else's.
     pub etcd: Etcd,
     /// What is configured for the API server.
     pub api_server: Component,
@@ -49,7 +66,7 @@ pub struct Facts {
     /// The images of everything that runs, with registry and tag.
     pub images: Images,
     /// The ClusterConfiguration that the cluster keeps, in kubeadm's newest version.
-    pub cluster_configuration: Value,
+    pub configuration: Value,
     /// The kubelets' KubeletConfiguration, with kubeadm's defaults, without anything of this node.
     pub kubelet_configuration: Value,
     /// Whether the user wrote a KubeletConfiguration.
@@ -58,42 +75,45 @@ pub struct Facts {
     pub kube_proxy_configuration: Value,
     /// Whether the user wrote a KubeProxyConfiguration.
     pub kube_proxy_configuration_written: bool,
-    /// Bootstrap tokens to create.
-    pub bootstrap_tokens: Vec<BootstrapTokenSpec>,
-    /// Whether and how the shared certificates go into the cluster.
-    pub upload_certs: UploadCerts,
-    /// How the join commands are shown.
-    pub join_options: JoinOptions,
-    /// How long things may take.
-    pub timeouts: Timeouts,
-    /// The user's patches, in the order of their files.
-    pub patches: Vec<Patch>,
-    /// Variables such as `HTTPS_PROXY` that the components inherit, sorted by name.
-    pub proxy_environment: Vec<EnvironmentVariable>,
-    /// Names of preflight checks whose errors count as warnings, in lower case; `all` is all.
-    pub ignored_checks: Vec<String>,
-    /// How the cluster is reached.
-    pub access: ApiAccess,
-    /// When this run began.
-    pub now: Timestamp,
-    /// What was decided without being told, and from what: said to the user at the start.
-    pub detected: Vec<String>,
-    /// What the file says that was taken as it is but may not be meant: part of what
-    /// [`advise`](crate::advise) tells.
-    #[serde(skip)]
-    pub doubtful: Findings,
-    /// The same of what the file does not say.
-    pub warnings: Vec<Problem>,
+    /// Every value of its documents, with where it came from.
+    pub settings: Settings,
+}
+
+/// What a node is in its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// The control plane that the cluster begins with.
+    FirstControlPlane,
+    /// One that joins it.
+    ControlPlane,
+    /// A node without a control plane.
+    Worker,
 }
 
 /// This node.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Node {
+pub struct NodeSpec {
+    /// What it is in the cluster.
+    pub role: Role,
     /// The name of its Node object.
     pub name: String,
     /// The name that the operating system goes by, in lower case.
     pub hostname: String,
+    /// Where everything lies.
+    pub paths: Paths,
+    /// Where its API server listens.
+    pub api: Api,
+    /// How the cluster is reached from it.
+    pub access: ApiAccess,
+    /// The names in its certificates.
+    pub names: CertificateNames,
+    /// How the cluster's CA signs here.
+    pub signing: Signing,
+    /// Directories with the operating system's trusted CAs that exist on this host beside
+    /// `/etc/ssl/certs`, for the components that mount them.
+    pub ca_directories: Vec<LogicalPath>,
     /// The socket of the container runtime, with `unix://`.
     pub cri_socket: String,
     /// Sockets of other container runtimes on this host, where the user named none. Phases that
@@ -111,6 +131,30 @@ pub struct Node {
     /// The `resolv.conf` of systemd-resolved, where that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolv_conf: Option<LogicalPath>,
+    /// Variables such as `HTTPS_PROXY` that the components inherit, sorted by name.
+    pub proxy_environment: Vec<EnvironmentVariable>,
+    /// The user's patches, in the order of their files.
+    pub patches: Vec<Patch>,
+    /// Names of preflight checks whose errors count as warnings, in lower case; `all` is all.
+    pub ignored_checks: Vec<String>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// Every value of its document and every flag for this run, with where it came from.
+    pub settings: Settings,
+}
+
+/// What is new with every run, or is asked of one run alone.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunInputs {
+    /// When this run began.
+    pub now: Timestamp,
+    /// Bootstrap tokens to create.
+    pub bootstrap_tokens: Vec<BootstrapTokenSpec>,
+    /// Whether and how the shared certificates go into the cluster.
+    pub upload_certs: UploadCerts,
+    /// How the join commands are shown.
+    pub join_options: JoinOptions,
 }
 
 /// The networks of the cluster.
@@ -133,7 +177,7 @@ pub struct Network {
     pub dns_service_ip: IpAddr,
 }
 
-/// Where the API server listens and is found.
+/// Where the API server of this node listens.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Api {
@@ -141,43 +185,42 @@ pub struct Api {
     pub advertise_address: IpAddr,
     /// Its port.
     pub bind_port: u16,
-    /// Host of a stable endpoint in front of all control planes, if configured.
-    pub control_plane_host: Option<String>,
-    /// Port of that endpoint; the bind port where the user gave none.
-    pub control_plane_port: u16,
 }
 
 impl Api {
-    /// `host:port` of this node's own API server, with brackets around an IPv6 address.
-    pub fn local_endpoint(&self) -> String {
-        join_host_port(&self.advertise_address.to_string(), self.bind_port)
-    }
-
-    /// The URL of this node's own API server.
-    pub fn local_url(&self) -> String {
-        format!("https://{}", self.local_endpoint())
-    }
-
-    /// `host:port` of the stable endpoint, or of this node's API server where there is none.
-    pub fn endpoint(&self) -> String {
-        match &self.control_plane_host {
-            Some(host) => join_host_port(host, self.control_plane_port),
-            None => self.local_endpoint(),
+    /// Returns where this node's own API server is found.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            host: self.advertise_address.to_string(),
+            port: self.bind_port,
         }
-    }
-
-    /// The URL by which the rest of the cluster finds the API server.
-    pub fn url(&self) -> String {
-        format!("https://{}", self.endpoint())
     }
 }
 
-/// Joins a host and a port, with brackets around an IPv6 address.
-fn join_host_port(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
+/// A host and a port; shown as `host:port`, with brackets around an IPv6 address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    /// The name or address of the host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// Returns its URL.
+    pub fn url(&self) -> String {
+        format!("https://{self}")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(formatter, "[{host}]:{port}")
+        } else {
+            write!(formatter, "{host}:{port}")
+        }
     }
 }
 
@@ -187,22 +230,45 @@ fn join_host_port(host: &str, port: u16) -> String {
 pub struct Certificates {
     /// The algorithm of every new key.
     pub algorithm: KeyAlgorithm,
-    /// The validity of new authorities.
+    /// The validity of new CAs.
     pub ca_validity: Validity,
     /// The validity of new leaf certificates.
     pub leaf_validity: Validity,
-    /// DNS names of the API server's certificate, sorted, each once.
-    pub api_server_dns_names: Vec<String>,
-    /// Addresses of the API server's certificate, each once.
-    pub api_server_ip_addresses: Vec<IpAddr>,
-    /// Whether the cluster's authority signs elsewhere: its certificate lies here, its key not.
-    /// Then the controller manager signs nothing.
-    pub external_cluster_ca: bool,
+}
+
+/// The names in the certificates of this node's servers.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateNames {
+    /// Those of the API server.
+    pub api_server: AlternativeNames,
+    /// Those of a local etcd as a server.
+    pub etcd_server: AlternativeNames,
+    /// Those of a local etcd as a peer.
+    pub etcd_peer: AlternativeNames,
+}
+
+/// The names and addresses at which a server is found.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlternativeNames {
+    /// DNS names, sorted, each once.
+    pub dns_names: Vec<String>,
+    /// Addresses, each once.
+    pub ip_addresses: Vec<IpAddr>,
+}
+
+/// How the cluster's CA signs on this node.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signing {
+    /// Whether the cluster's CA signs elsewhere: its certificate lies here, its key not. Then the
+    /// controller manager signs nothing.
+    pub external: bool,
     /// The certificate that the controller manager signs with, as PEM, where the file of the
-    /// cluster's authority holds others too: a chain, or a second authority. It takes a file with
-    /// one only.
+    /// cluster's CA holds others too: a chain, or a second CA. It takes a file with one only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cluster_ca_signer: Option<String>,
+    pub certificate: Option<String>,
 }
 
 /// Whose etcd the API server uses.
@@ -210,7 +276,7 @@ pub struct Certificates {
 #[serde(rename_all = "camelCase")]
 pub enum Etcd {
     /// A static pod of this node.
-    Local(Box<LocalEtcd>),
+    Local(LocalEtcd),
     /// Somebody else's.
     External(ExternalEtcd),
 }
@@ -225,14 +291,6 @@ pub struct LocalEtcd {
     pub extra_args: Vec<Argument>,
     /// Extra variables.
     pub extra_envs: Vec<EnvironmentVariable>,
-    /// DNS names of the server certificate, sorted.
-    pub server_dns_names: Vec<String>,
-    /// Addresses of the server certificate.
-    pub server_ip_addresses: Vec<IpAddr>,
-    /// DNS names of the peer certificate, sorted.
-    pub peer_dns_names: Vec<String>,
-    /// Addresses of the peer certificate.
-    pub peer_ip_addresses: Vec<IpAddr>,
 }
 
 /// An etcd that rinit does not run.
@@ -243,7 +301,7 @@ pub struct ExternalEtcd {
     pub endpoints: Vec<String>,
     /// URLs for plain HTTP requests such as the version, where they differ.
     pub http_endpoints: Vec<String>,
-    /// The authority of its servers.
+    /// The CA of its servers.
     pub ca_file: Option<LogicalPath>,
     /// The client certificate.
     pub cert_file: Option<LogicalPath>,
@@ -261,9 +319,6 @@ pub struct Component {
     pub extra_volumes: Vec<HostPathVolume>,
     /// Extra variables.
     pub extra_envs: Vec<EnvironmentVariable>,
-    /// Folders with certificate authorities of the operating system that exist on this host
-    /// beside `/etc/ssl/certs`, for the components that mount them.
-    pub host_ca_folders: Vec<LogicalPath>,
 }
 
 /// A command line argument without its leading dashes.
@@ -285,7 +340,7 @@ pub struct EnvironmentVariable {
     pub source: serde_json::Map<String, Value>,
 }
 
-/// A file or folder of the node in a static pod.
+/// A file or directory of the node in a static pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostPathVolume {
@@ -339,10 +394,10 @@ pub struct Images {
 pub struct UploadCerts {
     /// Whether they do (`--upload-certs`).
     pub enabled: bool,
-    /// 64 hexadecimal digits; the user's, or drawn for this run.
+    /// 64 hexadecimal digits; the user's, or generated for this run.
     pub certificate_key: Secret<String>,
-    /// Whether the key was drawn for this run.
-    pub drawn: bool,
+    /// Whether the key was generated for this run.
+    pub generated: bool,
     /// The token whose end removes the uploaded certificates, two hours from now.
     pub ttl_token: BootstrapTokenSpec,
 }
@@ -352,9 +407,9 @@ pub struct UploadCerts {
 #[serde(rename_all = "camelCase")]
 pub struct JoinOptions {
     /// `--skip-token-print`.
-    pub withhold_token: bool,
+    pub skip_token: bool,
     /// `--skip-certificate-key-print`.
-    pub withhold_certificate_key: bool,
+    pub skip_certificate_key: bool,
 }
 
 /// How long things may take, in seconds.
@@ -437,25 +492,32 @@ pub enum PatchType {
 impl Facts {
     /// The Kubernetes minor, which most tables are keyed by.
     pub fn minor(&self) -> Minor {
-        self.version.minor()
+        self.cluster.version.minor()
+    }
+
+    /// Returns where the rest of the cluster finds the API server: at the stable endpoint, or on this
+    /// node where there is none.
+    pub fn endpoint(&self) -> Endpoint {
+        let stable = self.cluster.endpoint.clone();
+        stable.unwrap_or_else(|| self.node.api.endpoint())
     }
 
     /// The images that the control plane and its addons need, in kubeadm's order.
     pub fn needed_images(&self) -> Vec<String> {
-        let images = &self.images;
+        let images = &self.cluster.images;
         let mut list = vec![
             images.api_server.clone(),
             images.controller_manager.clone(),
             images.scheduler.clone(),
         ];
-        if !self.proxy.disabled {
+        if !self.cluster.proxy.disabled {
             list.push(images.proxy.clone());
         }
-        if !self.dns.disabled {
+        if !self.cluster.dns.disabled {
             list.push(images.dns.clone());
         }
         list.push(images.pause.clone());
-        if matches!(self.etcd, Etcd::Local(_)) {
+        if matches!(self.cluster.etcd, Etcd::Local(_)) {
             list.push(images.etcd.clone());
         }
         list
@@ -464,7 +526,7 @@ impl Facts {
     /// What phases that use the container runtime have to say where several are on this host and
     /// the user named none: only the user knows which one the kubelet should use.
     pub fn ambiguous_runtime(&self) -> Option<Gate> {
-        let Node {
+        let NodeSpec {
             cri_socket,
             other_cri_sockets,
             ..
@@ -482,7 +544,8 @@ impl Facts {
 
     /// The patches of one target, in order.
     pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
-        self.patches
+        self.node
+            .patches
             .iter()
             .filter(move |patch| patch.target == target)
     }

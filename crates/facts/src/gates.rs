@@ -70,7 +70,7 @@ impl Facts {
     /// Whether `kubelet.conf` leads to this node's own API server, by the minor and its feature gate
     /// `ControlPlaneKubeletLocalMode`.
     pub fn kubelet_asks_own_api_server(&self) -> bool {
-        let table = self.version.table();
+        let table = self.cluster.version.table();
         self.gate(OWN_API_SERVER)
             .filter(|_| table.minor <= OWN_API_SERVER_DECIDES_UNTIL)
             .unwrap_or(table.kubelet_asks_own_api_server)
@@ -80,12 +80,13 @@ impl Facts {
     /// and an annotation of the Node, by the minor and its feature gate `NodeLocalCRISocket`.
     pub fn has_instance_configuration(&self) -> bool {
         self.gate(INSTANCE_CONFIG)
-            .unwrap_or(self.version.table().instance_config)
+            .unwrap_or(self.cluster.version.table().instance_config)
     }
 
     /// What a gate of kubeadm was set to; the minor knows it, or nothing would have been resolved.
     fn gate(&self, name: &str) -> Option<bool> {
-        self.cluster_configuration
+        self.cluster
+            .configuration
             .get("featureGates")?
             .get(name)?
             .as_bool()

@@ -9,22 +9,23 @@
 
 mod advice;
 mod component_configs;
-mod decision;
 mod facts;
 mod gates;
 mod host_facts;
 mod overrides;
 mod paths;
 mod resolve;
+mod sourced;
 
 pub use advice::{Advice, Missing, WrittenPath, advise, endpoint_host, written_paths};
-pub use decision::{Decision, Origin, decisions};
 pub use facts::{
-    Addon, Api, Argument, Certificates, Component, EnvironmentVariable, Etcd, ExternalEtcd, Facts,
-    HostPathVolume, Images, JoinOptions, LocalEtcd, Network, Node, Patch, PatchTarget, PatchType,
+    Addon, AlternativeNames, Api, Argument, CertificateNames, Certificates, ClusterSpec, Component,
+    Endpoint, EnvironmentVariable, Etcd, ExternalEtcd, Facts, HostPathVolume, Images, JoinOptions,
+    LocalEtcd, Network, NodeSpec, Patch, PatchTarget, PatchType, Role, RunInputs, Signing,
     Timeouts, UploadCerts,
 };
 pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};
-pub use overrides::{Effect, Flag, Overrides, Repeated};
+pub use overrides::{Command, Flag, Kind, Overrides, truth};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};
+pub use sourced::{Origin, Settings, Sourced};

@@ -3,7 +3,7 @@
 use rinit_plan::{CaId, LogicalPath, Signer};
 use serde::Serialize;
 
-/// The folders of a control-plane node. All other paths follow from these.
+/// The directories of a control-plane node. All other paths follow from these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Paths {
     /// The certificates, `/etc/kubernetes/pki` unless configured (`certificatesDir`, `--cert-dir`).
@@ -12,32 +12,32 @@ pub struct Paths {
     pub kubeconfigs: LogicalPath,
     /// The static pods, `/etc/kubernetes/manifests`.
     pub manifests: LogicalPath,
-    /// The kubelet's own folder, `/var/lib/kubelet`.
+    /// The kubelet's own directory, `/var/lib/kubelet`.
     pub kubelet: LogicalPath,
 }
 
 impl Paths {
-    /// A file below the certificates folder, such as `apiserver.crt` or `etcd/server.key`.
+    /// A file below the certificates directory, such as `apiserver.crt` or `etcd/server.key`.
     pub fn certificate_file(&self, name: &str) -> LogicalPath {
         self.certificates.join(name)
     }
 
-    /// The certificate file of an authority.
+    /// The certificate file of a CA.
     pub fn ca_certificate(&self, id: CaId) -> LogicalPath {
         self.certificates.join(&format!("{}.crt", ca_base_name(id)))
     }
 
-    /// The key file of an authority.
+    /// The key file of a CA.
     pub fn ca_key(&self, id: CaId) -> LogicalPath {
         self.certificates.join(&format!("{}.key", ca_base_name(id)))
     }
 
-    /// The certificate that signs for the cluster alone, where the authority's file holds others.
+    /// The certificate that signs for the cluster alone, where the CA's file holds others.
     pub fn cluster_signer_certificate(&self) -> LogicalPath {
         self.certificates.join("ca-signer.crt")
     }
 
-    /// An authority as a signer.
+    /// A CA as a signer.
     pub fn signer(&self, id: CaId) -> Signer {
         Signer {
             id,
@@ -77,7 +77,7 @@ impl Paths {
     }
 }
 
-/// kubeadm's base name of an authority's files, below the certificates folder.
+/// kubeadm's base name of a CA's files, below the certificates directory.
 fn ca_base_name(id: CaId) -> &'static str {
     match id {
         CaId::Cluster => "ca",

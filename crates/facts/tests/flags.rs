@@ -1,5 +1,5 @@
-//! Flags and file together: whose value counts, who is told to be wrong, and where what decides is
-//! told to come from.
+//! Flags and file together: whose value counts, whose mistake a wrong one is, and where what decides
+//! came from.
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,13 +8,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot run fails")]
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use rinit_config::schema::{ObjectSchema, Shape};
 use rinit_config::{ClusterConfiguration, Documents, InitConfiguration, ReadOptions};
-use rinit_facts::{
-    Advice, Decision, Facts, HostFacts, Origin, Overrides, ResolveError, advise, decisions, resolve,
-};
-use rinit_plan::{LogicalPath, Secret};
+use rinit_facts::{Advice, Facts, HostFacts, Origin, Overrides, ResolveError, advise, resolve};
+use rinit_plan::Secret;
 use rinit_testkit::{host_facts, testdata};
 
 const INIT: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n";
@@ -84,16 +83,17 @@ fn every_flag() -> Overrides {
         skip_token_print: true,
         dry_run: true,
         skipped_phases: vec!["addon".to_owned()],
-        skips_by_flag: true,
+        skip_phases: vec!["addon".to_owned()],
         token: Some(Secret::new("fedcba.fedcba9876543210".to_owned())),
         token_ttl: text("2h"),
         upload_certs: true,
         patches: text("/patches"),
-        kubeconfig: LogicalPath::parse("/own.conf").ok(),
+        kubeconfig: text("/own.conf"),
         kubeconfig_dir: text("/kubeconfigs"),
         apiserver_extra_args: pair("v"),
         controller_manager_extra_args: pair("v"),
         scheduler_extra_args: pair("v"),
+        problems: Vec::new(),
     }
 }
 
@@ -152,7 +152,7 @@ fn a_file_that_flags_make_good_is_taken() {
     assert_eq!(said(WRONG, &flags), "");
     assert!(advice.findings.is_empty());
     assert_eq!(facts.node.name, "flagged");
-    assert_eq!(facts.network.pod_subnet, "10.7.0.0/16");
+    assert_eq!(facts.cluster.network.pod_subnet, "10.7.0.0/16");
 
     // Without one of them the file is wrong where that one is missing, and nowhere else.
     let flags = Overrides {
@@ -284,25 +284,28 @@ fn an_argument_without_a_name_is_no_unknown_flag() {
     assert!(!told.contains("warning: "), "{told}");
 }
 
-fn told(text: &str, overrides: &Overrides) -> Vec<Decision> {
-    let documents = read(text, overrides);
-    let facts = resolve(&documents, overrides, &host_facts()).unwrap();
-    decisions(&documents, overrides, &host_facts(), &facts)
+fn resolved(text: &str, overrides: &Overrides) -> Facts {
+    resolve(&read(text, overrides), overrides, &host_facts()).unwrap()
 }
 
-/// Of each flag that was given it is told that it decides.
+/// Of each flag that was given it is said that it decides.
 #[test]
-fn every_flag_is_told_to_have_decided() {
+fn every_flag_is_an_origin() {
     let flags = every_flag();
-    let told = told("", &flags);
+    let facts = resolved("", &flags);
     for flag in Overrides::flags() {
         assert!(flags.has(flag.name), "{} was not given", flag.name);
-        let decided = told
-            .iter()
-            .find(|decision| decision.origin == Origin::Flag(flag.name));
-        assert!(decided.is_some(), "nothing came from --{}", flag.name);
+        let mut settings = facts.settings();
+        assert!(
+            settings.any(|(_, sourced)| sourced.origin == Origin::Flag(flag.name)),
+            "nothing came from --{}",
+            flag.name
+        );
     }
-    let shown: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = facts
+        .settings()
+        .map(|(field, sourced)| format!("{field}: {sourced}"))
+        .collect();
     for secret in ["fedcba", "a1a1"] {
         assert!(!shown.concat().contains(secret), "{shown:?}");
     }
@@ -316,12 +319,13 @@ fn a_timeout_of_v1beta3_is_told_with_its_line() {
     let file = format!(
         "{cluster}kubernetesVersion: v1.37.1\napiServer: {{timeoutForControlPlane: 10m}}\n"
     );
-    let told = told(&file, &Overrides::default());
-    let timeout = told
-        .iter()
-        .find(|decision| decision.field == "timeouts.controlPlaneComponentHealthCheck");
-    let Some(Origin::File { line, column, .. }) = timeout.map(|decision| &decision.origin) else {
-        panic!("{told:?}");
+    let facts = resolved(&file, &Overrides::default());
+    let timeout = facts
+        .node
+        .settings
+        .get("timeouts.controlPlaneComponentHealthCheck");
+    let Some(Origin::File { line, column, .. }) = timeout.map(|sourced| &sourced.origin) else {
+        panic!("{timeout:?}");
     };
     let line = file.lines().nth(line - 1).unwrap();
     assert!(line[column - 1..].starts_with("10m"), "{line}");
@@ -347,17 +351,11 @@ fn leaves(schema: &ObjectSchema, path: &str, all: &mut BTreeSet<String>) {
     }
 }
 
-/// Of every field that decides something in an init it is told in which line it stands.
+/// Of every field it is said in which line it stands.
 #[test]
-fn every_field_is_told_with_its_line() {
-    /// What decides nothing in an init, and what no valid file has.
-    const UNTOLD: [&str; 5] = [
-        "bootstrapTokens[].expires",
-        "timeouts.discovery",
-        "timeouts.etcdAPICall",
-        "timeouts.tlsBootstrap",
-        "timeouts.upgradeManifests",
-    ];
+fn every_field_has_its_line() {
+    /// What no valid file has.
+    const UNTOLD: [&str; 1] = ["bootstrapTokens[].expires"];
     let mut fields = BTreeSet::new();
     leaves(InitConfiguration::SCHEMA, "", &mut fields);
     leaves(ClusterConfiguration::SCHEMA, "", &mut fields);
@@ -381,21 +379,21 @@ fn every_field_is_told_with_its_line() {
             ..Overrides::default()
         };
         let facts = resolve(&documents, &overrides, &host).unwrap();
-        for decision in decisions(&documents, &overrides, &host, &facts) {
-            assert!(!decision.value.is_empty(), "{decision}");
-            let Origin::File { line, column, .. } = decision.origin else {
+        for (path, sourced) in facts.settings() {
+            assert!(!sourced.value.is_empty(), "{path}");
+            let Origin::File { line, column, .. } = sourced.origin else {
                 continue;
             };
-            let field = match decision.field.split_once('[') {
+            let field = match path.split_once('[') {
                 Some((list, rest)) => {
                     let (_, rest) = rest.split_once(']').unwrap();
                     format!("{list}[]{rest}")
                 }
-                None if decision.field.starts_with("featureGates.") => "featureGates".to_owned(),
-                None => decision.field.clone(),
+                None if path.starts_with("featureGates.") => "featureGates".to_owned(),
+                None => path.clone(),
             };
-            if !field.is_empty() {
-                let place = documents.source.place(&decision.field).unwrap();
+            // Configurations of components have fields of their own.
+            if let Some(place) = documents.source.place(path) {
                 assert_eq!((place.line, place.column), (line, column), "{field}");
                 found.insert(field);
             }
@@ -405,4 +403,39 @@ fn every_field_is_told_with_its_line() {
     assert_eq!(untold, UNTOLD);
     let invented: Vec<&String> = found.difference(&fields).collect();
     assert!(invented.is_empty(), "{invented:?}");
+}
+
+/// A flag is one row of one table: nothing else of the sources names it.
+#[test]
+fn a_flag_stands_in_one_place() {
+    fn sources(directory: &Path, found: &mut BTreeSet<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let is_identifier = |one: char| one.is_alphanumeric() || one == '_';
+                let mut words = text.split(|one| !is_identifier(one));
+                if text.contains("\"service-cidr\"") || words.any(|word| word == "service_cidr") {
+                    found.insert(path);
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for parent in ["crates", "phases"] {
+        for entry in std::fs::read_dir(testdata().join("..").join(parent)).unwrap() {
+            let source = entry.unwrap().path().join("src");
+            // The fuzzer gives flags, and defines none.
+            if source.is_dir() && !source.ends_with("fuzz/src") {
+                sources(&source, &mut found);
+            }
+        }
+    }
+    let row: Vec<&PathBuf> = found.iter().collect();
+    assert!(
+        row.len() == 1 && row[0].ends_with("facts/src/overrides.rs"),
+        "{row:?}"
+    );
 }

@@ -3,7 +3,7 @@
 
 use rinit_config::ReadOptions;
 use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, resolve};
-use rinit_plan::{LogicalPath, Secret};
+use rinit_plan::Secret;
 use rinit_testkit::{documents, facts, facts_with, host_facts};
 
 #[test]
@@ -24,17 +24,25 @@ fn flags_win_over_the_file() {
         ..Overrides::default()
     };
     let facts = facts_with("minimal", &overrides, &host_facts());
-    assert_eq!(facts.api.local_url(), "https://[fd00::5]:7443");
-    assert_eq!(facts.api.url(), "https://api.example.com:8443");
-    assert_eq!(facts.version.minor().0, 36);
+    assert_eq!(facts.node.api.endpoint().url(), "https://[fd00::5]:7443");
+    assert_eq!(facts.endpoint().url(), "https://api.example.com:8443");
+    assert_eq!(facts.cluster.version.minor().0, 36);
     assert_eq!(facts.node.name, "alpha");
-    assert_eq!(facts.network.api_service_ip.to_string(), "fd00:10::1");
-    assert_eq!(facts.network.dns_service_ip.to_string(), "fd00:10::a");
-    let names = &facts.certificates.api_server_dns_names;
+    assert_eq!(
+        facts.cluster.network.api_service_ip.to_string(),
+        "fd00:10::1"
+    );
+    assert_eq!(
+        facts.cluster.network.dns_service_ip.to_string(),
+        "fd00:10::a"
+    );
+    let names = &facts.node.names.api_server.dns_names;
     assert!(names.contains(&"alias.example.com".to_owned()), "{names:?}");
     let addresses: Vec<String> = facts
-        .certificates
-        .api_server_ip_addresses
+        .node
+        .names
+        .api_server
+        .ip_addresses
         .iter()
         .map(ToString::to_string)
         .collect();
@@ -56,7 +64,7 @@ fn each_flag_has_its_effect() {
                 certificate_key: secret(&"a1".repeat(32)),
                 ..Overrides::default()
             },
-            |facts| facts.upload_certs.certificate_key.expose().clone(),
+            |facts| facts.inputs.upload_certs.certificate_key.expose().clone(),
             "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
         ),
         (
@@ -72,7 +80,7 @@ fn each_flag_has_its_effect() {
                 feature_gates: vec![("RootlessControlPlane".to_owned(), false)],
                 ..Overrides::default()
             },
-            |facts| facts.cluster_configuration["featureGates"].to_string(),
+            |facts| facts.cluster.configuration["featureGates"].to_string(),
             "{\"RootlessControlPlane\":false}",
         ),
         (
@@ -80,7 +88,7 @@ fn each_flag_has_its_effect() {
                 ignore_preflight_errors: vec!["Swap".to_owned(), "numcpu".to_owned()],
                 ..Overrides::default()
             },
-            |facts| facts.ignored_checks.join(" "),
+            |facts| facts.node.ignored_checks.join(" "),
             "numcpu swap",
         ),
         (
@@ -88,7 +96,7 @@ fn each_flag_has_its_effect() {
                 skip_certificate_key_print: true,
                 ..Overrides::default()
             },
-            |facts| facts.join_options.withhold_certificate_key.to_string(),
+            |facts| facts.inputs.join_options.skip_certificate_key.to_string(),
             "true",
         ),
         (
@@ -96,7 +104,7 @@ fn each_flag_has_its_effect() {
                 skip_token_print: true,
                 ..Overrides::default()
             },
-            |facts| facts.join_options.withhold_token.to_string(),
+            |facts| facts.inputs.join_options.skip_token.to_string(),
             "true",
         ),
         (
@@ -105,7 +113,7 @@ fn each_flag_has_its_effect() {
                 ..Overrides::default()
             },
             |facts| {
-                let token = &facts.bootstrap_tokens[0];
+                let token = &facts.inputs.bootstrap_tokens[0];
                 format!("{}.{} {}", token.id, token.secret.expose(), token.drawn)
             },
             "fedcba.fedcba9876543210 false",
@@ -115,7 +123,7 @@ fn each_flag_has_its_effect() {
                 token_ttl: text("2h30m"),
                 ..Overrides::default()
             },
-            |facts| format!("{:?}", facts.bootstrap_tokens[0].expires),
+            |facts| format!("{:?}", facts.inputs.bootstrap_tokens[0].expires),
             "Some(2026-11-22T03:30:00Z)",
         ),
         (
@@ -123,7 +131,7 @@ fn each_flag_has_its_effect() {
                 token_ttl: text("0"),
                 ..Overrides::default()
             },
-            |facts| format!("{:?}", facts.bootstrap_tokens[0].expires),
+            |facts| format!("{:?}", facts.inputs.bootstrap_tokens[0].expires),
             "None",
         ),
         (
@@ -131,15 +139,15 @@ fn each_flag_has_its_effect() {
                 upload_certs: true,
                 ..Overrides::default()
             },
-            |facts| facts.upload_certs.enabled.to_string(),
+            |facts| facts.inputs.upload_certs.enabled.to_string(),
             "true",
         ),
         (
             Overrides {
-                kubeconfig: LogicalPath::parse("/root/own.conf").ok(),
+                kubeconfig: text("/root/own.conf"),
                 ..Overrides::default()
             },
-            |facts| facts.access.kubeconfig.to_string(),
+            |facts| facts.node.access.kubeconfig.to_string(),
             "/root/own.conf",
         ),
     ];
@@ -236,6 +244,7 @@ bootstrapTokens:
     };
     let tokens = resolve(&documents, &Overrides::default(), &host)
         .unwrap()
+        .inputs
         .bootstrap_tokens;
     let seen: Vec<_> = tokens
         .iter()
@@ -437,12 +446,12 @@ fn an_unspecified_address_asks_for_its_own_family() {
             ..Overrides::default()
         };
         let facts = resolve(&none, &overrides, host).unwrap();
-        assert_eq!(facts.api.advertise_address.to_string(), chosen, "{written}");
-        let told = rinit_facts::decisions(&none, &overrides, host, &facts)
-            .into_iter()
-            .find(|decision| decision.what == "advertise address")
-            .unwrap()
-            .to_string();
+        assert_eq!(
+            facts.node.api.advertise_address.to_string(),
+            chosen,
+            "{written}"
+        );
+        let told = facts.node.settings["localAPIEndpoint.advertiseAddress"].to_string();
         let interface = if chosen == "fd00::a" { "eth1" } else { "eth0" };
         assert!(told.contains(&format!("over {interface}")), "{told}");
     }
@@ -458,15 +467,8 @@ fn an_address_is_told_from_where_it_was_written() {
             ..Overrides::default()
         };
         let facts = resolve(&none, &overrides, &host_facts()).unwrap();
-        let told = rinit_facts::decisions(&none, &overrides, &host_facts(), &facts)
-            .into_iter()
-            .find(|decision| decision.what == "advertise address")
-            .unwrap()
-            .to_string();
-        assert_eq!(
-            told,
-            "advertise address: 10.9.8.7 (--apiserver-advertise-address)"
-        );
+        let told = facts.node.settings["localAPIEndpoint.advertiseAddress"].to_string();
+        assert_eq!(told, "10.9.8.7 (--apiserver-advertise-address)");
     }
 }
 
@@ -487,7 +489,7 @@ fn without_a_version_the_one_on_the_host_counts() {
     host.existing.version = Some("v1.36.2".to_owned());
     let none = rinit_config::Documents::none("no file");
     let facts = resolve(&none, &Overrides::default(), &host).unwrap();
-    assert_eq!(facts.version.to_string(), "v1.36.2");
+    assert_eq!(facts.cluster.version.to_string(), "v1.36.2");
 }
 
 /// Whether the kubelet asks its own API server, whether it has an instance configuration, and which
@@ -546,7 +548,7 @@ fn feature_gates_decide_as_in_the_kubeadm_of_the_minor() {
         let found = (
             facts.kubelet_asks_own_api_server(),
             facts.has_instance_configuration(),
-            facts.certificates.algorithm.name(),
+            facts.cluster.certificates.algorithm.name(),
         );
         assert_eq!(found, decided, "1.{minor} {gates}");
         // What is followed, or is nothing to follow, is no reason to refuse a file with `--strict`.

@@ -125,9 +125,8 @@ fn go_on(documents: Documents) {
             let advice = rinit_facts::advise(&documents, &Overrides::default(), &host, &facts);
             show(advice.findings.to_string());
             show(facts.needed_images());
-            for decision in rinit_facts::decisions(&documents, &Overrides::default(), &host, &facts)
-            {
-                show(decision.to_string());
+            for (_, sourced) in facts.settings() {
+                show(sourced.to_string());
             }
             plan(&facts);
         }
@@ -166,7 +165,8 @@ fn migrate(mut documents: Documents) {
         ipv6_advertise_address: "2001:db8::1".to_owned(),
         cri_socket: "unix:///var/run/containerd/containerd.sock".to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
-        bootstrap_token,
+        bootstrap_token: Some(bootstrap_token),
+        etcd_http_endpoints: true,
         taints: true,
     };
     complete(&mut documents, &surroundings);

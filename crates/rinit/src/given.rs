@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rinit_cli::{CommonArguments, GlobalArguments, SpecificationArguments};
 use rinit_diag::{Problem, shell_word};
-use rinit_facts::{Overrides, Repeated};
+use rinit_facts::{Command, Overrides};
 
 /// Flags to put behind the commands in hints, each with a space in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,12 +89,12 @@ impl Given {
             }
         }
         for flag in Overrides::flags() {
-            let takes = match flag.repeated {
-                Repeated::Places | Repeated::Certificates => Takes::Both,
-                Repeated::Phases => Takes::Phases,
-                Repeated::Never => continue,
+            let takes = if flag.is_of(Command::Certificates) {
+                Takes::Both
+            } else {
+                Takes::Phases
             };
-            if let Some(text) = flag.text(overrides) {
+            if let Some(text) = flag.repeated(overrides) {
                 given.add(flag.name, Some(&text), takes);
             }
         }
@@ -211,31 +211,38 @@ fn words(command: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use rinit_cli::InitArguments;
+    use rinit_plan::Secret;
 
     use super::*;
 
-    fn given(common: &CommonArguments) -> Given {
+    fn given(common: &CommonArguments, overrides: Overrides) -> Given {
         let global = GlobalArguments {
             root: Some("/my root".into()),
             ..GlobalArguments::default()
         };
         let flags = crate::settings::of_init(&InitArguments {
             common: common.clone(),
-            ..InitArguments::default()
+            flags: rinit_cli::OfInit { overrides },
         });
         let address = IpAddr::from([192, 0, 2, 1]);
-        Given::new(&global, common, &flags.overrides, address)
+        Given::new(&global, common, &flags, address)
     }
 
     #[test]
     fn commands_of_rinit_get_the_flags_of_this_run() {
-        let given = given(&CommonArguments {
+        let common = CommonArguments {
             config: Some("a.yaml".into()),
-            cri_socket: Some("unix:///s".to_owned()),
-            apiserver_cert_extra_sans: vec!["a.b".to_owned(), "c.d".to_owned()],
-            token: Some("abcdef.0123456789abcdef".to_owned()),
             ..CommonArguments::default()
-        });
+        };
+        let given = given(
+            &common,
+            Overrides {
+                cri_socket: Some("unix:///s".to_owned()),
+                apiserver_cert_extra_sans: vec!["a.b".to_owned(), "c.d".to_owned()],
+                token: Some(Secret::new("abcdef.0123456789abcdef".to_owned())),
+                ..Overrides::default()
+            },
+        );
         assert_eq!(
             given.complete_all("`rinit init phase certs ca` makes it; see `ls`"),
             "`rinit init phase certs ca --config a.yaml --root '/my root' \
@@ -261,10 +268,11 @@ mod tests {
 
     #[test]
     fn a_hint_of_several_problems_stands_behind_the_last() {
-        let given = given(&CommonArguments {
+        let overrides = Overrides {
             node_name: Some("a".to_owned()),
-            ..CommonArguments::default()
-        });
+            ..Overrides::default()
+        };
+        let given = given(&CommonArguments::default(), overrides);
         let problem = |message: &str, hint: &str| Problem::new(message).with_hint(hint);
         let hints: Vec<Option<String>> = given
             .complete_problems(&[
@@ -291,7 +299,8 @@ mod tests {
     #[test]
     fn a_renewal_without_any_configuration_is_told_the_address() {
         assert_eq!(
-            given(&CommonArguments::default()).complete("rinit certs renew all"),
+            given(&CommonArguments::default(), Overrides::default())
+                .complete("rinit certs renew all"),
             "rinit certs renew all --root '/my root' --apiserver-advertise-address 192.0.2.1"
         );
     }

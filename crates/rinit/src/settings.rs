@@ -1,12 +1,11 @@
 //! From flags to plain settings: what the command line says beside the configuration file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rinit_cli::{CommonArguments, InitArguments, PhaseArguments, SpecificationArguments};
+use rinit_cli::{InitArguments, PhaseArguments};
 use rinit_config::{Documents, Finding, ReadOptions, Rule, Severity, UnknownFields};
 use rinit_diag::{ExitCode, Hint, Problem};
 use rinit_facts::{Facts, HostFacts, Overrides};
-use rinit_plan::{LogicalPath, Secret};
 use rinit_workflow::{Phase, Selection};
 
 use crate::trouble::{Remarks, Trouble};
@@ -94,30 +93,23 @@ pub(crate) fn judge_skipped_phases(tree: &[Phase<Facts>], documents: &mut Docume
 /// configuration that resolves is left to [`warnings`].
 pub(crate) fn resolve(
     documents: &Documents,
-    flags: &Flags,
+    overrides: &Overrides,
     host: &HostFacts,
     strict: bool,
 ) -> Result<Facts, Trouble> {
-    let resolved = rinit_facts::resolve(documents, &flags.overrides, host);
-    let (problems, error) = match (resolved, flags.problems.as_slice()) {
-        (Ok(facts), []) => return Ok(facts),
-        (Ok(_), problems) => (problems, None),
-        (Err(error), problems) => (problems, Some(error)),
+    let error = match rinit_facts::resolve(documents, overrides, host) {
+        Ok(facts) => return Ok(facts),
+        Err(error) => error,
     };
     let mut doubtful = Remarks::default();
     let mut wrong = Remarks::default();
     doubtful.find(documents.findings.clone());
-    for problem in problems {
-        wrong.add(Severity::Error, problem.clone());
+    doubtful.find(error.findings);
+    for problem in error.problems {
+        wrong.add(Severity::Error, problem);
     }
-    if let Some(error) = error {
-        doubtful.find(error.findings);
-        for problem in error.problems {
-            wrong.add(Severity::Error, problem);
-        }
-        for warning in error.warnings {
-            doubtful.add(Severity::Warning, warning);
-        }
+    for warning in error.warnings {
+        doubtful.add(Severity::Warning, warning);
     }
     if strict {
         doubtful = doubtful.strict();
@@ -156,167 +148,24 @@ pub(crate) fn warnings(
     Ok(remarks)
 }
 
-/// What the flags say beside the file, and what of it could not be understood.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Flags {
-    /// What was understood.
-    pub(crate) overrides: Overrides,
-    /// What was not.
-    pub(crate) problems: Vec<Problem>,
-}
-
-impl From<Overrides> for Flags {
-    fn from(overrides: Overrides) -> Self {
-        Self {
-            overrides,
-            problems: Vec::new(),
-        }
-    }
-}
-
 /// What the flags of `init` say beside the file.
-pub(crate) fn of_init(arguments: &InitArguments) -> Flags {
-    let mut flags = of_common(&arguments.common);
-    flags.overrides.skipped_phases = list(&arguments.skip_phases);
-    flags.overrides.skips_by_flag = !flags.overrides.skipped_phases.is_empty();
-    flags
+pub(crate) fn of_init(arguments: &InitArguments) -> Overrides {
+    let mut overrides = arguments.flags.overrides.clone();
+    overrides.skip_phases.retain(|name| !name.is_empty());
+    overrides.skipped_phases.clone_from(&overrides.skip_phases);
+    overrides
 }
 
 /// What the flags of a phase say beside the file.
-pub(crate) fn of_phase(arguments: &PhaseArguments) -> Flags {
-    let mut flags = of_common(&arguments.common);
-    let typed = arguments.kubeconfig.as_ref();
-    let kubeconfig = match typed
-        .filter(|path| !path.as_os_str().is_empty())
-        .map(|path| absolute(path))
-    {
-        Some(Ok(path)) => Some(path),
-        Some(Err(problem)) => {
-            flags.problems.push(problem);
-            None
-        }
-        None => None,
-    };
-    flags.overrides = Overrides {
-        kubeconfig,
-        kubeconfig_dir: given(arguments.kubeconfig_dir.as_ref()),
-        apiserver_extra_args: pairs(&arguments.apiserver_extra_args),
-        controller_manager_extra_args: pairs(&arguments.controller_manager_extra_args),
-        scheduler_extra_args: pairs(&arguments.scheduler_extra_args),
-        ..flags.overrides
-    };
-    flags
-}
-
-/// What the flags of the commands for certificates say beside the file.
-pub(crate) fn of_specification(
-    specification: &SpecificationArguments,
-    cert_dir: Option<&str>,
-    kubeconfig_dir: Option<&str>,
-) -> Overrides {
-    Overrides {
-        apiserver_advertise_address: given(specification.apiserver_advertise_address.as_ref()),
-        apiserver_bind_port: specification.apiserver_bind_port,
-        apiserver_cert_extra_sans: names(&specification.apiserver_cert_extra_sans),
-        cert_dir: given(cert_dir.map(str::to_owned).as_ref()),
-        control_plane_endpoint: given(specification.control_plane_endpoint.as_ref()),
-        kubeconfig_dir: given(kubeconfig_dir.map(str::to_owned).as_ref()),
-        kubernetes_version: given(specification.kubernetes_version.as_ref()),
-        node_name: given(specification.node_name.as_ref()),
-        service_cidr: given(specification.service_cidr.as_ref()),
-        service_dns_domain: given(specification.service_dns_domain.as_ref()),
-        ..Overrides::default()
-    }
-}
-
-fn of_common(common: &CommonArguments) -> Flags {
-    let patches = common.patches.as_ref();
-    let (feature_gates, problems) = feature_gates(&common.feature_gates);
-    let overrides = Overrides {
-        apiserver_advertise_address: given(common.apiserver_advertise_address.as_ref()),
-        apiserver_bind_port: common.apiserver_bind_port,
-        apiserver_cert_extra_sans: names(&common.apiserver_cert_extra_sans),
-        cert_dir: given(common.cert_dir.as_ref()),
-        certificate_key: given(common.certificate_key.as_ref()).map(Secret::new),
-        control_plane_endpoint: given(common.control_plane_endpoint.as_ref()),
-        cri_socket: given(common.cri_socket.as_ref()),
-        feature_gates,
-        ignore_preflight_errors: list(&common.ignore_preflight_errors),
-        image_repository: given(common.image_repository.as_ref()),
-        kubernetes_version: given(common.kubernetes_version.as_ref()),
-        node_name: given(common.node_name.as_ref()),
-        patches: given(patches.map(|path| path.display().to_string()).as_ref()),
-        pod_network_cidr: given(common.pod_network_cidr.as_ref()),
-        service_cidr: given(common.service_cidr.as_ref()),
-        service_dns_domain: given(common.service_dns_domain.as_ref()),
-        skip_certificate_key_print: common.skip_certificate_key_print,
-        skip_token_print: common.skip_token_print,
-        token: given(common.token.as_ref()).map(Secret::new),
-        token_ttl: given(common.token_ttl.as_ref()),
-        upload_certs: common.upload_certs,
-        dry_run: common.dry_run,
-        ..Overrides::default()
-    };
-    Flags {
-        overrides,
-        problems,
-    }
-}
-
-/// What was typed; an empty text is none, as in kubeadm, since scripts pass one for "no wish".
-fn given(typed: Option<&String>) -> Option<String> {
-    typed.filter(|text| !text.is_empty()).cloned()
-}
-
-/// The same for each of a list.
-pub(crate) fn list(typed: &[String]) -> Vec<String> {
-    typed
-        .iter()
-        .filter(|text| !text.is_empty())
-        .cloned()
-        .collect()
-}
-
-/// A list whose items are judged, the empty ones among them. One that is empty as a whole is none.
-fn names(typed: &[String]) -> Vec<String> {
-    if typed.iter().all(String::is_empty) {
-        return Vec::new();
-    }
-    typed.to_vec()
-}
-
-fn pairs(typed: &[(String, String)]) -> Vec<(String, String)> {
-    typed
-        .iter()
-        .filter(|(name, _)| !name.is_empty())
-        .cloned()
-        .collect()
-}
-
-/// Feature gates with their values, and those whose value is none.
-pub(crate) fn feature_gates(typed: &[(String, String)]) -> (Vec<(String, bool)>, Vec<Problem>) {
-    let mut gates = Vec::new();
-    let mut problems = Vec::new();
-    for (name, value) in pairs(typed) {
-        match rinit_cli::truth(&value) {
-            Ok(value) => gates.push((name, value)),
-            Err(_) => problems.push(
-                Problem::new(format!("--feature-gates: {name} is \"{value}\""))
-                    .with_hint("write `true` or `false`"),
-            ),
+pub(crate) fn of_phase(arguments: &PhaseArguments) -> Overrides {
+    let mut overrides = arguments.flags.overrides.clone();
+    if let Some(typed) = overrides.kubeconfig.take() {
+        match std::path::absolute(&typed) {
+            Ok(path) => overrides.kubeconfig = Some(path.to_string_lossy().into_owned()),
+            Err(error) => overrides.problems.push(Problem::new(format!(
+                "--kubeconfig: cannot use {typed}: {error}"
+            ))),
         }
     }
-    (gates, problems)
-}
-
-/// A typed path from the root on.
-fn absolute(typed: &Path) -> Result<LogicalPath, Problem> {
-    let wrong = |reason: String| {
-        Problem::new(format!(
-            "--kubeconfig: cannot use {}: {reason}",
-            typed.display()
-        ))
-    };
-    let path: PathBuf = std::path::absolute(typed).map_err(|error| wrong(error.to_string()))?;
-    LogicalPath::parse(&path.to_string_lossy()).map_err(|error| wrong(error.to_string()))
+    overrides
 }

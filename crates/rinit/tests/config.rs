@@ -77,7 +77,7 @@ fn configs(folder: &str) -> Vec<(String, PathBuf)> {
 }
 
 fn rinit(arguments: &[&str], file: Option<&Path>) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rinit"));
+    let mut command = Command::new(rinit_testkit::program());
     command.arg("config").args(arguments);
     command.args(file).output().expect("rinit runs")
 }
@@ -418,7 +418,7 @@ fn a_dry_run_says_where_values_come_from() {
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: one\n",
     )
     .expect("the file");
-    let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let output = Command::new(rinit_testkit::program())
         .arg("--root")
         .arg(folder.path().join("root"))
         .args(["init", "phase", "certs", "all", "--dry-run", "--config"])
@@ -434,10 +434,10 @@ fn a_dry_run_says_where_values_come_from() {
     let said = text(&output.stderr) + &text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [
-        "node name: n1 (--node-name)",
+        "nodeRegistration.name: n1 (--node-name)",
         "cluster.yaml:3:14)",
-        "DNS domain: cluster.local (default)",
-        "advertise address: 192.0.2.1 (--apiserver-advertise-address)",
+        "networking.dnsDomain: cluster.local (default)",
+        "localAPIEndpoint.advertiseAddress: 192.0.2.1 (--apiserver-advertise-address)",
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
     }

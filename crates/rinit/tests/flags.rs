@@ -279,7 +279,7 @@ fn forms(flags: &[Flag]) -> Vec<String> {
 
 #[test]
 fn every_flag_of_kubeadm_is_taken() {
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     let mut mistakes = Vec::new();
     let mut taken = 0;
     let records = records();
@@ -530,7 +530,7 @@ fn flags_have_the_effect_that_they_have_in_kubeadm() {
     if !root_may(test) || !has_default_route(test) {
         return;
     }
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     let place = tempfile::tempdir().expect("a folder");
     let pki = place.path().join("authorities/pki");
     let base = "--kubernetes-version v1.37.1";
@@ -636,7 +636,7 @@ fn add_ons_are_printed_as_kubeadm_prints_them() {
     let Some(kubeadm) = programs(test).into_iter().next() else {
         return;
     };
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     for (add_on, flags) in [
         (
             "coredns",

@@ -21,7 +21,7 @@ use rinit_manifest::yaml;
 use serde_json::{Value, json};
 
 fn rinit(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rinit"))
+    Command::new(rinit_testkit::program())
         .args(arguments)
         .output()
         .expect("rinit runs")
@@ -443,7 +443,7 @@ fn list_images(program: &Path, folder: &Path, version: &str, flags: &str, format
 #[test]
 fn images_are_those_of_the_kubeadm_of_each_minor() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     for version in ["v1.37.1", "v1.36.3"] {
         let Some(kubeadm) = component("the comparison of images", "kubeadm", Some(version)) else {
             continue;
@@ -475,7 +475,7 @@ fn images_are_those_of_the_kubeadm_of_each_minor() {
 #[test]
 fn every_minor_has_its_images() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     let mut seen = String::new();
     for minor in 32..=37 {
         let label = format!("stable-1.{minor}");

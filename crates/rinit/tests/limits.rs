@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_secs(30);
 
 fn validate(file: &Path) -> (ResUse, Duration) {
     let start = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let mut child = Command::new(rinit_testkit::program())
         .args(["config", "validate", "--config"])
         .arg(file)
         .stdout(Stdio::null())

@@ -68,7 +68,7 @@ fn render(config: &str) -> Snapshot {
     }
     let before = Disk::of_folder(&root).unwrap();
     let init = Init::starting_now();
-    let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let output = Command::new(rinit_testkit::program())
         .args(["init", "--node-name", "cp", "--skip-phases", NOT_RENDERED])
         .arg("--config")
         .arg(&file)

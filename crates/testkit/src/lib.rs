@@ -1,10 +1,10 @@
-//! Fixtures for tests: configuration cases on one fixed host.
+//! Fixtures for tests: configuration cases on one fixed host, and the program.
 //!
 //! Only tests depend on this crate. It never talks to a cluster and never writes.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "fixtures are read from the checkout"
+    reason = "fixtures are read from the checkout, and the program is named by the environment"
 )]
 #![expect(clippy::missing_panics_doc, reason = "a broken fixture ends the test")]
 
@@ -17,6 +17,15 @@ use rinit_plan::Secret;
 /// The folder `testdata` of the checkout.
 pub fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
+}
+
+/// The program that tests of the command line run: the one that `RINIT_TEST_PROGRAM` names, which in
+/// CI is optimised as users get it, or else the one that cargo built beside the tests.
+pub fn program() -> PathBuf {
+    std::env::var_os("RINIT_TEST_PROGRAM")
+        .or_else(|| std::env::var_os("CARGO_BIN_EXE_rinit"))
+        .map(PathBuf::from)
+        .unwrap_or_else(|| panic!("run the tests by cargo, or set RINIT_TEST_PROGRAM"))
 }
 
 /// The documents of `testdata/configs/<case>.yaml`.

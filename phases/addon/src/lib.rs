@@ -31,43 +31,43 @@ pub fn phase() -> Phase<Facts> {
 }
 
 fn coredns_plan(facts: &Facts) -> Plan {
-    if facts.dns.disabled {
+    if facts.cluster.dns.disabled {
         return Plan::nothing("CoreDNS is not installed: the configuration has `dns.disabled`");
     }
-    let access = &facts.access;
+    let access = &facts.node.access;
     let deployment = coredns::deployment(
-        &facts.images.dns,
-        facts.version.table().named_probe_port,
+        &facts.cluster.images.dns,
+        facts.cluster.version.table().named_probe_port,
         facts.patches_of(PatchTarget::CoreDnsDeployment),
     );
     let mut actions = vec![Action::from(Resource::ClusterAdmins(access.clone()))];
     actions.extend(
-        coredns::prerequisites(&facts.network.dns_domain)
+        coredns::prerequisites(&facts.cluster.network.dns_domain)
             .map(|object| cluster::apply(access, object)),
     );
     actions.push(cluster::apply_patched(access, deployment));
     actions.push(cluster::apply(
         access,
-        coredns::service(facts.network.dns_service_ip),
+        coredns::service(facts.cluster.network.dns_service_ip),
     ));
     Plan::of(actions)
 }
 
 fn kube_proxy_plan(facts: &Facts) -> Plan {
-    if facts.proxy.disabled {
+    if facts.cluster.proxy.disabled {
         return Plan::nothing(
             "kube-proxy is not installed: the configuration has `proxy.disabled`",
         );
     }
-    let access = &facts.access;
+    let access = &facts.node.access;
     let configuration = kube_proxy::configuration(
-        &yaml::to_string(&facts.kube_proxy_configuration),
-        facts.kube_proxy_configuration_written,
-        &facts.api.url(),
+        &yaml::to_string(&facts.cluster.kube_proxy_configuration),
+        facts.cluster.kube_proxy_configuration_written,
+        &facts.endpoint().url(),
     );
     let daemon_set = kube_proxy::daemon_set(
-        &facts.images.proxy,
-        &facts.proxy_environment,
+        &facts.cluster.images.proxy,
+        &facts.node.proxy_environment,
         facts.patches_of(PatchTarget::KubeProxyDaemonSet),
     );
     let mut actions = vec![

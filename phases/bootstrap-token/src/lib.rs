@@ -77,31 +77,32 @@ static CLUSTER_INFO_READERS: Readers = Readers {
 };
 
 fn plan(facts: &Facts) -> Plan {
-    let mut actions = vec![Action::from(Resource::ClusterAdmins(facts.access.clone()))];
+    let mut actions = vec![Action::from(Resource::ClusterAdmins(facts.node.access.clone()))];
     actions.extend(
         facts
+            .inputs
             .bootstrap_tokens
             .iter()
             .map(|token| Resource::BootstrapToken {
-                access: facts.access.clone(),
+                access: facts.node.access.clone(),
                 token: token.clone(),
             })
             .map(Action::from),
     );
     let mut objects = vec![GET_NODES.object()];
     objects.extend(BINDINGS.iter().map(ClusterBinding::object));
-    if !facts.version.kubelet_client_is_administrator() {
+    if !facts.cluster.version.kubelet_client_is_administrator() {
         objects.push(KUBELET_CLIENT.object());
     }
     objects.push(cluster_info(
-        &facts.api.url(),
-        &facts.paths.ca_certificate(CaId::Cluster),
+        &facts.endpoint().url(),
+        &facts.node.paths.ca_certificate(CaId::Cluster),
     ));
     objects.extend(CLUSTER_INFO_READERS.objects());
     actions.extend(
         objects
             .into_iter()
-            .map(|object| cluster::apply(&facts.access, object)),
+            .map(|object| cluster::apply(&facts.node.access, object)),
     );
     Plan::of(actions)
 }

@@ -28,16 +28,16 @@ pub fn phase() -> Phase<Facts> {
 }
 
 fn plan(entry: &Entry, facts: &Facts) -> Plan {
-    if entry.of_local_etcd && matches!(facts.etcd, Etcd::External(_)) {
+    if entry.of_local_etcd && matches!(facts.cluster.etcd, Etcd::External(_)) {
         return Plan::nothing(format!("external etcd: {} is not made here", entry.name));
     }
     Plan::of([match &entry.kind {
         Kind::Authority { id, common_name } => authority(*id, common_name, facts),
         Kind::Leaf(leaf) => certificate(entry.name, leaf, facts),
         Kind::ServiceAccountKeys => Resource::KeyPair(KeyPairSpec {
-            private_key: facts.paths.certificate_file("sa.key"),
-            public_key: facts.paths.certificate_file("sa.pub"),
-            algorithm: facts.certificates.algorithm,
+            private_key: facts.node.paths.certificate_file("sa.key"),
+            public_key: facts.node.paths.certificate_file("sa.pub"),
+            algorithm: facts.cluster.certificates.algorithm,
         }),
     }])
 }
@@ -45,25 +45,27 @@ fn plan(entry: &Entry, facts: &Facts) -> Plan {
 fn authority(id: CaId, common_name: &str, facts: &Facts) -> Resource {
     Resource::CertificateAuthority(CertificateAuthoritySpec {
         id,
-        certificate: facts.paths.ca_certificate(id),
-        key: facts.paths.ca_key(id),
+        certificate: facts.node.paths.ca_certificate(id),
+        key: facts.node.paths.ca_key(id),
         common_name: common_name.to_owned(),
-        algorithm: facts.certificates.algorithm,
-        validity: facts.certificates.ca_validity,
+        algorithm: facts.cluster.certificates.algorithm,
+        validity: facts.cluster.certificates.ca_validity,
     })
 }
 
 fn certificate(name: &str, leaf: &Leaf, facts: &Facts) -> Resource {
-    let alternatives = (leaf.alternative_names)(facts);
+    let names = (leaf.alternative_names)(facts).cloned().unwrap_or_default();
     Resource::Certificate(CertificateSpec {
         name: name.to_owned(),
         certificate: facts
+            .node
             .paths
             .certificate_file(&format!("{}.crt", leaf.base_name)),
         key: facts
+            .node
             .paths
             .certificate_file(&format!("{}.key", leaf.base_name)),
-        signer: facts.paths.signer(leaf.signer),
+        signer: facts.node.paths.signer(leaf.signer),
         subject: Subject {
             common_name: (leaf.common_name)(facts).to_owned(),
             organizations: (leaf.organizations)(facts)
@@ -72,9 +74,9 @@ fn certificate(name: &str, leaf: &Leaf, facts: &Facts) -> Resource {
                 .collect(),
         },
         usages: leaf.usages.to_vec(),
-        dns_names: alternatives.dns_names.to_vec(),
-        ip_addresses: alternatives.ip_addresses.to_vec(),
-        algorithm: facts.certificates.algorithm,
-        validity: facts.certificates.leaf_validity,
+        dns_names: names.dns_names,
+        ip_addresses: names.ip_addresses,
+        algorithm: facts.cluster.certificates.algorithm,
+        validity: facts.cluster.certificates.leaf_validity,
     })
 }

@@ -1,8 +1,6 @@
 //! The certificates of a control plane, as data.
 
-use std::net::IpAddr;
-
-use rinit_facts::{Etcd, Facts, LocalEtcd};
+use rinit_facts::{AlternativeNames, Facts};
 use rinit_plan::ExtendedKeyUsage::{self, ClientAuth, ServerAuth};
 use rinit_plan::{CaId, groups, users};
 
@@ -41,14 +39,7 @@ pub(crate) struct Leaf {
     /// What it is for, in kubeadm's order.
     pub(crate) usages: &'static [ExtendedKeyUsage],
     /// What else it names.
-    pub(crate) alternative_names: fn(&Facts) -> AlternativeNames<'_>,
-}
-
-/// The names and addresses at which a server is found.
-#[derive(Default)]
-pub(crate) struct AlternativeNames<'a> {
-    pub(crate) dns_names: &'a [String],
-    pub(crate) ip_addresses: &'a [IpAddr],
+    pub(crate) alternative_names: fn(&Facts) -> Option<&AlternativeNames>,
 }
 
 /// All of them, in kubeadm's order.
@@ -72,10 +63,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
             common_name: |_| "kube-apiserver",
             organizations: no_groups,
             usages: &[ServerAuth],
-            alternative_names: |facts| AlternativeNames {
-                dns_names: &facts.certificates.api_server_dns_names,
-                ip_addresses: &facts.certificates.api_server_ip_addresses,
-            },
+            alternative_names: |facts| Some(&facts.node.names.api_server),
         }),
     },
     Entry {
@@ -132,12 +120,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
             common_name: node_name,
             organizations: no_groups,
             usages: &[ServerAuth, ClientAuth],
-            alternative_names: |facts| {
-                local_etcd(facts).map_or_else(AlternativeNames::default, |etcd| AlternativeNames {
-                    dns_names: &etcd.server_dns_names,
-                    ip_addresses: &etcd.server_ip_addresses,
-                })
-            },
+            alternative_names: |facts| Some(&facts.node.names.etcd_server),
         }),
     },
     Entry {
@@ -150,12 +133,7 @@ pub(crate) static ENTRIES: &[Entry] = &[
             common_name: node_name,
             organizations: no_groups,
             usages: &[ServerAuth, ClientAuth],
-            alternative_names: |facts| {
-                local_etcd(facts).map_or_else(AlternativeNames::default, |etcd| AlternativeNames {
-                    dns_names: &etcd.peer_dns_names,
-                    ip_addresses: &etcd.peer_ip_addresses,
-                })
-            },
+            alternative_names: |facts| Some(&facts.node.names.etcd_peer),
         }),
     },
     Entry {
@@ -196,8 +174,8 @@ fn no_groups(_: &Facts) -> &'static [&'static str] {
     &[]
 }
 
-fn no_names(_: &Facts) -> AlternativeNames<'_> {
-    AlternativeNames::default()
+fn no_names(_: &Facts) -> Option<&AlternativeNames> {
+    None
 }
 
 fn node_name(facts: &Facts) -> &str {
@@ -205,16 +183,9 @@ fn node_name(facts: &Facts) -> &str {
 }
 
 fn kubelet_client_groups(facts: &Facts) -> &'static [&'static str] {
-    if facts.version.kubelet_client_is_administrator() {
+    if facts.cluster.version.kubelet_client_is_administrator() {
         &[groups::CLUSTER_ADMINS]
     } else {
         &[]
-    }
-}
-
-fn local_etcd(facts: &Facts) -> Option<&LocalEtcd> {
-    match &facts.etcd {
-        Etcd::Local(etcd) => Some(etcd),
-        Etcd::External(_) => None,
     }
 }

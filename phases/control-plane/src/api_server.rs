@@ -11,41 +11,44 @@ use crate::{authorization, volumes};
 
 /// Its pod.
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
-    let configured = &facts.api_server;
+    let configured = &facts.cluster.api_server;
     StaticPod {
         component: "kube-apiserver",
-        image: &facts.images.api_server,
+        image: &facts.cluster.images.api_server,
         arguments: command_line(arguments(facts), &configured.extra_args),
         // By which a second node and other tools find this API server; the user's own
         // `advertise-address` argument does not change it.
         annotations: vec![(
             "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint",
-            facts.api.local_endpoint(),
+            facts.node.api.endpoint().to_string(),
         )],
-        environment: merge_environment(&facts.proxy_environment, &configured.extra_envs),
+        environment: merge_environment(&facts.node.proxy_environment, &configured.extra_envs),
         volumes: merge_volumes(volumes::of_api_server(facts), &configured.extra_volumes),
         requests: &[("cpu", "250m")],
         health: Health {
-            host: Some(facts.api.advertise_address.to_string()),
-            port: facts.api.bind_port,
+            host: Some(facts.node.api.advertise_address.to_string()),
+            port: facts.node.api.bind_port,
             scheme: "HTTPS",
             liveness: "/livez",
             readiness: Some("/readyz"),
             startup: "/livez",
-            startup_seconds: facts.timeouts.control_plane_component_health_check,
+            startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
 }
 
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
-    let file = |name: &str| facts.paths.certificate_file(name).to_string();
+    let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
     let fixed = |text: &str| text.to_owned();
     let mut arguments = vec![
-        ("advertise-address", facts.api.advertise_address.to_string()),
+        (
+            "advertise-address",
+            facts.node.api.advertise_address.to_string(),
+        ),
         ("allow-privileged", fixed("true")),
         (
             "client-ca-file",
-            facts.paths.ca_certificate(CaId::Cluster).to_string(),
+            facts.node.paths.ca_certificate(CaId::Cluster).to_string(),
         ),
         ("enable-admission-plugins", fixed("NodeRestriction")),
         ("enable-bootstrap-token-auth", fixed("true")),
@@ -63,7 +66,11 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
         ("requestheader-allowed-names", fixed("front-proxy-client")),
         (
             "requestheader-client-ca-file",
-            facts.paths.ca_certificate(CaId::FrontProxy).to_string(),
+            facts
+                .node
+                .paths
+                .ca_certificate(CaId::FrontProxy)
+                .to_string(),
         ),
         (
             "requestheader-extra-headers-prefix",
@@ -71,19 +78,19 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
         ),
         ("requestheader-group-headers", fixed("X-Remote-Group")),
         ("requestheader-username-headers", fixed("X-Remote-User")),
-        ("secure-port", facts.api.bind_port.to_string()),
+        ("secure-port", facts.node.api.bind_port.to_string()),
         (
             "service-account-issuer",
             format!(
                 "https://kubernetes.default.svc.{}",
-                facts.network.dns_domain
+                facts.cluster.network.dns_domain
             ),
         ),
         ("service-account-key-file", file("sa.pub")),
         ("service-account-signing-key-file", file("sa.key")),
         (
             "service-cluster-ip-range",
-            facts.network.service_subnet.clone(),
+            facts.cluster.network.service_subnet.clone(),
         ),
         ("tls-cert-file", file("apiserver.crt")),
         ("tls-private-key-file", file("apiserver.key")),
@@ -94,19 +101,19 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
 }
 
 fn etcd_arguments(facts: &Facts) -> Vec<(&'static str, String)> {
-    match &facts.etcd {
+    match &facts.cluster.etcd {
         Etcd::Local(etcd) => {
-            let loopback = match facts.api.advertise_address {
+            let loopback = match facts.node.api.advertise_address {
                 IpAddr::V4(_) => "https://127.0.0.1:2379",
                 IpAddr::V6(_) => "https://[::1]:2379",
             };
             let servers = last_value(&etcd.extra_args, "advertise-client-urls").unwrap_or(loopback);
-            let file = |name: &str| facts.paths.certificate_file(name).to_string();
+            let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
             vec![
                 ("etcd-servers", servers.to_owned()),
                 (
                     "etcd-cafile",
-                    facts.paths.ca_certificate(CaId::Etcd).to_string(),
+                    facts.node.paths.ca_certificate(CaId::Etcd).to_string(),
                 ),
                 ("etcd-certfile", file("apiserver-etcd-client.crt")),
                 ("etcd-keyfile", file("apiserver-etcd-client.key")),

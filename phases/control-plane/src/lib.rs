@@ -76,7 +76,7 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
     let plan = match file(row, facts) {
         Ok(file) => {
             let directory = Resource::Directory(DirectorySpec {
-                path: facts.paths.manifests.clone(),
+                path: facts.node.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             });
             let beside = (row.beside)(facts).map(Resource::File);
@@ -91,9 +91,9 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
 fn file(row: &Row, facts: &Facts) -> Result<StaticPodSpec, PodError> {
     let pod = (row.pod)(facts);
     pod.spec(
-        facts.paths.manifest(pod.component),
+        facts.node.paths.manifest(pod.component),
         Facts::MANIFEST_MODE,
-        facts.version.table(),
+        facts.cluster.version.table(),
         facts.patches_of(row.patches),
     )
 }

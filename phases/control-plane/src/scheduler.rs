@@ -8,13 +8,13 @@ use crate::{LOOPBACK, probe_host, volumes};
 
 /// Its pod.
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
-    let configured = &facts.scheduler;
+    let configured = &facts.cluster.scheduler;
     StaticPod {
         component: "kube-scheduler",
-        image: &facts.images.scheduler,
+        image: &facts.cluster.images.scheduler,
         arguments: command_line(arguments(facts), &configured.extra_args),
         annotations: Vec::new(),
-        environment: merge_environment(&facts.proxy_environment, &configured.extra_envs),
+        environment: merge_environment(&facts.node.proxy_environment, &configured.extra_envs),
         volumes: merge_volumes(volumes::of_scheduler(facts), &configured.extra_volumes),
         requests: &[("cpu", "100m")],
         health: Health {
@@ -24,13 +24,13 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
             liveness: "/livez",
             readiness: Some("/readyz"),
             startup: "/livez",
-            startup_seconds: facts.timeouts.control_plane_component_health_check,
+            startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
 }
 
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
-    let kubeconfig = facts.paths.kubeconfig("scheduler.conf").to_string();
+    let kubeconfig = facts.node.paths.kubeconfig("scheduler.conf").to_string();
     vec![
         ("authentication-kubeconfig", kubeconfig.clone()),
         ("authorization-kubeconfig", kubeconfig.clone()),

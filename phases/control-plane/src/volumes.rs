@@ -1,6 +1,6 @@
 //! What of the node the pods can see.
 
-use rinit_facts::{Component, Etcd, Facts, HostPathVolume};
+use rinit_facts::{Etcd, Facts, HostPathVolume};
 use rinit_manifest::arguments::last_value;
 use rinit_manifest::pod::Volumes;
 use rinit_plan::LogicalPath;
@@ -14,11 +14,11 @@ const FLEX_VOLUME_FOLDER: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume
 
 /// The certificates, and those of an external etcd.
 pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
-    let mut volumes = certificates(facts, &facts.api_server);
-    if let Etcd::External(etcd) = &facts.etcd {
+    let mut volumes = certificates(facts);
+    if let Etcd::External(etcd) = &facts.cluster.etcd {
         let files = [&etcd.ca_file, &etcd.cert_file, &etcd.key_file];
-        let seen: Vec<LogicalPath> = std::iter::once(facts.paths.certificates.clone())
-            .chain(ca_folders(&facts.api_server))
+        let seen: Vec<LogicalPath> = std::iter::once(facts.node.paths.certificates.clone())
+            .chain(ca_directories(facts))
             .collect();
         let mut folders: Vec<LogicalPath> = files
             .into_iter()
@@ -42,15 +42,19 @@ pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
 
 /// The certificates and its kubeconfig; up to 1.35 the folder of flex volume plugins.
 pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
-    let mut volumes = certificates(facts, &facts.controller_manager);
+    let mut volumes = certificates(facts);
     volumes.push(readable(
         "kubeconfig",
-        facts.paths.kubeconfig("controller-manager.conf").as_str(),
+        facts
+            .node
+            .paths
+            .kubeconfig("controller-manager.conf")
+            .as_str(),
         FILE,
     ));
-    if facts.version.table().flex_volume_mount {
+    if facts.cluster.version.table().flex_volume_mount {
         let folder = last_value(
-            &facts.controller_manager.extra_args,
+            &facts.cluster.controller_manager.extra_args,
             "flex-volume-plugin-dir",
         )
         .unwrap_or(FLEX_VOLUME_FOLDER);
@@ -66,28 +70,28 @@ pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
 pub(crate) fn of_scheduler(facts: &Facts) -> Volumes {
     vec![readable(
         "kubeconfig",
-        facts.paths.kubeconfig("scheduler.conf").as_str(),
+        facts.node.paths.kubeconfig("scheduler.conf").as_str(),
         FILE,
     )]
 }
 
 /// Our certificates and those of the operating system.
-fn certificates(facts: &Facts, component: &Component) -> Volumes {
+fn certificates(facts: &Facts) -> Volumes {
     let mut volumes = vec![
         readable("ca-certs", CA_FOLDER, FOLDER),
-        readable("k8s-certs", facts.paths.certificates.as_str(), FOLDER),
+        readable("k8s-certs", facts.node.paths.certificates.as_str(), FOLDER),
     ];
-    volumes.extend(component.host_ca_folders.iter().map(|folder| {
+    volumes.extend(facts.node.ca_directories.iter().map(|folder| {
         let name = folder.as_str().trim_start_matches('/').replace('/', "-");
         readable(&name, folder.as_str(), FOLDER)
     }));
     volumes
 }
 
-fn ca_folders(component: &Component) -> impl Iterator<Item = LogicalPath> {
+fn ca_directories(facts: &Facts) -> impl Iterator<Item = LogicalPath> {
     LogicalPath::parse(CA_FOLDER)
         .into_iter()
-        .chain(component.host_ca_folders.iter().cloned())
+        .chain(facts.node.ca_directories.iter().cloned())
 }
 
 fn readable(name: &str, path: &str, path_type: &str) -> HostPathVolume {

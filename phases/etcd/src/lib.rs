@@ -32,7 +32,7 @@ const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;
 
 fn plan(facts: &Facts) -> Plan {
-    let etcd = match &facts.etcd {
+    let etcd = match &facts.cluster.etcd {
         Etcd::Local(etcd) => etcd,
         Etcd::External(_) => {
             return Plan::nothing("external etcd: this node runs none");
@@ -45,7 +45,7 @@ fn plan(facts: &Facts) -> Plan {
                 mode: FileMode::PRIVATE_DIRECTORY,
             }),
             Resource::Directory(DirectorySpec {
-                path: facts.paths.manifests.clone(),
+                path: facts.node.paths.manifests.clone(),
                 mode: FileMode::PRIVATE_DIRECTORY,
             }),
             Resource::StaticPod(pod),
@@ -55,21 +55,21 @@ fn plan(facts: &Facts) -> Plan {
 }
 
 fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError> {
-    let table = facts.version.table();
-    let loopback = loopback(facts.api.advertise_address);
+    let table = facts.cluster.version.table();
+    let loopback = loopback(facts.node.api.advertise_address);
     let metrics = metrics::endpoint(
         last_value(&etcd.extra_args, "listen-metrics-urls"),
         loopback,
     );
-    let certificates = facts.paths.certificate_file("etcd").to_string();
+    let certificates = facts.node.paths.certificate_file("etcd").to_string();
     StaticPod {
         component: COMPONENT,
-        image: &facts.images.etcd,
+        image: &facts.cluster.images.etcd,
         arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args),
         // The address under which other nodes join, even where the user announces another.
         annotations: vec![(
             "kubeadm.kubernetes.io/etcd.advertise-client-urls",
-            url(facts.api.advertise_address, CLIENT_PORT),
+            url(facts.node.api.advertise_address, CLIENT_PORT),
         )],
         environment: merge_environment(&[], &etcd.extra_envs),
         volumes: vec![
@@ -84,11 +84,11 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
             liveness: "/livez",
             readiness: Some("/readyz"),
             startup: "/readyz",
-            startup_seconds: facts.timeouts.control_plane_component_health_check,
+            startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
     .spec(
-        facts.paths.manifest(COMPONENT),
+        facts.node.paths.manifest(COMPONENT),
         Facts::MANIFEST_MODE,
         table,
         facts.patches_of(PatchTarget::Etcd),
@@ -96,12 +96,12 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
 }
 
 fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'static str, String)> {
-    let address = facts.api.advertise_address;
+    let address = facts.node.api.advertise_address;
     let client_url = url(address, CLIENT_PORT);
     let peer_url = url(address, PEER_PORT);
     let loopback = loopback(address);
-    let file = |name: &str| facts.paths.certificate_file(name).to_string();
-    let ca = facts.paths.ca_certificate(CaId::Etcd).to_string();
+    let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
+    let ca = facts.node.paths.ca_certificate(CaId::Etcd).to_string();
     let mut arguments = vec![
         ("advertise-client-urls", client_url.clone()),
         ("cert-file", file("etcd/server.crt")),
@@ -145,7 +145,13 @@ fn takes_new_flags(facts: &Facts, table: &MinorTable) -> bool {
     if !table.etcd_tag_decides_flags {
         return table.etcd_3_6_flags;
     }
-    let tag = facts.images.etcd.rsplit(':').next().unwrap_or_default();
+    let tag = facts
+        .cluster
+        .images
+        .etcd
+        .rsplit(':')
+        .next()
+        .unwrap_or_default();
     let mut parts = tag.trim_start_matches('v').split(['.', '-']);
     let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
     match (number(), number()) {

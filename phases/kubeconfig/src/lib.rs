@@ -71,7 +71,7 @@ static FILES: &[Row] = &[
                 control_plane(facts)
             }
         },
-        rotated: |facts| Some(facts.paths.kubelet_client_certificate()),
+        rotated: |facts| Some(facts.node.paths.kubelet_client_certificate()),
     },
     Row {
         name: "controller-manager",
@@ -96,10 +96,10 @@ static FILES: &[Row] = &[
 fn spec(file: &Row, facts: &Facts) -> KubeconfigSpec {
     KubeconfigSpec {
         name: file.file_name.to_owned(),
-        path: facts.paths.kubeconfig(file.file_name),
+        path: facts.node.paths.kubeconfig(file.file_name),
         server: (file.server)(facts),
-        cluster_name: facts.cluster_name.clone(),
-        signer: facts.paths.signer(CaId::Cluster),
+        cluster_name: facts.cluster.name.clone(),
+        signer: facts.node.paths.signer(CaId::Cluster),
         subject: Subject {
             common_name: (file.user)(facts),
             organizations: file
@@ -108,20 +108,20 @@ fn spec(file: &Row, facts: &Facts) -> KubeconfigSpec {
                 .map(|name| (*name).to_owned())
                 .collect(),
         },
-        algorithm: facts.certificates.algorithm,
-        validity: facts.certificates.leaf_validity,
+        algorithm: facts.cluster.certificates.algorithm,
+        validity: facts.cluster.certificates.leaf_validity,
         rotated: (file.rotated)(facts),
     }
 }
 
 /// The endpoint in front of all control planes, or this node's API server where there is none.
 fn control_plane(facts: &Facts) -> String {
-    facts.api.url()
+    facts.endpoint().url()
 }
 
 /// This node's own API server.
 fn this_node(facts: &Facts) -> String {
-    facts.api.local_url()
+    facts.node.api.endpoint().url()
 }
 
 fn never(_: &Facts) -> Option<LogicalPath> {

@@ -41,7 +41,7 @@ fn plan(facts: &Facts) -> Plan {
             }]);
         }
     };
-    let kubeconfig = facts.paths.kubeconfig("kubelet.conf");
+    let kubeconfig = facts.node.paths.kubeconfig("kubelet.conf");
     Plan::of([
         Resource::ClientRotation(ClientRotation {
             kubeconfig: kubeconfig.clone(),
@@ -71,7 +71,7 @@ fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
         Some(argument) => {
             Ok(LogicalPath::parse(&argument.value)?.join("kubelet-client-current.pem"))
         }
-        None => Ok(facts.paths.kubelet_client_certificate()),
+        None => Ok(facts.node.paths.kubelet_client_certificate()),
     }
 }
 

@@ -7,13 +7,16 @@ use rinit_manifest::arguments::command_line;
 
 /// One shell variable with all arguments.
 pub(crate) fn environment_file(facts: &Facts) -> String {
-    let table = facts.version.table();
+    let table = facts.cluster.version.table();
     let mut base = Vec::new();
     if !facts.has_instance_configuration() {
         base.push(("container-runtime-endpoint", facts.node.cri_socket.clone()));
     }
     if table.pod_infra_container_image {
-        base.push(("pod-infra-container-image", facts.images.pause.clone()));
+        base.push((
+            "pod-infra-container-image",
+            facts.cluster.images.pause.clone(),
+        ));
     }
     if facts.node.name != facts.node.hostname {
         base.push(("hostname-override", facts.node.name.clone()));

@@ -23,7 +23,7 @@ pub fn phase() -> Phase<Facts> {
 }
 
 fn plan(facts: &Facts) -> Plan {
-    let paths = &facts.paths;
+    let paths = &facts.node.paths;
     if let Some(refusal) = facts.ambiguous_runtime() {
         return Plan::of([refusal]);
     }
@@ -83,7 +83,7 @@ fn file(path: LogicalPath, text: String) -> FileSpec {
 /// The cluster's configuration, what this host needs, the user's patches, and last what this node
 /// alone has: the runtime's socket, which no patch may move.
 fn configuration(facts: &Facts) -> Result<Value, PatchError> {
-    let mut configuration = facts.kubelet_configuration.clone();
+    let mut configuration = facts.cluster.kubelet_configuration.clone();
     if let (Some(resolv_conf), None) = (&facts.node.resolv_conf, configuration.get("resolvConf")) {
         configuration["resolvConf"] = json!(resolv_conf.as_str());
     }
@@ -91,7 +91,7 @@ fn configuration(facts: &Facts) -> Result<Value, PatchError> {
         target: PatchTarget::KubeletConfiguration,
         patch_type: PatchType::Strategic,
         document: json!({ "containerRuntimeEndpoint": facts.node.cri_socket }),
-        file: facts.paths.kubelet_instance_config().to_string(),
+        file: facts.node.paths.kubelet_instance_config().to_string(),
     });
     patch::apply(
         configuration,
@@ -114,13 +114,13 @@ fn instance_configuration(facts: &Facts) -> Option<String> {
 
 /// The manifests of the static pods that this node runs.
 fn static_pods(facts: &Facts) -> Vec<LogicalPath> {
-    let etcd = matches!(facts.etcd, Etcd::Local(_)).then_some("etcd");
+    let etcd = matches!(facts.cluster.etcd, Etcd::Local(_)).then_some("etcd");
     etcd.into_iter()
         .chain([
             "kube-apiserver",
             "kube-controller-manager",
             "kube-scheduler",
         ])
-        .map(|component| facts.paths.manifest(component))
+        .map(|component| facts.node.paths.manifest(component))
         .collect()
 }

@@ -21,15 +21,15 @@ pub fn phase() -> Phase<Facts> {
 
 fn plan(facts: &Facts) -> Plan {
     Plan::of([
-        Resource::ClusterAdmins(facts.access.clone()),
+        Resource::ClusterAdmins(facts.node.access.clone()),
         Resource::NodeMark {
-            access: facts.access.clone(),
+            access: facts.node.access.clone(),
             mark: NodeMark {
                 node: facts.node.name.clone(),
                 labels: vec![CONTROL_PLANE, EXCLUDE_FROM_LOAD_BALANCERS],
                 taints: facts.node.taints.clone(),
                 annotations: Vec::new(),
-                limit_seconds: facts.timeouts.kubernetes_api_call,
+                limit_seconds: facts.node.timeouts.kubernetes_api_call,
             },
         },
     ])
@@ -49,7 +49,7 @@ mod tests {
     fn taints_are_the_configured_ones_and_the_wait_is_that_of_api_calls() {
         let mut facts = rinit_testkit::facts("objects/plain");
         facts.node.taints.clear();
-        facts.timeouts.kubernetes_api_call = 77;
+        facts.node.timeouts.kubernetes_api_call = 77;
         let plan = plan(&facts);
         let Some(Action::Ensure(Resource::NodeMark { mark, .. })) = plan.actions.last() else {
             panic!("the last action marks the node: {plan:?}");

@@ -58,6 +58,7 @@ struct Look {
 fn is_ignored(name: &str, facts: &Facts) -> bool {
     let name = name.to_lowercase();
     facts
+        .node
         .ignored_checks
         .iter()
         .any(|ignored| *ignored == name || ignored == "all")

@@ -12,7 +12,7 @@ use crate::proxy::ProxyEnvironment;
 pub(crate) fn no_proxy_for_address(facts: &Facts, address: IpAddr) -> CheckKind {
     CheckKind::NoProxyFor {
         destination: address.to_string(),
-        proxy: environment(facts).proxy_for(address, facts.api.bind_port),
+        proxy: environment(facts).proxy_for(address, facts.node.api.bind_port),
     }
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn no_proxy_for_cidr(facts: &Facts, cidr: IpNet) -> CheckKind {
 }
 
 fn environment(facts: &Facts) -> ProxyEnvironment {
-    ProxyEnvironment::of(facts.proxy_environment.iter().filter_map(|variable| {
+    ProxyEnvironment::of(facts.node.proxy_environment.iter().filter_map(|variable| {
         let value = variable.source.get("value")?.as_str()?;
         Some((variable.name.as_str(), value))
     }))
@@ -37,13 +37,14 @@ fn environment(facts: &Facts) -> ProxyEnvironment {
 
 /// The kernel's switches of forwarding, for each address family that the cluster uses.
 pub(crate) fn forwarding_switches(facts: &Facts) -> impl Iterator<Item = LogicalPath> {
-    let addresses: Vec<IpAddr> = std::iter::once(facts.api.advertise_address)
+    let addresses: Vec<IpAddr> = std::iter::once(facts.node.api.advertise_address)
         .chain(
             facts
+                .cluster
                 .network
                 .service_cidrs
                 .iter()
-                .chain(&facts.network.pod_cidrs)
+                .chain(&facts.cluster.network.pod_cidrs)
                 .map(IpNet::addr),
         )
         .collect();

@@ -38,7 +38,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         warning(
             "KubernetesVersion",
             CheckKind::KnownVersion {
-                requested: facts.version.to_string(),
+                requested: facts.cluster.version.to_string(),
                 // A version whose minor stands in no table does not become facts.
                 known: true,
             },
@@ -48,11 +48,11 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         warning(
             "Firewalld",
             CheckKind::Firewalld {
-                ports: vec![facts.api.bind_port, KUBELET_PORT],
+                ports: vec![facts.node.api.bind_port, KUBELET_PORT],
             },
         )
     },
-    |facts| port(facts.api.bind_port, "kube-apiserver"),
+    |facts| port(facts.node.api.bind_port, "kube-apiserver"),
     |_| port(10259, "kube-scheduler"),
     |_| port(10257, "kube-controller-manager"),
     |facts| {
@@ -64,7 +64,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         ]
         .into_iter()
         .flat_map(|component| {
-            let path = facts.paths.manifest(component);
+            let path = facts.node.paths.manifest(component);
             error(
                 &path_name("FileAvailable", &path),
                 CheckKind::FileAvailable { path },
@@ -75,15 +75,16 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
     |facts| {
         warning(
             "HTTPProxy",
-            network::no_proxy_for_address(facts, facts.api.advertise_address),
+            network::no_proxy_for_address(facts, facts.node.api.advertise_address),
         )
     },
     |facts| {
         facts
+            .cluster
             .network
             .service_cidrs
             .iter()
-            .chain(&facts.network.pod_cidrs)
+            .chain(&facts.cluster.network.pod_cidrs)
             .flat_map(|cidr| warning("HTTPProxyCIDR", network::no_proxy_for_cidr(facts, *cidr)))
             .collect()
     },
@@ -96,7 +97,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         )
     },
     |facts| {
-        if !facts.version.table().checks_runtime_config {
+        if !facts.cluster.version.table().checks_runtime_config {
             return Vec::new();
         }
         warning(
@@ -109,6 +110,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
     |_| warning("Swap", CheckKind::Swap),
     |facts| {
         facts
+            .cluster
             .version
             .table()
             .executables
@@ -131,8 +133,8 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             "SystemVerification",
             CheckKind::System {
                 // Who tells the kubelet to take cgroup v1 has decided; it is still remarked on.
-                cgroup_v1_is_error: facts.version.table().cgroup_v1_is_error
-                    && facts.kubelet_configuration["failCgroupV1"].as_bool() != Some(false),
+                cgroup_v1_is_error: facts.cluster.version.table().cgroup_v1_is_error
+                    && facts.cluster.kubelet_configuration["failCgroupV1"].as_bool() != Some(false),
             },
         )
     },
@@ -148,8 +150,8 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         error(
             "KubeletVersion",
             CheckKind::KubeletVersion {
-                control_plane: facts.version.to_string(),
-                minimum_minor: facts.version.table().minor - KUBELET_SKEW,
+                control_plane: facts.cluster.version.to_string(),
+                minimum_minor: facts.cluster.version.table().minor - KUBELET_SKEW,
             },
         )
     },
@@ -175,7 +177,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             })
             .collect()
     },
-    |facts| match &facts.etcd {
+    |facts| match &facts.cluster.etcd {
         Etcd::Local(etcd) => local_etcd(facts, etcd),
         Etcd::External(_) => external_etcd(facts),
     },
@@ -188,14 +190,14 @@ fn local_etcd(facts: &Facts, etcd: &LocalEtcd) -> Vec<Look> {
         &path_name("DirAvailable", &etcd.data_dir),
         CheckKind::DirectoryAvailable {
             path: etcd.data_dir.clone(),
-            owner_manifest: facts.paths.manifest("etcd"),
+            owner_manifest: facts.node.paths.manifest("etcd"),
         },
     ));
     looks
 }
 
 fn external_etcd(facts: &Facts) -> Vec<Look> {
-    let Etcd::External(etcd) = &facts.etcd else {
+    let Etcd::External(etcd) = &facts.cluster.etcd else {
         return Vec::new();
     };
     let endpoints = if etcd.http_endpoints.is_empty() {
@@ -208,7 +210,12 @@ fn external_etcd(facts: &Facts) -> Vec<Look> {
             "ExternalEtcdVersion",
             CheckKind::ExternalEtcdVersion {
                 endpoint: endpoint.clone(),
-                minimum: facts.version.table().oldest_external_etcd.to_owned(),
+                minimum: facts
+                    .cluster
+                    .version
+                    .table()
+                    .oldest_external_etcd
+                    .to_owned(),
                 ca: etcd.ca_file.clone(),
                 certificate: etcd.cert_file.clone(),
                 key: etcd.key_file.clone(),

@@ -130,8 +130,8 @@ fn images_are_those_that_will_run() {
     assert_eq!(at("minimal"), all);
     assert_eq!(at("files/external-etcd"), all[..6]);
     let mut facts = facts("minimal");
-    facts.proxy.disabled = true;
-    facts.dns.disabled = true;
+    facts.cluster.proxy.disabled = true;
+    facts.cluster.dns.disabled = true;
     assert_eq!(images(&facts).len(), 5);
 }
 

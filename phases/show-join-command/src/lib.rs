@@ -19,17 +19,17 @@ pub fn phase() -> Phase<Facts> {
 }
 
 fn plan(facts: &Facts) -> Plan {
-    let upload = &facts.upload_certs;
+    let upload = &facts.inputs.upload_certs;
     Plan::of([Output::JoinCommand(JoinCommandSpec {
-        access: facts.access.clone(),
-        endpoint: facts.api.endpoint(),
-        ca_certificate: facts.paths.ca_certificate(CaId::Cluster),
-        tokens: facts.bootstrap_tokens.clone(),
-        control_plane: facts.api.control_plane_host.is_some(),
+        access: facts.node.access.clone(),
+        endpoint: facts.endpoint().to_string(),
+        ca_certificate: facts.node.paths.ca_certificate(CaId::Cluster),
+        tokens: facts.inputs.bootstrap_tokens.clone(),
+        control_plane: facts.cluster.endpoint.is_some(),
         certificate_key: upload.enabled.then(|| upload.certificate_key.clone()),
-        certificate_key_drawn: upload.drawn,
-        withhold_token: facts.join_options.withhold_token,
-        withhold_certificate_key: facts.join_options.withhold_certificate_key,
+        certificate_key_drawn: upload.generated,
+        withhold_token: facts.inputs.join_options.skip_token,
+        withhold_certificate_key: facts.inputs.join_options.skip_certificate_key,
     })])
 }
 
@@ -46,8 +46,8 @@ mod tests {
     #[test]
     fn control_planes_join_by_a_stable_endpoint_with_what_was_uploaded() {
         let mut facts = rinit_testkit::facts("objects/endpoint-and-patches");
-        facts.upload_certs.enabled = true;
-        facts.join_options.withhold_certificate_key = true;
+        facts.inputs.upload_certs.enabled = true;
+        facts.inputs.join_options.skip_certificate_key = true;
         let plan = plan(&facts);
         let [Action::Output(Output::JoinCommand(command))] = plan.actions.as_slice() else {
             panic!("one join command, not {plan:?}");
@@ -56,7 +56,7 @@ mod tests {
         assert!(command.control_plane);
         assert_eq!(
             command.certificate_key.as_ref(),
-            Some(&facts.upload_certs.certificate_key)
+            Some(&facts.inputs.upload_certs.certificate_key)
         );
         assert!(command.withhold_certificate_key);
         assert!(!command.withhold_token);

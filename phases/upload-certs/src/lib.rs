@@ -32,7 +32,7 @@ static READERS: Readers = Readers {
 };
 
 fn plan(facts: &Facts) -> Plan {
-    let upload = &facts.upload_certs;
+    let upload = &facts.inputs.upload_certs;
     if !upload.enabled {
         return Plan::nothing("certificates are not uploaded: ask for it by `--upload-certs`");
     }
@@ -49,21 +49,21 @@ fn plan(facts: &Facts) -> Plan {
     );
     let uploaded = secret.id.clone();
     let mut actions: Vec<Action> = vec![
-        Resource::ClusterAdmins(facts.access.clone()).into(),
+        Resource::ClusterAdmins(facts.node.access.clone()).into(),
         Resource::BootstrapToken {
-            access: facts.access.clone(),
+            access: facts.node.access.clone(),
             token,
         }
         .into(),
-        cluster::apply(&facts.access, secret),
+        cluster::apply(&facts.node.access, secret),
     ];
     actions.extend(
         READERS
             .objects()
-            .map(|object| cluster::apply(&facts.access, object)),
+            .map(|object| cluster::apply(&facts.node.access, object)),
     );
     // Nobody else knows a key that was drawn for this run.
-    if upload.drawn && !facts.join_options.withhold_certificate_key {
+    if upload.generated && !facts.inputs.join_options.skip_certificate_key {
         let key = upload.certificate_key.clone();
         actions.push(Output::CertificateKey { uploaded, key }.into());
     }
@@ -72,7 +72,7 @@ fn plan(facts: &Facts) -> Plan {
 
 /// What all control planes share, by kubeadm's keys in the Secret.
 fn shared_files(facts: &Facts) -> Vec<(&'static str, LogicalPath)> {
-    let paths = &facts.paths;
+    let paths = &facts.node.paths;
     let mut files = vec![
         ("ca.crt", paths.ca_certificate(CaId::Cluster)),
         ("ca.key", paths.ca_key(CaId::Cluster)),
@@ -81,7 +81,7 @@ fn shared_files(facts: &Facts) -> Vec<(&'static str, LogicalPath)> {
         ("sa.pub", paths.certificate_file("sa.pub")),
         ("sa.key", paths.certificate_file("sa.key")),
     ];
-    match &facts.etcd {
+    match &facts.cluster.etcd {
         Etcd::Local(_) => files.extend([
             ("etcd-ca.crt", paths.ca_certificate(CaId::Etcd)),
             ("etcd-ca.key", paths.ca_key(CaId::Etcd)),

@@ -54,10 +54,16 @@ static KUBELET_CONFIGURATION_READERS: Readers = Readers {
 };
 
 fn kubeadm(facts: &Facts) -> Plan {
-    let text = yaml::to_string(&facts.cluster_configuration);
+    let text = yaml::to_string(&facts.cluster.configuration);
     let skipped = [
-        (facts.dns.skipped, "/ClusterConfiguration/dns/disabled"),
-        (facts.proxy.skipped, "/ClusterConfiguration/proxy/disabled"),
+        (
+            facts.cluster.dns.skipped,
+            "/ClusterConfiguration/dns/disabled",
+        ),
+        (
+            facts.cluster.proxy.skipped,
+            "/ClusterConfiguration/proxy/disabled",
+        ),
     ];
     let configuration = ObjectSpec {
         write: WriteStyle::Verify,
@@ -68,13 +74,13 @@ fn kubeadm(facts: &Facts) -> Plan {
         ..config_map(KUBEADM_CONFIG, [("ClusterConfiguration", text)])
     };
     let mut actions = vec![
-        Action::from(Resource::ClusterAdmins(facts.access.clone())),
-        cluster::apply(&facts.access, configuration),
+        Action::from(Resource::ClusterAdmins(facts.node.access.clone())),
+        cluster::apply(&facts.node.access, configuration),
     ];
     actions.extend(
         CLUSTER_CONFIGURATION_READERS
             .objects()
-            .map(|object| cluster::apply(&facts.access, object)),
+            .map(|object| cluster::apply(&facts.node.access, object)),
     );
     Plan::of(actions)
 }
@@ -83,27 +89,30 @@ fn kubelet(facts: &Facts) -> Plan {
     let configuration = component_config(
         KUBELET_CONFIG,
         &[],
-        [("kubelet", yaml::to_string(&facts.kubelet_configuration))],
-        facts.kubelet_configuration_written,
+        [(
+            "kubelet",
+            yaml::to_string(&facts.cluster.kubelet_configuration),
+        )],
+        facts.cluster.kubelet_configuration_written,
     );
     let mut actions = vec![
-        Action::from(Resource::ClusterAdmins(facts.access.clone())),
-        cluster::apply(&facts.access, configuration),
+        Action::from(Resource::ClusterAdmins(facts.node.access.clone())),
+        cluster::apply(&facts.node.access, configuration),
     ];
     actions.extend(
         KUBELET_CONFIGURATION_READERS
             .objects()
-            .map(|object| cluster::apply(&facts.access, object)),
+            .map(|object| cluster::apply(&facts.node.access, object)),
     );
     if !facts.has_instance_configuration() {
         actions.push(Action::from(Resource::NodeMark {
-            access: facts.access.clone(),
+            access: facts.node.access.clone(),
             mark: NodeMark {
                 node: facts.node.name.clone(),
                 labels: Vec::new(),
                 taints: Vec::new(),
                 annotations: vec![(CRI_SOCKET_ANNOTATION, facts.node.cri_socket.clone())],
-                limit_seconds: facts.timeouts.kubernetes_api_call,
+                limit_seconds: facts.node.timeouts.kubernetes_api_call,
             },
         }));
     }
@@ -118,7 +127,7 @@ mod tests {
     fn the_cri_socket_is_an_annotation_of_the_node_until_1_33() {
         for (version, annotated) in [("v1.32.13", true), ("v1.33.13", true), ("v1.34.10", false)] {
             let mut facts = rinit_testkit::facts("objects/plain");
-            facts.version = version.parse().unwrap();
+            facts.cluster.version = version.parse().unwrap();
             let marks: Vec<_> = kubelet(&facts)
                 .actions
                 .into_iter()

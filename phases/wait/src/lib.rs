@@ -56,26 +56,26 @@ fn plan(facts: &Facts) -> Plan {
     match kubelet_url(facts) {
         Some(url) => plan.actions.push(wait(
             WaitTarget::Kubelet { url },
-            facts.timeouts.kubelet_health_check,
+            facts.node.timeouts.kubelet_health_check,
         )),
         None => plan
             .notes
             .push("the kubelet is not waited for: its `healthzPort` is 0".to_owned()),
     }
-    let limit = facts.timeouts.control_plane_component_health_check;
+    let limit = facts.node.timeouts.control_plane_component_health_check;
     for component in COMPONENTS {
         let is_api_server = component.name == "kube-apiserver";
         // The API server may refuse anonymous requests; the others let them read their health.
         let credentials: Option<LogicalPath> =
-            is_api_server.then(|| facts.access.kubeconfig.clone());
+            is_api_server.then(|| facts.node.access.kubeconfig.clone());
         plan.actions.push(wait(
             WaitTarget::StaticPod {
                 component: component.name,
-                manifest: facts.paths.manifest(component.name),
+                manifest: facts.node.paths.manifest(component.name),
                 endpoint: component.endpoint,
                 address_argument: component.address_argument,
                 default_address: if is_api_server {
-                    facts.api.advertise_address.to_string()
+                    facts.node.api.advertise_address.to_string()
                 } else {
                     "127.0.0.1".to_owned()
                 },
@@ -87,12 +87,12 @@ fn plan(facts: &Facts) -> Plan {
     }
     plan.actions.push(wait(
         WaitTarget::ApiServer {
-            access: facts.access.clone(),
+            access: facts.node.access.clone(),
         },
         limit,
     ));
     plan.actions
-        .push(Resource::ClusterAdmins(facts.access.clone()).into());
+        .push(Resource::ClusterAdmins(facts.node.access.clone()).into());
     plan
 }
 
@@ -106,7 +106,7 @@ fn wait(target: WaitTarget, limit_seconds: u64) -> Action {
 /// Where the kubelet says how it is, unless the user turned that off by port 0. The defaults are
 /// the kubelet's own (Kubernetes KubeletConfiguration v1beta1).
 fn kubelet_url(facts: &Facts) -> Option<String> {
-    let configuration = &facts.kubelet_configuration;
+    let configuration = &facts.cluster.kubelet_configuration;
     let address = configuration["healthzBindAddress"]
         .as_str()
         .filter(|address| !address.is_empty())
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn the_kubelet_is_asked_where_its_configuration_says() {
         let mut facts = rinit_testkit::facts("objects/plain");
-        facts.kubelet_configuration["healthzBindAddress"] = "::1".into();
-        facts.kubelet_configuration["healthzPort"] = 10333.into();
+        facts.cluster.kubelet_configuration["healthzBindAddress"] = "::1".into();
+        facts.cluster.kubelet_configuration["healthzPort"] = 10333.into();
         assert_eq!(
             kubelet_url(&facts).as_deref(),
             Some("http://[::1]:10333/healthz")
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_kubelet_without_a_health_port_is_not_waited_for() {
         let mut facts = rinit_testkit::facts("objects/plain");
-        facts.kubelet_configuration["healthzPort"] = 0.into();
+        facts.cluster.kubelet_configuration["healthzPort"] = 0.into();
         let plan = plan(&facts);
         let waits = plan.actions.iter().filter_map(|action| match action {
             Action::Gate(Gate::Wait(wait)) => Some(wait.target.component()),
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn each_wait_has_the_patience_configured_for_it() {
         let mut facts = rinit_testkit::facts("objects/plain");
-        facts.timeouts.kubelet_health_check = 11;
-        facts.timeouts.control_plane_component_health_check = 22;
+        facts.node.timeouts.kubelet_health_check = 11;
+        facts.node.timeouts.control_plane_component_health_check = 22;
         let limits = plan(&facts)
             .actions
             .into_iter()

@@ -96,14 +96,13 @@ impl Context {
     }
 }
 
-/// The rinit program, built from this checkout once in a task.
+/// The rinit program, optimised as users get it, built from this checkout once in a task.
 pub(crate) fn rinit() -> Result<&'static Path> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     if let Some(built) = BUILT.get() {
         return Ok(built);
     }
-    // The profile of the unit tests, whose dependencies stand built already.
-    let built = build_rinit("dev")?;
+    let built = build_rinit("node")?;
     Ok(BUILT.get_or_init(|| built))
 }
 

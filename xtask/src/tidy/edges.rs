@@ -112,7 +112,10 @@ static EDGES: &[(&str, &[&str])] = &[
         "rinit-operations",
         &["rinit-diag", "rinit-manifest", "rinit-pki", "rinit-plan"],
     ),
-    ("rinit-cli", &["rinit-plan", "rinit-workflow"]),
+    (
+        "rinit-cli",
+        &["rinit-facts", "rinit-plan", "rinit-workflow"],
+    ),
     (
         "rinit",
         &[

@@ -13,35 +13,6 @@ use crate::facts::{
 };
 
 impl Resolver<'_> {
-    pub(super) fn component(
-        &self,
-        configured: &v1beta4::ControlPlaneComponent,
-        trusts_host: bool,
-    ) -> Component {
-        Component {
-            extra_args: arguments(&configured.extra_args),
-            extra_volumes: configured
-                .extra_volumes
-                .iter()
-                .map(|volume| HostPathVolume {
-                    name: volume.name.clone(),
-                    host_path: volume.host_path.clone(),
-                    mount_path: volume.mount_path.clone(),
-                    read_only: volume.read_only.unwrap_or(false),
-                    path_type: volume
-                        .path_type
-                        .map_or_else(String::new, |path_type| path_type.as_str().to_owned()),
-                })
-                .collect(),
-            extra_envs: environment(&configured.extra_envs),
-            host_ca_folders: if trusts_host {
-                self.host.ca_folders.clone()
-            } else {
-                Vec::new()
-            },
-        }
-    }
-
     pub(super) fn proxy_environment(&self) -> Vec<EnvironmentVariable> {
         let mut variables: Vec<EnvironmentVariable> = self
             .host
@@ -63,7 +34,7 @@ impl Resolver<'_> {
         for file in files {
             let Some(name) = PatchName::parse(&file.name) else {
                 self.detected.push(format!(
-                    "the patch folder has {}, which is no patch",
+                    "the patch directory has {}, which is no patch",
                     file.name
                 ));
                 continue;
@@ -97,11 +68,28 @@ impl Resolver<'_> {
     }
 }
 
+pub(super) fn component(configured: &v1beta4::ControlPlaneComponent) -> Component {
+    Component {
+        extra_args: arguments(&configured.extra_args),
+        extra_volumes: configured
+            .extra_volumes
+            .iter()
+            .map(|volume| HostPathVolume {
+                name: volume.name.clone(),
+                host_path: volume.host_path.clone(),
+                mount_path: volume.mount_path.clone(),
+                read_only: volume.read_only.unwrap_or(false),
+                path_type: volume
+                    .path_type
+                    .map_or_else(String::new, |path_type| path_type.as_str().to_owned()),
+            })
+            .collect(),
+        extra_envs: environment(&configured.extra_envs),
+    }
+}
+
 pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion) -> Images {
-    let repository = cluster
-        .image_repository
-        .as_deref()
-        .unwrap_or(defaults::IMAGE_REPOSITORY);
+    let repository = cluster.image_repository.as_deref().unwrap_or_default();
     let table = version.table();
     let component = |name: &str| format!("{repository}/{name}:{}", version.image_tag());
     let dns_repository = cluster
@@ -110,7 +98,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
         .image_repository
         .as_deref()
         .unwrap_or(repository);
-    let dns_folder = if dns_repository == defaults::IMAGE_REPOSITORY {
+    let dns_path = if dns_repository == defaults::IMAGE_REPOSITORY {
         "coredns/coredns"
     } else {
         "coredns"
@@ -133,7 +121,7 @@ pub(super) fn images(cluster: &ClusterConfiguration, version: &KubernetesVersion
         controller_manager: component("kube-controller-manager"),
         scheduler: component("kube-scheduler"),
         proxy: component("kube-proxy"),
-        dns: format!("{dns_repository}/{dns_folder}:{dns_tag}"),
+        dns: format!("{dns_repository}/{dns_path}:{dns_tag}"),
         etcd: format!("{etcd_repository}/etcd:{etcd_tag}"),
         pause: format!("{repository}/pause:{}", table.pause),
     }

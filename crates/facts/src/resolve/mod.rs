@@ -2,7 +2,6 @@
 
 mod certificates;
 mod components;
-mod flags;
 mod network;
 mod node;
 mod tokens;
@@ -12,24 +11,29 @@ pub use certificates::BACKDATE;
 pub(crate) use network::split_host_port;
 pub use node::unreachable;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 use rinit_config::v1beta4::{ClusterConfiguration, InitConfiguration};
-use rinit_config::{Documents, Findings, Rule, Severity};
+use rinit_config::{Documents, Findings, Format, Rule, Severity, Surroundings};
 use rinit_diag::Problem;
 use rinit_plan::{LogicalPath, defaults};
 use serde_json::{Value, json};
 
-use self::components::images;
-use self::node::timeouts;
+use self::certificates::certificate_names;
+use self::components::{arguments, component, images};
+use self::node::{endpoint, pull_policy, taints, timeouts, without_zero_timeouts};
+use self::tokens::token_specs;
 use crate::advice::{Advice, advise_where};
 use crate::component_configs;
-use crate::facts::{Addon, Facts, JoinOptions};
+use crate::facts::{
+    Addon, Api, ClusterSpec, Facts, JoinOptions, NodeSpec, Role, RunInputs, Signing,
+};
 use crate::host_facts::HostFacts;
-use crate::overrides::Overrides;
+use crate::overrides::{Kind, Overrides, of_flag};
 use crate::paths::Paths;
+use crate::sourced::{Origin, Origins};
 
 /// Everything that keeps the configuration from being resolved.
 #[derive(Debug, Clone)]
@@ -38,7 +42,7 @@ pub struct ResolveError {
     pub findings: Findings,
     /// What is wrong elsewhere: in flags, or with what the host offers.
     pub problems: Vec<Problem>,
-    /// What is doubtful in what could be judged, beside the findings.
+    /// What is doubtful in what could be validated, beside the findings.
     pub warnings: Vec<Problem>,
 }
 
@@ -56,11 +60,11 @@ impl std::error::Error for ResolveError {}
 
 /// Decides everything, or says everything that is wrong.
 ///
-/// Documents with an error never resolve. All that does not hang on what is wrong in them is judged
-/// all the same.
+/// Documents with an error never resolve. All that does not depend on what is wrong in them is
+/// validated all the same.
 ///
 /// `overrides` win over the documents. What neither says is taken from `host`, then from kubeadm's
-/// defaults; every such choice that depends on the host is told in [`Facts::detected`].
+/// defaults; every such choice that depends on the host is in [`Facts::detected`].
 pub fn resolve(
     documents: &Documents,
     overrides: &Overrides,
@@ -71,10 +75,11 @@ pub fn resolve(
         overrides,
         documents,
         findings: Findings::new(documents.source.clone()),
-        problems: Vec::new(),
+        problems: overrides.problems.clone(),
         misformed: BTreeSet::new(),
         refused: BTreeSet::new(),
         detected: Vec::new(),
+        found: BTreeMap::new(),
         doubtful: Findings::new(documents.source.clone()),
         warnings: Vec::new(),
     };
@@ -82,13 +87,14 @@ pub fn resolve(
         return Err(Box::new(resolver.refuse(Advice::none(documents))));
     }
     resolver.check_kinds();
-    let init = documents.init.clone().unwrap_or_default();
+    let mut init = documents.init.clone().unwrap_or_default();
     let mut cluster = documents.cluster.clone().unwrap_or_default();
-    resolver.apply_flags(&mut cluster);
+    resolver.check_flags();
+    overrides.put(&mut init, &mut cluster);
     for (field, problem) in &host.unseen {
         resolver.wrong(Rule::HostFact, field, problem.clone());
     }
-    let facts = resolver.facts(&init, cluster);
+    let facts = resolver.facts(init, cluster);
     if resolver.problems.is_empty()
         && !resolver.findings.has_errors()
         && !documents.findings.has_errors()
@@ -113,7 +119,10 @@ struct Resolver<'a> {
     misformed: BTreeSet<&'static str>,
     /// Fields and flags that were refused here.
     refused: BTreeSet<String>,
+    /// What is said to the user at the start, beside what was found.
     detected: Vec<String>,
+    /// What the host or chance has decided, by field.
+    found: BTreeMap<String, Origin>,
     /// What is doubtful in the file.
     doubtful: Findings,
     /// What is doubtful beside it.
@@ -136,12 +145,43 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether the value of a field is known and was not refused: what hangs on another one would
-    /// be judged by a stand-in.
+    /// Whether the value of a field is known and was not refused: what depends on another one would
+    /// be validated by a stand-in.
     fn is_settled(&self, path: &str) -> bool {
         match self.overrides.flag(path) {
             Some(flag) => !self.misformed.contains(flag) && !self.refused.contains(flag),
             None => self.documents.is_settled(path) && !self.refused.contains(path),
+        }
+    }
+
+    /// Notes that the host has decided a field, and how.
+    fn find(&mut self, field: &str, how: &str) {
+        let origin = Origin::Detected(how.to_owned());
+        self.found.insert(field.to_owned(), origin);
+    }
+
+    /// Checks the values of flags by the rules of their fields.
+    fn check_flags(&mut self) {
+        let overrides = self.overrides;
+        for flag in overrides.given() {
+            for item in flag.items(overrides) {
+                if item.is_empty() && flag.kind == Kind::List && flag.format != Format::Free {
+                    let problem = Problem::new("an item of this list must not be empty")
+                        .with_hint("take the comma beside it out");
+                    self.wrong_flag(flag.name, problem);
+                    self.misformed.insert(flag.name);
+                } else {
+                    self.check_flag(flag.name, flag.format, &item);
+                }
+            }
+        }
+    }
+
+    /// Checks the value of a flag by a rule.
+    fn check_flag(&mut self, flag: &'static str, format: Format, value: &str) {
+        if let Some(problem) = format.refuse(value) {
+            self.wrong_flag(flag, problem);
+            self.misformed.insert(flag);
         }
     }
 
@@ -226,11 +266,11 @@ impl Resolver<'_> {
         self.problems.push(of_flag(flag, problem));
     }
 
-    fn facts(&mut self, init: &InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
+    fn facts(&mut self, mut init: InitConfiguration, mut cluster: ClusterConfiguration) -> Facts {
         let now = truncate(self.host.now);
         let version = self.version(&cluster);
         self.feature_gates(&cluster, version.minor().0);
-        // By a version that stands in for one that is wrong nothing can be told.
+        // A version that stands in for one that is wrong decides nothing.
         if self.is_settled("kubernetesVersion") {
             self.newer_fields(&cluster, &version);
         }
@@ -252,34 +292,45 @@ impl Resolver<'_> {
             &mut cluster.proxy.disabled,
             self.is_skipped_addon("addon/kube-proxy"),
         );
-        let paths = self.paths(&cluster);
-        let node = self.node(init);
-        let api = self.api(init, &cluster);
-        if api.control_plane_host.is_some() {
-            // kubeadm stores the port that counts, whether or not it was written.
-            cluster.control_plane_endpoint = Some(api.endpoint());
-        }
-        if let Some(external) = &mut cluster.etcd.external
-            && external.http_endpoints.is_empty()
-            && version.table().etcd_http_endpoints
-        {
-            external.http_endpoints.clone_from(&external.endpoints);
-        }
-        let network = self.network(&mut cluster);
-        let etcd = self.etcd(&mut cluster, &node.name, api.advertise_address);
-        let certificates = self.certificates(&mut cluster, &node, &api, &network, now);
-        let images = images(&cluster, &version);
-        rinit_config::field_references(&mut cluster);
-        let cluster_name = cluster
-            .cluster_name
-            .get_or_insert_with(|| defaults::CLUSTER_NAME.to_owned())
-            .clone();
-        cluster.certificates_dir = Some(paths.certificates.to_string());
-        cluster
-            .image_repository
-            .get_or_insert_with(|| defaults::IMAGE_REPOSITORY.to_owned());
+        let name = self.node_name(&init);
+        let (cri_socket, other_cri_sockets) =
+            self.cri_socket(init.node_registration.cri_socket.as_deref());
+        let advertise_address =
+            self.advertise_address(init.local_api_endpoint.advertise_address.as_deref());
+        init.node_registration.name = Some(name.clone());
+        init.node_registration.cri_socket = Some(cri_socket.clone());
+        init.local_api_endpoint.advertise_address = Some(advertise_address.to_string());
         cluster.kubernetes_version = Some(version.to_string());
+        let generated = self.fill_tokens(&mut init);
+        without_zero_timeouts(&mut init);
+        let surroundings = Surroundings {
+            node_name: name.clone(),
+            advertise_address: advertise_address.to_string(),
+            ipv6_advertise_address: advertise_address.to_string(),
+            cri_socket: cri_socket.clone(),
+            kubernetes_version: version.to_string(),
+            bootstrap_token: None,
+            etcd_http_endpoints: version.table().etcd_http_endpoints,
+            taints: true,
+        };
+        rinit_config::complete_init(&mut init, &mut cluster, &surroundings);
 
+        let paths = self.paths(&cluster);
+        cluster.certificates_dir = Some(paths.certificates.to_string());
+        let api = Api {
+            advertise_address,
+            bind_port: init
+                .local_api_endpoint
+                .bind_port
+                .and_then(|port| u16::try_from(port).ok())
+                .unwrap_or_default(),
+        };
+        let endpoint = endpoint(&cluster, &api);
+        let network = self.network(&cluster);
+        let etcd = self.etcd(&cluster);
+        let certificates = self.certificates(&cluster, now);
+        let names = certificate_names(&cluster, &name, &api, endpoint.as_ref(), &network);
+        let images = images(&cluster, &version);
         let (kubelet, kubelet_doubts) =
             component_configs::kubelet(self.documents.kubelet.as_ref(), &paths, &network);
         let (kube_proxy, kube_proxy_doubts) = component_configs::kube_proxy(
@@ -296,50 +347,109 @@ impl Resolver<'_> {
                 continue;
             }
             for doubt in doubts {
-                if doubt.hangs_on.is_none_or(|field| self.is_settled(field)) {
+                if doubt.depends_on.is_none_or(|field| self.is_settled(field)) {
                     let rule = Rule::RecommendedComponentValue;
                     self.doubt(rule, kind, &doubt.field, doubt.problem);
                 }
             }
         }
         let access = self.access(&paths, &api);
-        let bootstrap_tokens = self.bootstrap_tokens(init, now);
-        let upload_certs = self.upload_certs(init, &certificates, now);
+        let bootstrap_tokens = token_specs(&init, &generated, now);
+        let signing = Signing {
+            external: self.host.cluster_ca_certificate && !self.host.cluster_ca_key,
+            certificate: self.host.cluster_ca_signer.clone(),
+        };
+        let upload_certs = self.upload_certs(&mut init, &signing, now);
         let patches = self.patches();
-        let ignored_checks = self.ignored_checks(init);
+        let ignored_checks = self.ignored_checks(&init);
+        let registration = &init.node_registration;
+        let configuration = stored_configuration(&cluster);
+        let origins = Origins::new(self.documents, self.overrides, &self.found);
+        let mut of_node = origins.settings(&init.to_value());
+        for (name, sourced) in origins.flags() {
+            // One that decided a value after all stands by that.
+            if of_node.values().all(|value| value.origin != sourced.origin) {
+                of_node.insert(name, sourced);
+            }
+        }
+        let mut of_cluster = origins.settings(&cluster.to_value());
+        of_cluster.extend([
+            origins.component(
+                "KubeletConfiguration",
+                "cgroupDriver",
+                &kubelet["cgroupDriver"],
+            ),
+            origins.component("KubeProxyConfiguration", "mode", &kube_proxy["mode"]),
+        ]);
+        for (addon, field) in [(&dns, "dns.disabled"), (&proxy, "proxy.disabled")] {
+            if let Some(disabled) = of_cluster.get_mut(field).filter(|_| addon.skipped) {
+                disabled.origin = origins.origin("skipPhases");
+            }
+        }
+        let found = of_node.iter().chain(&of_cluster);
+        let found = found.filter(|(_, sourced)| matches!(sourced.origin, Origin::Detected(_)));
+        let mut detected: Vec<String> = found
+            .map(|(field, sourced)| format!("{field}: {sourced}"))
+            .collect();
+        detected.append(&mut self.detected);
         Facts {
-            cluster_name,
-            node,
-            network,
-            api,
-            certificates,
-            etcd,
-            api_server: self.component(&cluster.api_server.component, true),
-            controller_manager: self.component(&cluster.controller_manager, true),
-            scheduler: self.component(&cluster.scheduler, false),
-            dns,
-            proxy,
-            images,
-            cluster_configuration: stored_configuration(&cluster),
-            kubelet_configuration: kubelet,
-            kubelet_configuration_written: self.documents.kubelet.is_some(),
-            kube_proxy_configuration: kube_proxy,
-            kube_proxy_configuration_written: self.documents.kube_proxy.is_some(),
-            bootstrap_tokens,
-            upload_certs,
-            join_options: JoinOptions {
-                withhold_token: self.overrides.skip_token_print,
-                withhold_certificate_key: self.overrides.skip_certificate_key_print,
+            cluster: ClusterSpec {
+                version,
+                name: cluster.cluster_name.clone().unwrap_or_default(),
+                endpoint,
+                network,
+                certificates,
+                etcd,
+                api_server: component(&cluster.api_server.component),
+                controller_manager: component(&cluster.controller_manager),
+                scheduler: component(&cluster.scheduler),
+                dns,
+                proxy,
+                images,
+                configuration,
+                kubelet_configuration: kubelet,
+                kubelet_configuration_written: self.documents.kubelet.is_some(),
+                kube_proxy_configuration: kube_proxy,
+                kube_proxy_configuration_written: self.documents.kube_proxy.is_some(),
+                settings: of_cluster,
             },
-            timeouts: timeouts(init),
-            patches,
-            proxy_environment: self.proxy_environment(),
-            ignored_checks,
-            access,
-            now,
-            version,
-            paths,
-            detected: std::mem::take(&mut self.detected),
+            node: NodeSpec {
+                role: Role::FirstControlPlane,
+                name,
+                hostname: self.hostname(),
+                paths,
+                api,
+                access,
+                names,
+                signing,
+                ca_directories: self.host.ca_folders.clone(),
+                cri_socket,
+                other_cri_sockets,
+                taints: taints(registration),
+                kubelet_extra_args: arguments(&registration.kubelet_extra_args),
+                image_pull_policy: pull_policy(registration),
+                image_pull_serial: registration.image_pull_serial.unwrap_or(true),
+                resolv_conf: self
+                    .host
+                    .systemd_resolved
+                    .then(|| LogicalPath::parse(defaults::RESOLVED_FILE).ok())
+                    .flatten(),
+                proxy_environment: self.proxy_environment(),
+                patches,
+                ignored_checks,
+                timeouts: timeouts(&init),
+                settings: of_node,
+            },
+            inputs: RunInputs {
+                now,
+                bootstrap_tokens,
+                upload_certs,
+                join_options: JoinOptions {
+                    skip_token: self.overrides.skip_token_print,
+                    skip_certificate_key: self.overrides.skip_certificate_key_print,
+                },
+            },
+            detected,
             doubtful: std::mem::replace(
                 &mut self.doubtful,
                 Findings::new(self.documents.source.clone()),
@@ -370,10 +480,7 @@ impl Resolver<'_> {
     }
 
     fn paths(&mut self, cluster: &ClusterConfiguration) -> Paths {
-        let certificates = cluster
-            .certificates_dir
-            .as_deref()
-            .unwrap_or(defaults::CERTIFICATES_FOLDER);
+        let certificates = cluster.certificates_dir.as_deref().unwrap_or_default();
         let kubeconfigs = self
             .overrides
             .kubeconfig_dir
@@ -390,14 +497,6 @@ impl Resolver<'_> {
             manifests: self.path("", defaults::MANIFESTS_FOLDER),
             kubelet: self.path("", defaults::KUBELET_FOLDER),
         }
-    }
-}
-
-/// A problem with the value of a flag.
-fn of_flag(flag: &str, problem: Problem) -> Problem {
-    Problem {
-        message: format!("--{flag}: {}", problem.message),
-        hint: problem.hint,
     }
 }
 

@@ -10,19 +10,12 @@ use rinit_diag::Problem;
 
 use super::Resolver;
 use crate::facts::Network;
-use rinit_plan::defaults;
 
 impl Resolver<'_> {
-    pub(super) fn network(&mut self, cluster: &mut ClusterConfiguration) -> Network {
-        let networking = &mut cluster.networking;
-        let service_subnet = networking
-            .service_subnet
-            .get_or_insert_with(|| defaults::SERVICE_SUBNET.to_owned())
-            .clone();
-        let dns_domain = networking
-            .dns_domain
-            .get_or_insert_with(|| defaults::DNS_DOMAIN.to_owned())
-            .clone();
+    pub(super) fn network(&mut self, cluster: &ClusterConfiguration) -> Network {
+        let networking = &cluster.networking;
+        let service_subnet = networking.service_subnet.clone().unwrap_or_default();
+        let dns_domain = networking.dns_domain.clone().unwrap_or_default();
         let pod_subnet = networking.pod_subnet.clone().unwrap_or_default();
         let service_cidrs = self.networks("networking.serviceSubnet", &service_subnet);
         let pod_cidrs = self.networks("networking.podSubnet", &pod_subnet);
@@ -55,7 +48,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Judges networks of flags by the rules that hang on more than their form, as those of the file
+    /// Validates networks of flags by the rules that depend on more than their form, as those of the file
     /// were when it was read.
     fn networks_of_flags(&mut self, cluster: &ClusterConfiguration, services: &str, pods: &str) {
         const PODS: &str = "networking.podSubnet";

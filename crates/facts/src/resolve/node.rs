@@ -3,15 +3,16 @@
 
 use std::net::IpAddr;
 
-use rinit_config::v1beta4::{self, ClusterConfiguration, InitConfiguration};
+use rinit_config::v1beta4::{
+    ClusterConfiguration, ImagePullPolicy, InitConfiguration, NodeRegistrationOptions,
+};
 use rinit_config::{Format, GoDuration, Rule};
 use rinit_diag::Problem;
-use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, constants, defaults};
+use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, defaults};
 
 use super::Resolver;
-use super::components::arguments;
 use super::network::split_host_port;
-use crate::facts::{Api, Node, Timeouts};
+use crate::facts::{Api, Endpoint, Timeouts};
 use crate::overrides::IGNORED_CHECKS;
 use crate::paths::Paths;
 
@@ -26,20 +27,17 @@ pub fn unreachable(address: IpAddr) -> Problem {
 }
 
 impl Resolver<'_> {
-    pub(super) fn node(&mut self, init: &InitConfiguration) -> Node {
-        let registration = &init.node_registration;
-        let hostname = self.host.hostname.trim().to_lowercase();
-        let asked = self
-            .overrides
-            .node_name
-            .as_ref()
-            .or(registration.name.as_ref());
+    pub(super) fn hostname(&self) -> String {
+        self.host.hostname.trim().to_lowercase()
+    }
+
+    pub(super) fn node_name(&mut self, init: &InitConfiguration) -> String {
+        let asked = init.node_registration.name.as_deref();
         let name = if let Some(name) = asked {
             name.trim().to_lowercase()
         } else {
-            self.detected
-                .push(format!("node name {hostname}, the name of this host"));
-            hostname.clone()
+            self.find("nodeRegistration.name", "the name of this host");
+            self.hostname()
         };
         if let Some(problem) = Format::NodeName.refuse(&name) {
             self.wrong(
@@ -54,43 +52,7 @@ impl Resolver<'_> {
                 },
             );
         }
-        let (cri_socket, other_cri_sockets) = self.cri_socket(registration.cri_socket.as_deref());
-        let taints = match &registration.taints {
-            Some(taints) => taints
-                .iter()
-                .map(|taint| Taint {
-                    key: taint.key.clone(),
-                    value: taint.value.clone().filter(|value| !value.is_empty()),
-                    effect: taint
-                        .effect
-                        .map_or_else(String::new, |effect| effect.to_string()),
-                })
-                .collect(),
-            None => vec![Taint {
-                key: constants::CONTROL_PLANE.to_owned(),
-                value: None,
-                effect: "NoSchedule".to_owned(),
-            }],
-        };
-        Node {
-            name,
-            hostname,
-            cri_socket,
-            other_cri_sockets,
-            taints,
-            kubelet_extra_args: arguments(&registration.kubelet_extra_args),
-            image_pull_policy: match registration.image_pull_policy {
-                Some(v1beta4::ImagePullPolicy::Always) => PullPolicy::Always,
-                Some(v1beta4::ImagePullPolicy::Never) => PullPolicy::Never,
-                Some(v1beta4::ImagePullPolicy::IfNotPresent) | None => PullPolicy::IfNotPresent,
-            },
-            image_pull_serial: registration.image_pull_serial.unwrap_or(true),
-            resolv_conf: self
-                .host
-                .systemd_resolved
-                .then(|| LogicalPath::parse(defaults::RESOLVED_FILE).ok())
-                .flatten(),
-        }
+        name
     }
 
     pub(super) fn cri_socket(&mut self, configured: Option<&str>) -> (String, Vec<String>) {
@@ -101,10 +63,6 @@ impl Resolver<'_> {
                 format!("unix://{socket}")
             }
         };
-        if let Some(flag) = &self.overrides.cri_socket {
-            self.check_flag("cri-socket", Format::CriSocket, flag);
-            return (with_scheme(flag), Vec::new());
-        }
         if let Some(socket) = configured.filter(|socket| !socket.is_empty()) {
             return (with_scheme(socket), Vec::new());
         }
@@ -112,8 +70,7 @@ impl Resolver<'_> {
         let Some(first) = found.first() else {
             return (defaults::CRI_SOCKETS[0].to_owned(), Vec::new());
         };
-        self.detected
-            .push(format!("container runtime {first}, found on this host"));
+        self.find("nodeRegistration.criSocket", "a socket on this host");
         (
             with_scheme(first),
             found[1..]
@@ -123,40 +80,10 @@ impl Resolver<'_> {
         )
     }
 
-    pub(super) fn api(&mut self, init: &InitConfiguration, cluster: &ClusterConfiguration) -> Api {
-        let endpoint = &init.local_api_endpoint;
-        let advertise_address = self.advertise_address(endpoint.advertise_address.as_deref());
-        let bind_port = self
-            .overrides
-            .apiserver_bind_port
-            .or_else(|| endpoint.bind_port.and_then(|port| u16::try_from(port).ok()))
-            .filter(|port| *port != 0)
-            .unwrap_or(defaults::BIND_PORT);
-        let (control_plane_host, port) = match &cluster.control_plane_endpoint {
-            Some(text) if !text.is_empty() => {
-                let (host, port) = split_host_port(text);
-                (Some(host), port)
-            }
-            _ => (None, None),
-        };
-        Api {
-            advertise_address,
-            bind_port,
-            control_plane_host,
-            control_plane_port: port.unwrap_or(bind_port),
-        }
-    }
-
     pub(super) fn advertise_address(&mut self, configured: Option<&str>) -> IpAddr {
         const FIELD: &str = "localAPIEndpoint.advertiseAddress";
         let unspecified = IpAddr::from([0, 0, 0, 0]);
-        let asked = self
-            .overrides
-            .apiserver_advertise_address
-            .as_deref()
-            .or(configured)
-            .filter(|text| !text.is_empty());
-        let Some(asked) = asked else {
+        let Some(asked) = configured.filter(|text| !text.is_empty()) else {
             return self.detected_address(None);
         };
         let Some(address) = rinit_config::parse_ip(asked) else {
@@ -174,9 +101,7 @@ impl Resolver<'_> {
         if address.is_loopback()
             && let Some(global) = self.host.loopback_global_address
         {
-            self.detected.push(format!(
-                "advertise address {global}, the global address of the loopback interface"
-            ));
+            self.find(FIELD, "a global address of the loopback interface");
             return global;
         }
         if address.is_loopback() || !rinit_config::is_reachable(address) {
@@ -195,43 +120,49 @@ impl Resolver<'_> {
             );
             return IpAddr::from([0, 0, 0, 0]);
         };
-        let interface = route.interface.as_deref().unwrap_or("the default route");
         let address = route.address;
-        self.detected
-            .push(format!("advertise address {address}, from {interface}"));
+        let how = match &route.interface {
+            Some(name) => format!("the default route, which is over {name}"),
+            None => "the default route".to_owned(),
+        };
+        self.find("localAPIEndpoint.advertiseAddress", &how);
         address
     }
 
-    pub(super) fn access(&self, paths: &Paths, api: &Api) -> ApiAccess {
-        match &self.overrides.kubeconfig {
+    pub(super) fn access(&mut self, paths: &Paths, api: &Api) -> ApiAccess {
+        let typed = self.overrides.kubeconfig.as_deref().map(LogicalPath::parse);
+        let typed = typed.and_then(|path| {
+            path.map_err(|error| self.wrong_flag("kubeconfig", Problem::new(error.to_string())))
+                .ok()
+        });
+        match typed {
             // Another kubeconfig is taken at its word.
             Some(kubeconfig) => ApiAccess {
-                kubeconfig: kubeconfig.clone(),
+                kubeconfig,
                 super_kubeconfig: None,
                 server: None,
             },
             None => ApiAccess {
                 kubeconfig: paths.kubeconfig("admin.conf"),
                 super_kubeconfig: Some(paths.kubeconfig("super-admin.conf")),
-                server: Some(api.local_url()),
+                server: Some(api.endpoint().url()),
             },
         }
     }
 
     pub(super) fn ignored_checks(&mut self, init: &InitConfiguration) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .overrides
+        let registration = &init.node_registration;
+        let mut names: Vec<String> = registration
             .ignore_preflight_errors
             .iter()
-            .chain(&init.node_registration.ignore_preflight_errors)
             .map(|name| name.trim().to_lowercase())
             .filter(|name| !name.is_empty())
             .collect();
         names.sort();
         names.dedup();
-        // What is wrong in the file by itself was told.
-        let is_told = !self.documents.is_settled(IGNORED_CHECKS);
-        if !is_told && names.len() > 1 && names.iter().any(|name| name == "all") {
+        // What is wrong in the file by itself was reported.
+        let is_reported = !self.documents.is_settled(IGNORED_CHECKS);
+        if !is_reported && names.len() > 1 && names.iter().any(|name| name == "all") {
             self.wrong(
                 Rule::IgnoreAllAlone,
                 IGNORED_CHECKS,
@@ -245,20 +176,62 @@ impl Resolver<'_> {
     }
 }
 
+/// Returns the stable endpoint of the control plane, at the API server's port where none is given.
+pub(super) fn endpoint(cluster: &ClusterConfiguration, api: &Api) -> Option<Endpoint> {
+    let text = cluster.control_plane_endpoint.as_deref()?;
+    let (host, port) = split_host_port(Some(text).filter(|text| !text.is_empty())?);
+    Some(Endpoint {
+        host,
+        port: port.unwrap_or(api.bind_port),
+    })
+}
+
+pub(super) fn taints(registration: &NodeRegistrationOptions) -> Vec<Taint> {
+    let taints = registration.taints.iter().flatten();
+    taints
+        .map(|taint| Taint {
+            key: taint.key.clone(),
+            value: taint.value.clone().filter(|value| !value.is_empty()),
+            effect: taint
+                .effect
+                .map_or_else(String::new, |effect| effect.to_string()),
+        })
+        .collect()
+}
+
+pub(super) fn pull_policy(registration: &NodeRegistrationOptions) -> PullPolicy {
+    match registration.image_pull_policy {
+        Some(ImagePullPolicy::Always) => PullPolicy::Always,
+        Some(ImagePullPolicy::Never) => PullPolicy::Never,
+        Some(ImagePullPolicy::IfNotPresent) | None => PullPolicy::IfNotPresent,
+    }
+}
+
+/// Takes out the timeouts that no start could keep, so that the defaults count.
+pub(super) fn without_zero_timeouts(init: &mut InitConfiguration) {
+    let Some(timeouts) = &mut init.timeouts else {
+        return;
+    };
+    for timeout in [
+        &mut timeouts.control_plane_component_health_check,
+        &mut timeouts.kubelet_health_check,
+        &mut timeouts.kubernetes_api_call,
+    ] {
+        *timeout = timeout.filter(|duration| duration.nanoseconds() > 0);
+    }
+}
+
 pub(super) fn timeouts(init: &InitConfiguration) -> Timeouts {
     let timeouts = init.timeouts.clone().unwrap_or_default();
-    let seconds = |value: Option<GoDuration>, default: u64| {
-        value
-            .and_then(GoDuration::to_std)
-            .filter(|duration| !duration.is_zero())
-            .map_or(default, |duration| duration.as_secs().max(1))
+    let seconds = |value: Option<GoDuration>| {
+        let duration = value.and_then(GoDuration::to_std).unwrap_or_default();
+        duration.as_secs().max(1)
     };
     Timeouts {
         control_plane_component_health_check: seconds(
             timeouts.control_plane_component_health_check,
-            240,
         ),
-        kubelet_health_check: seconds(timeouts.kubelet_health_check, 240),
-        kubernetes_api_call: seconds(timeouts.kubernetes_api_call, 60),
+        kubelet_health_check: seconds(timeouts.kubelet_health_check),
+        kubernetes_api_call: seconds(timeouts.kubernetes_api_call),
     }
 }

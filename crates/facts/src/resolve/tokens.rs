@@ -1,48 +1,45 @@
 //! Bootstrap tokens and the key of the uploaded certificates.
 
-use std::str::FromStr;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use rinit_config::v1beta4::{self, InitConfiguration};
-use rinit_config::{Format, GoDuration};
+use rinit_config::{BootstrapToken, CertificateKey, Format, GoDuration};
 use rinit_diag::Problem;
-use rinit_plan::{BootstrapTokenSpec, Secret, constants, defaults, groups};
+use rinit_plan::{BootstrapTokenSpec, Secret, constants};
 
 use super::{Resolver, truncate};
-use crate::facts::{Certificates, UploadCerts};
+use crate::facts::{Signing, UploadCerts};
+use crate::sourced::Origin;
 
-/// The life of a bootstrap token whose life is not configured.
-const DEFAULT_TOKEN_TTL: GoDuration = GoDuration::from_seconds(defaults::TOKEN_SECONDS);
 /// The life of the uploaded certificates.
 const UPLOADED_CERTIFICATES_TTL: SignedDuration = SignedDuration::from_hours(2);
 
 impl Resolver<'_> {
-    pub(super) fn bootstrap_tokens(
-        &mut self,
-        init: &InitConfiguration,
-        now: Timestamp,
-    ) -> Vec<BootstrapTokenSpec> {
-        let mut configured = init.bootstrap_tokens.clone();
+    /// Completes the document's tokens by flags, and by those that are generated for this run, whose
+    /// indexes it returns.
+    pub(super) fn fill_tokens(&mut self, init: &mut InitConfiguration) -> BTreeSet<usize> {
         // kubeadm describes its token only where there is no file.
         let by_flags = self.documents.init.is_none() && self.documents.cluster.is_none();
-        let mut described = false;
+        let description = by_flags.then(|| constants::DEFAULT_TOKEN_DESCRIPTION.to_owned());
+        let tokens = &mut init.bootstrap_tokens;
         if let Some(token) = &self.overrides.token {
             self.check_flag("token", Format::BootstrapToken, token.expose());
-            described = by_flags;
-            // One that was refused just now is not drawn anew.
-            configured = rinit_config::BootstrapToken::new(token.expose().clone())
-                .map(|token| v1beta4::BootstrapToken {
-                    token: Some(token),
-                    ..Default::default()
-                })
-                .into_iter()
-                .collect();
-        } else if configured.is_empty() {
-            described = by_flags;
-            configured = vec![v1beta4::BootstrapToken::default()];
+            *tokens = vec![v1beta4::BootstrapToken {
+                token: BootstrapToken::new(token.expose().clone()),
+                description,
+                ..Default::default()
+            }];
+            self.found
+                .insert("bootstrapTokens[0].token".to_owned(), Origin::Flag("token"));
+        } else if tokens.is_empty() {
+            *tokens = vec![v1beta4::BootstrapToken {
+                description,
+                ..Default::default()
+            }];
         }
         let flag_ttl = self.overrides.token_ttl.as_deref().and_then(|text| {
-            let ttl = GoDuration::from_str(text).ok();
+            let ttl = text.parse::<GoDuration>().ok();
             if ttl.is_none() {
                 self.wrong_flag(
                     "token-ttl",
@@ -52,84 +49,60 @@ impl Resolver<'_> {
             }
             ttl
         });
-        let mut drawn_tokens = self.host.drawn_tokens.iter();
-        let mut tokens: Vec<BootstrapTokenSpec> = configured
-            .into_iter()
-            .map(|token| {
-                let drawn = token.token.is_none();
-                let text = match token.token {
-                    Some(token) => token.into_secret(),
-                    None => drawn_tokens.next().cloned().unwrap_or_else(|| {
-                        let message = "fewer tokens were drawn than are wanted";
-                        let problem =
-                            Problem::new(message).with_hint("report this as a fault of rinit");
-                        self.problems.push(problem);
-                        Secret::new(String::new())
-                    }),
-                };
-                let expires = if let Some(expires) = token.expires {
-                    Timestamp::from_second(expires.unix_seconds()).ok()
-                } else {
-                    let ttl = flag_ttl.or(token.ttl).unwrap_or(DEFAULT_TOKEN_TTL);
-                    let ttl = SignedDuration::from_nanos(ttl.nanoseconds());
-                    (!ttl.is_zero())
-                        .then(|| now.checked_add(ttl).ok())
-                        .flatten()
-                        .map(truncate)
-                };
-                let description = token
-                    .description
-                    .filter(|text| !text.is_empty())
-                    .or_else(|| described.then(|| constants::DEFAULT_TOKEN_DESCRIPTION.to_owned()));
-                let usages: Vec<String> = if token.usages.is_empty() {
-                    vec!["signing".to_owned(), "authentication".to_owned()]
-                } else {
-                    token
-                        .usages
-                        .iter()
-                        .map(|usage| usage.as_str().to_owned())
-                        .collect()
-                };
-                let groups = if token.groups.is_empty() {
-                    vec![groups::BOOTSTRAPPERS.to_owned()]
-                } else {
-                    token.groups
-                };
-                token_spec(&text, description, expires, usages, groups, drawn)
-            })
-            .collect();
-        tell_apart(&mut tokens);
-        tokens
+        let mut generated = self.host.drawn_tokens.iter();
+        let mut indexes = BTreeSet::new();
+        for (index, token) in tokens.iter_mut().enumerate() {
+            let field = |name: &str| format!("bootstrapTokens[{index}].{name}");
+            if let Some(ttl) = flag_ttl.filter(|_| token.expires.is_none()) {
+                token.ttl = Some(ttl);
+                self.found.insert(field("ttl"), Origin::Flag("token-ttl"));
+            }
+            // One that was refused just now is not replaced.
+            if token.token.is_some() || self.misformed.contains("token") {
+                continue;
+            }
+            let text = generated.next().map(|text| text.expose().clone());
+            token.token = text.and_then(BootstrapToken::new);
+            if token.token.is_none() {
+                let message = "fewer tokens were generated than are wanted";
+                let problem = Problem::new(message).with_hint("report this as a fault of rinit");
+                self.problems.push(problem);
+            }
+            self.found.insert(field("token"), Origin::Generated);
+            indexes.insert(index);
+        }
+        indexes
     }
 
     pub(super) fn upload_certs(
         &mut self,
-        init: &InitConfiguration,
-        certificates: &Certificates,
+        init: &mut InitConfiguration,
+        signing: &Signing,
         now: Timestamp,
     ) -> UploadCerts {
-        let given = match &self.overrides.certificate_key {
-            Some(key) => {
-                self.check_flag("certificate-key", Format::CertificateKey, key.expose());
-                Some(key.clone())
-            }
-            None => init
-                .certificate_key
-                .clone()
-                .map(rinit_config::CertificateKey::into_secret),
-        };
-        if self.overrides.upload_certs
-            && certificates.external_cluster_ca
-            && self.is_settled("certificatesDir")
-        {
+        if let Some(key) = &self.overrides.certificate_key {
+            self.check_flag("certificate-key", Format::CertificateKey, key.expose());
+            init.certificate_key = CertificateKey::new(key.expose().clone());
+        }
+        let given = init
+            .certificate_key
+            .clone()
+            .map(CertificateKey::into_secret);
+        if self.overrides.upload_certs && signing.external && self.is_settled("certificatesDir") {
             self.problems.push(
-                Problem::new("--upload-certs cannot be used with an external certificate authority, whose key is not on this host")
+                Problem::new("--upload-certs cannot be used with an external CA, whose key is not on this host")
                     .with_hint("copy the certificates to the other control planes by hand"),
             );
         }
+        if self.overrides.upload_certs && given.is_none() {
+            init.certificate_key =
+                CertificateKey::new(self.host.drawn_certificate_key.expose().clone());
+            self.found
+                .insert("certificateKey".to_owned(), Origin::Generated);
+        }
         UploadCerts {
             enabled: self.overrides.upload_certs,
-            drawn: given.is_none(),
+            generated: given.is_none(),
             certificate_key: given.unwrap_or_else(|| self.host.drawn_certificate_key.clone()),
             ttl_token: token_spec(
                 &self.host.drawn_ttl_token,
@@ -143,8 +116,46 @@ impl Resolver<'_> {
     }
 }
 
-/// Counts for each drawn token those that look like it in the cluster: all that are written out,
-/// and those that are drawn before it.
+/// Returns the tokens of a completed document.
+pub(super) fn token_specs(
+    init: &InitConfiguration,
+    generated: &BTreeSet<usize>,
+    now: Timestamp,
+) -> Vec<BootstrapTokenSpec> {
+    let tokens = init.bootstrap_tokens.iter().cloned().enumerate();
+    let mut specs: Vec<BootstrapTokenSpec> = tokens
+        .map(|(index, token)| {
+            let text = token.token.map(BootstrapToken::into_secret);
+            let expires = if let Some(expires) = token.expires {
+                Timestamp::from_second(expires.unix_seconds()).ok()
+            } else {
+                let ttl = token.ttl.map_or(0, |ttl| ttl.nanoseconds());
+                let ttl = SignedDuration::from_nanos(ttl);
+                (!ttl.is_zero())
+                    .then(|| now.checked_add(ttl).ok())
+                    .flatten()
+                    .map(truncate)
+            };
+            token_spec(
+                &text.unwrap_or_else(|| Secret::new(String::new())),
+                token.description.filter(|text| !text.is_empty()),
+                expires,
+                token
+                    .usages
+                    .iter()
+                    .map(|one| one.as_str().to_owned())
+                    .collect(),
+                token.groups,
+                generated.contains(&index),
+            )
+        })
+        .collect();
+    tell_apart(&mut specs);
+    specs
+}
+
+/// Counts for each generated token those that look like it in the cluster: all that are written out,
+/// and those that are generated before it.
 fn tell_apart(tokens: &mut [BootstrapTokenSpec]) {
     let look = |token: &BootstrapTokenSpec| {
         let sorted = |texts: &[String]| {

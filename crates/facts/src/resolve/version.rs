@@ -18,9 +18,10 @@ impl Resolver<'_> {
             let mut unreadable = existing.unreadable.clone();
             match existing.version.as_deref().map(str::parse) {
                 Some(Ok(version)) => {
-                    self.detected.push(format!(
-                        "Kubernetes {version}, which is on this host already"
-                    ));
+                    self.find(
+                        "kubernetesVersion",
+                        "the control plane that is on this host",
+                    );
                     return version;
                 }
                 Some(Err(error)) => unreadable = Some(error.to_string()),
@@ -35,9 +36,6 @@ impl Resolver<'_> {
                 );
                 return newest;
             }
-            self.detected.push(format!(
-                "Kubernetes {newest}, the newest that this rinit knows"
-            ));
             return newest;
         };
         if let Some(label) = asked.strip_prefix("stable") {
@@ -138,7 +136,7 @@ impl Resolver<'_> {
         for (name, is_on) in &cluster.feature_gates {
             let known = GATES.iter().find(|gate| gate.name == name);
             let problem = match known {
-                // By a version that stands in for one that is wrong nothing can be told.
+                // A version that stands in for one that is wrong decides nothing.
                 Some(_) if !self.is_settled("kubernetesVersion") => continue,
                 Some(gate) if minor <= gate.last_minor => {
                     if let Some(missing) = gate.missing.filter(|_| *is_on) {

@@ -245,15 +245,15 @@ fn a_patch_that_does_not_fit_is_refused() {
 #[test]
 fn add_ons_that_the_user_does_without_are_left_alone() {
     let mut facts = facts(VERSION, "plain", Vec::new(), &recorded(VERSION, "plain"));
-    facts.dns.disabled = true;
-    facts.proxy.disabled = true;
+    facts.cluster.dns.disabled = true;
+    facts.cluster.proxy.disabled = true;
     assert_eq!(phase_actions(&rinit_phase_addon::phase(), &facts), []);
 }
 
 #[test]
 fn nothing_is_uploaded_unless_asked_for() {
     let mut facts = facts(VERSION, "plain", Vec::new(), &recorded(VERSION, "plain"));
-    facts.upload_certs.enabled = false;
+    facts.inputs.upload_certs.enabled = false;
     assert_eq!(
         phase_actions(&rinit_phase_upload_certs::phase(), &facts),
         []

@@ -251,7 +251,7 @@ fn files(plans: &[Plan]) -> Vec<(String, String)> {
 }
 
 fn certificates(plans: &[Plan], facts: &Facts) -> String {
-    let folder = format!("{}/", facts.paths.certificates);
+    let folder = format!("{}/", facts.node.paths.certificates);
     let relative = |path: &LogicalPath| path.as_str().strip_prefix(&folder).unwrap().to_owned();
     let mut entries: Vec<String> = actions(plans)
         .filter_map(|action| match action {

@@ -102,11 +102,11 @@ pub(crate) async fn setting_of(
         ExitCode::Failure
     })?;
     let typed = overrides.cert_dir.is_some();
-    let facts = resolve(&documents, &overrides.into(), &host_facts)?;
+    let facts = resolve(&documents, &overrides, &host_facts)?;
     let (scope, is_copy) = scope(&host, &facts, typed.then_some(&documents));
     // Keys of a copy are no matter of this host's folders.
     let keeping = if is_copy {
-        facts.paths.kubeconfigs.join("tmp")
+        facts.node.paths.kubeconfigs.join("tmp")
     } else {
         write::keeping(&facts)
     };
@@ -123,7 +123,7 @@ pub(crate) async fn setting_of(
 /// are where the configuration or the static pods of this host have them. Where `--cert-dir` was
 /// typed, `documents` are what there is without it. With it whether neither is of this host.
 fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> (Scope, bool) {
-    let paths = &facts.paths;
+    let paths = &facts.node.paths;
     let is_own = |documents: &Documents| {
         let cluster = documents.cluster.as_ref();
         let folder = cluster.and_then(|cluster| cluster.certificates_dir.as_deref());
@@ -153,7 +153,7 @@ pub(crate) async fn writing_setting(
 ) -> Result<(Setting, Lock), ExitCode> {
     let found = setting_of(global, config, reading, overrides.clone(), lenient).await?;
     let lock = if found.is_copy {
-        found.host.lock_folder(&found.facts.paths.kubeconfigs)
+        found.host.lock_folder(&found.facts.node.paths.kubeconfigs)
     } else {
         found.host.lock()
     };
@@ -280,12 +280,7 @@ async fn check_expiration(
         }
     };
     let specification = SpecificationArguments::default();
-    let (certificates, kubeconfigs) = (&arguments.cert_dir, &arguments.kubeconfig_dir);
-    let overrides = settings::of_specification(
-        &specification,
-        certificates.as_deref(),
-        kubeconfigs.as_deref(),
-    );
+    let overrides = arguments.flags.overrides.clone();
     let config = arguments.config.as_deref();
     let given = Given::to_certificates(global, &specification, config, &overrides);
     let setting = match setting(global, config, overrides, true).await {

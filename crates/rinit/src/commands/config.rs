@@ -19,7 +19,6 @@ use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
-use crate::settings::Flags;
 use crate::trouble::Trouble;
 use crate::{collect, printer, settings};
 
@@ -66,10 +65,10 @@ async fn validate(tree: &[Phase<Facts>], arguments: &ValidateArguments) -> Resul
         return Err(refuse(settings::refused(documents).and(join)));
     }
     some_document(&documents, "--config")?;
-    let flags = Flags::default();
+    let overrides = Overrides::default();
     let strict = arguments.strict;
     let facts = if is_init {
-        let resolved = settings::resolve(&documents, &flags, &host, strict);
+        let resolved = settings::resolve(&documents, &overrides, &host, strict);
         Some(resolved.map_err(|trouble| refuse(trouble.and(join.clone())))?)
     } else {
         None
@@ -79,7 +78,7 @@ async fn validate(tree: &[Phase<Facts>], arguments: &ValidateArguments) -> Resul
         return Err(refuse(trouble));
     }
     let resolved = facts.as_ref().map(|facts| (facts, &host));
-    settings::warnings(&documents, &flags.overrides, resolved, strict)
+    settings::warnings(&documents, &overrides, resolved, strict)
         .map_err(refuse)?
         .print();
     for warning in facts.iter().flat_map(|facts| &facts.warnings) {
@@ -118,7 +117,8 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
         ipv6_advertise_address: PLACEHOLDER_ADDRESS.to_owned(),
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version: KubernetesVersion::newest().to_string(),
-        bootstrap_token: placeholder_token()?,
+        bootstrap_token: Some(placeholder_token()?),
+        etcd_http_endpoints: true,
         taints: false,
     };
     let arguments = match command {
@@ -127,7 +127,7 @@ async fn print(command: &PrintCommand) -> Result<(), ExitCode> {
             arguments
         }
         PrintCommand::JoinDefaults(arguments) => {
-            documents.join = Some(join_example(&surroundings.bootstrap_token));
+            documents.join = Some(join_example(&placeholder_token()?));
             surroundings.node_name = hostname().await?;
             arguments
         }
@@ -170,9 +170,11 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
     let facts = facts_without_file()?;
     for kind in &arguments.component_configs {
         match kind.trim() {
-            "KubeletConfiguration" => documents.kubelet = Some(facts.kubelet_configuration.clone()),
+            "KubeletConfiguration" => {
+                documents.kubelet = Some(facts.cluster.kubelet_configuration.clone())
+            }
             "KubeProxyConfiguration" => {
-                documents.kube_proxy = Some(facts.kube_proxy_configuration.clone());
+                documents.kube_proxy = Some(facts.cluster.kube_proxy_configuration.clone());
             }
             other => {
                 let problem =
@@ -192,7 +194,7 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
 fn facts_without_file() -> Result<Facts, ExitCode> {
     let documents = Documents::none("no file");
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
-    resolve(&documents, &Flags::default(), &host)
+    resolve(&documents, &Overrides::default(), &host)
 }
 
 fn placeholder_token() -> Result<BootstrapToken, ExitCode> {
@@ -260,7 +262,8 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
         advertise_address: address,
         cri_socket: defaults::CRI_SOCKETS[0].to_owned(),
         kubernetes_version,
-        bootstrap_token: token(drawn.expose().clone())?,
+        bootstrap_token: Some(token(drawn.expose().clone())?),
+        etcd_http_endpoints: true,
         taints: true,
     };
     rinit_config::complete(&mut documents, &surroundings);
@@ -295,8 +298,8 @@ fn asked_version(documents: &Documents) -> Result<String, Trouble> {
             ..rinit_config::ClusterConfiguration::default()
         });
     let host = HostFacts::of_no_host(&quiet, rinit_host::now());
-    let facts = settings::resolve(&quiet, &Flags::default(), &host, false)?;
-    Ok(facts.version.to_string())
+    let facts = settings::resolve(&quiet, &Overrides::default(), &host, false)?;
+    Ok(facts.cluster.version.to_string())
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
@@ -308,22 +311,12 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
 }
 
 async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
-    let (feature_gates, problems) = settings::feature_gates(&arguments.feature_gates);
-    let overrides = Overrides {
-        kubernetes_version: arguments.kubernetes_version.clone(),
-        image_repository: arguments.image_repository.clone(),
-        feature_gates,
-        ..Overrides::default()
-    };
+    let overrides = &arguments.flags.overrides;
     let options = settings::reading(arguments.allow_unknown_fields);
     let documents =
-        settings::readable(arguments.config.as_deref(), options, &overrides).map_err(refuse)?;
+        settings::readable(arguments.config.as_deref(), options, overrides).map_err(refuse)?;
     let host = loopback::stand_in(&documents).await?;
-    let flags = Flags {
-        overrides,
-        problems,
-    };
-    let facts = resolve(&documents, &flags, &host)?;
+    let facts = resolve(&documents, overrides, &host)?;
     let images = facts.needed_images();
     printer::data(&match arguments.output {
         DataFormat::Text => images

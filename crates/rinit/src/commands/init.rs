@@ -3,14 +3,13 @@
 use rinit_apply::Apply;
 use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Decision, Facts, Overrides};
+use rinit_facts::{Facts, Origin, Overrides};
 use rinit_host::{Host, Lock, Root};
 use rinit_plan::{Action, Gate, Resource};
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use crate::given::Given;
 use crate::printer::{self, Printer};
-use crate::settings::Flags;
 use crate::trouble::{Remarks, Trouble};
 use crate::{collect, settings};
 
@@ -19,7 +18,7 @@ struct Asked<'run> {
     tree: &'run [Phase<Facts>],
     global: &'run GlobalArguments,
     common: &'run CommonArguments,
-    flags: Flags,
+    overrides: Overrides,
     selection: Selection,
     /// Whether the file may name phases to skip.
     skips_by_file: bool,
@@ -40,18 +39,18 @@ pub(crate) async fn init(
     global: &GlobalArguments,
     arguments: InitArguments,
 ) -> ExitCode {
-    let flags = settings::of_init(&arguments);
+    let overrides = settings::of_init(&arguments);
     let asked = Asked {
         tree,
         global,
         common: &arguments.common,
         // The flag replaces what the file says, as in kubeadm.
-        skips_by_file: !flags.overrides.skips_by_flag,
+        skips_by_file: overrides.skip_phases.is_empty(),
         selection: Selection {
             only: Vec::new(),
-            skip: flags.overrides.skipped_phases.clone(),
+            skip: overrides.skip_phases.clone(),
         },
-        flags,
+        overrides,
         phase: None,
     };
     run(asked).await
@@ -68,7 +67,7 @@ pub(crate) async fn phase(
         tree,
         global,
         common: &arguments.common,
-        flags: settings::of_phase(&arguments),
+        overrides: settings::of_phase(&arguments),
         skips_by_file: false,
         selection: Selection {
             only: vec![name],
@@ -98,14 +97,20 @@ async fn run(asked: Asked<'_>) -> ExitCode {
             Err(trouble) => printer.refuse(&trouble),
         };
     }
-    let address = prepared.facts.api.advertise_address;
+    let address = prepared.facts.node.api.advertise_address;
     printer.repeat(Given::new(global, common, &prepared.overrides, address));
     printer.remark(&prepared.remarks);
-    for decision in &prepared.told {
-        printer.report(Event::Note {
-            phase: None,
-            message: decision.to_string(),
-        });
+    if prepared.tells_settings {
+        let settings = prepared.facts.settings();
+        // What was detected is said in any case.
+        for (field, sourced) in
+            settings.filter(|(_, sourced)| !matches!(sourced.origin, Origin::Detected(_)))
+        {
+            printer.report(Event::Note {
+                phase: None,
+                message: format!("{field}: {sourced}"),
+            });
+        }
     }
     let executor = Apply::new(prepared.host, &prepared.facts);
     act(
@@ -129,8 +134,8 @@ struct Prepared {
     selection: Selection,
     options: RunOptions,
     remarks: Remarks,
-    /// The decisions that are to be told.
-    told: Vec<Decision>,
+    /// Whether every value that decides is said, with where it came from.
+    tells_settings: bool,
 }
 
 async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
@@ -139,7 +144,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         tree,
         global,
         common,
-        mut flags,
+        mut overrides,
         mut selection,
         skips_by_file,
         phase: _,
@@ -147,11 +152,10 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
     let reading = settings::reading(common.allow_unknown_fields);
-    let mut documents =
-        match settings::readable(common.config.as_deref(), reading, &flags.overrides) {
-            Ok(documents) => documents,
-            Err(trouble) => return Err(worse(unknown, trouble.beside(&flags.problems))),
-        };
+    let mut documents = match settings::readable(common.config.as_deref(), reading, &overrides) {
+        Ok(documents) => documents,
+        Err(trouble) => return Err(worse(unknown, trouble.beside(&overrides.problems))),
+    };
     if skips_by_file {
         settings::judge_skipped_phases(tree, &mut documents);
         let init = documents.init.as_ref();
@@ -160,11 +164,11 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
             .unwrap_or_default();
     }
     let init = documents.init.as_ref();
-    flags.overrides.skipped_phases.clone_from(&selection.skip);
+    overrides.skipped_phases.clone_from(&selection.skip);
     let host = Host::new(Root::typed(global.root.as_deref()));
-    let dry_run = common.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);
+    let dry_run = overrides.dry_run || init.and_then(|init| init.dry_run).unwrap_or(false);
     let is_refused =
-        unknown.is_err() || !flags.problems.is_empty() || documents.findings.has_errors();
+        unknown.is_err() || !overrides.problems.is_empty() || documents.findings.has_errors();
     let lock = if dry_run || print_manifest || is_refused {
         None
     } else {
@@ -172,20 +176,19 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         Some(lock.map_err(|error| Trouble::of(ExitCode::Blocked, &error))?)
     };
     // Looked at under the lock: another run may just have ended.
-    let mut host_facts = match collect::host_facts(&host, &documents, &flags.overrides).await {
+    let mut host_facts = match collect::host_facts(&host, &documents, &overrides).await {
         Ok(host_facts) => host_facts,
         Err(problem) => {
-            let trouble = Trouble::configuration(problem).beside(&flags.problems);
+            let trouble = Trouble::configuration(problem).beside(&overrides.problems);
             let trouble = trouble.and(settings::refused(documents).remarks);
             return Err(worse(unknown, trouble));
         }
     };
-    host_facts.missing = collect::missing(&host, &documents, &flags.overrides).await;
-    let resolved = settings::resolve(&documents, &flags, &host_facts, common.strict);
+    host_facts.missing = collect::missing(&host, &documents, &overrides).await;
+    let resolved = settings::resolve(&documents, &overrides, &host_facts, common.strict);
     let judged = resolved.and_then(|facts| {
         let resolved = Some((&facts, &host_facts));
-        let overrides = &flags.overrides;
-        let remarks = settings::warnings(&documents, overrides, resolved, common.strict)?;
+        let remarks = settings::warnings(&documents, &overrides, resolved, common.strict)?;
         Ok((facts, remarks))
     });
     let (facts, remarks) = match (judged, unknown) {
@@ -193,27 +196,22 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Ok((_, remarks)), Err(unknown)) => return Err(unknown.and(remarks)),
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
-    let told = if dry_run || global.verbosity() > 0 {
-        rinit_facts::decisions(&documents, &flags.overrides, &host_facts, &facts)
-    } else {
-        Vec::new()
-    };
     Ok(Prepared {
         _lock: lock,
         options: RunOptions {
             command: "init",
-            kubernetes_version: Some(facts.version.to_string()),
+            kubernetes_version: Some(facts.cluster.version.to_string()),
             mode: if dry_run { Mode::DryRun } else { Mode::Apply },
             rooted: !host.is_running_system(),
             warnings: facts.warnings.clone(),
             notes: facts.detected.clone(),
         },
         host,
-        overrides: flags.overrides,
+        overrides,
         facts,
         selection,
         remarks,
-        told,
+        tells_settings: dry_run || global.verbosity() > 0,
     })
 }
 

@@ -10,7 +10,7 @@ use rinit_cli::{
     GlobalArguments, KubeconfigCommand, KubeconfigUserArguments, SpecificationArguments,
 };
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{BACKDATE, Overrides};
+use rinit_facts::BACKDATE;
 use rinit_manifest::kubeconfig::{CurrentContext, Kubeconfig, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Authority, Certificate, Leaf, PrivateKey, Request, Trust};
@@ -44,7 +44,7 @@ async fn user(
     let period = period(&arguments.validity_period)?;
     let (setting, server) = cluster(global, &arguments).await?;
     let Setting { host, facts, .. } = &setting;
-    let signer = facts.paths.signer(CaId::Cluster);
+    let signer = facts.node.paths.signer(CaId::Cluster);
     let read = |path: &LogicalPath| {
         found(
             host.read(path).map_err(|error| Problem::from_error(&error)),
@@ -62,7 +62,7 @@ async fn user(
     let mut unreadable = Vec::new();
     match Trust::of(&server.trusted, &authorities) {
         Ok(trust) => {
-            let valid = |one: &Certificate| one.validity.not_after > facts.now;
+            let valid = |one: &Certificate| one.validity.not_after > facts.inputs.now;
             authorities.extend(trust.foreign.into_iter().filter(valid));
             unreadable = trust.unreadable;
         }
@@ -80,11 +80,11 @@ async fn user(
     if !lost.is_empty() {
         printer::warning(&Problem::new(format!(
             "whom the administrator trusts has {} in it, which the new kubeconfig has not",
-            Trust::names(&[], &lost, facts.now)
+            Trust::names(&[], &lost, facts.inputs.now)
         )));
     }
     let unspecified = SpecificationArguments::default();
-    let given = Given::to_certificates(global, &unspecified, None, &overrides(&arguments));
+    let given = Given::to_certificates(global, &unspecified, None, &arguments.flags.overrides);
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {
         given
             .complete_problems(&[finding.into()])
@@ -136,10 +136,10 @@ async fn user(
             rinit_diag::chain(error)
         )))
     };
-    let authority = Authority::load(certificate.expose(), key.expose(), facts.now)
+    let authority = Authority::load(certificate.expose(), key.expose(), facts.inputs.now)
         .map_err(|error| unusable(&error))?;
     let end = authority.certificate().validity.not_after;
-    if end <= facts.now {
+    if end <= facts.inputs.now {
         let message = format!(
             "{place}: the certificate of the authority expired at {end}, so that nothing it signs \
              is of use"
@@ -157,7 +157,7 @@ async fn user(
         usages: &[ExtendedKeyUsage::ClientAuth],
         dns_names: &[],
         ip_addresses: &[],
-        validity: validity(facts.now, period, &authority)?,
+        validity: validity(facts.inputs.now, period, &authority)?,
     };
     if let Some(limit) = authority.limit_of(leaf).map_err(|error| unusable(&error))? {
         let message = format!("{place}: the authority must not sign this: {limit}");
@@ -176,8 +176,8 @@ async fn user(
         });
         Secret::new(document(&server, &subject.common_name, &ca, &user))
     } else {
-        let key =
-            PrivateKey::generate(facts.certificates.algorithm).map_err(|error| unusable(&error))?;
+        let key = PrivateKey::generate(facts.cluster.certificates.algorithm)
+            .map_err(|error| unusable(&error))?;
         let issued = authority
             .issue(leaf, &key)
             .map_err(|error| unusable(&error))?;
@@ -189,7 +189,7 @@ async fn user(
             client_certificate: &issued,
             client_key: key.pem(),
         }
-        .to_yaml(facts.version.table().writes_zero_values)
+        .to_yaml(facts.cluster.version.table().writes_zero_values)
     };
     printer::data(text.expose());
     Ok(ExitCode::Success)
@@ -209,12 +209,12 @@ async fn cluster(
     global: &GlobalArguments,
     arguments: &KubeconfigUserArguments,
 ) -> Result<(Setting, Server), ExitCode> {
-    let overrides = || overrides(arguments);
+    let overrides = || arguments.flags.overrides.clone();
     let config = arguments.config.as_deref();
     if config.is_none() {
         let setting = setting(global, None, overrides(), true).await?;
         let of_administrator = ["admin.conf", "super-admin.conf"].iter().find_map(|name| {
-            let path = setting.facts.paths.kubeconfig(name);
+            let path = setting.facts.node.paths.kubeconfig(name);
             let text = Secret::new(setting.host.read_text(&path).ok()??);
             let context = CurrentContext::parse(text.expose()).ok()?;
             let trusted = match context.ca {
@@ -251,18 +251,11 @@ async fn cluster(
     // The address of the API server is in the result, so that no stand-in will do.
     let setting = setting(global, config, overrides(), false).await?;
     let server = Server {
-        url: setting.facts.api.url(),
-        cluster: setting.facts.cluster_name.clone(),
+        url: setting.facts.endpoint().url(),
+        cluster: setting.facts.cluster.name.clone(),
         trusted: Vec::new(),
     };
     Ok((setting, server))
-}
-
-fn overrides(arguments: &KubeconfigUserArguments) -> Overrides {
-    Overrides {
-        cert_dir: arguments.cert_dir.clone(),
-        ..Overrides::default()
-    }
 }
 
 fn period(typed: &str) -> Result<SignedDuration, ExitCode> {

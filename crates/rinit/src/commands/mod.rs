@@ -8,10 +8,10 @@ pub(crate) mod version;
 
 use rinit_config::Documents;
 use rinit_diag::ExitCode;
-use rinit_facts::{Facts, HostFacts};
+use rinit_facts::{Facts, HostFacts, Overrides};
 
 use crate::printer;
-use crate::settings::{self, Flags};
+use crate::settings;
 use crate::trouble::Trouble;
 
 /// Says why the command ends.
@@ -25,8 +25,12 @@ fn refuse(trouble: Trouble) -> ExitCode {
 }
 
 /// Resolves everything, or says everything that is wrong.
-fn resolve(documents: &Documents, flags: &Flags, host: &HostFacts) -> Result<Facts, ExitCode> {
-    let facts = settings::resolve(documents, flags, host, false).map_err(refuse)?;
+fn resolve(
+    documents: &Documents,
+    overrides: &Overrides,
+    host: &HostFacts,
+) -> Result<Facts, ExitCode> {
+    let facts = settings::resolve(documents, overrides, host, false).map_err(refuse)?;
     if !documents.findings.is_empty() {
         printer::report(&documents.findings.to_string());
     }

@@ -91,7 +91,7 @@ fn in_mounts(node: &Node, script: &str) -> (Option<i32>, String) {
     let output = Command::new("unshare")
         .args(["-m", "sh", "-euc", script])
         .env("ROOT", node.root())
-        .env("RINIT", env!("CARGO_BIN_EXE_rinit"))
+        .env("RINIT", rinit_testkit::program())
         .output()
         .unwrap();
     let mut said = String::from_utf8(output.stdout).unwrap();
@@ -220,7 +220,7 @@ fn kill(root: &Path, rename: usize) -> bool {
     let output = Command::new("strace")
         .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e"])
         .arg(format!("inject=rename:signal=KILL:when={rename}"))
-        .arg(env!("CARGO_BIN_EXE_rinit"))
+        .arg(rinit_testkit::program())
         .arg("--root")
         .arg(root)
         .args(["certs", "renew", "all"])
@@ -240,7 +240,7 @@ fn killed_at(node: &Node, before: &State, rename: usize) {
     let left = state(&root);
     no_key_is_readable(&left);
     let rinit = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        let output = Command::new(rinit_testkit::program())
             .arg("--root")
             .arg(&root)
             .args(words)
@@ -263,7 +263,7 @@ fn killed_at(node: &Node, before: &State, rename: usize) {
             "{rename}: {told}"
         );
     }
-    let code = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let code = Command::new(rinit_testkit::program())
         .arg("--root")
         .arg(&root)
         .args(["certs", "check-expiration", "--warn-within", "1s"])

@@ -112,7 +112,7 @@ fn an_ordinary_user_renews_files_of_another_group() {
     let node = Node::new();
     copy_of(&node, &[]);
     let program = node.folder.path().join("rinit");
-    std::fs::copy(env!("CARGO_BIN_EXE_rinit"), &program).unwrap();
+    std::fs::copy(rinit_testkit::program(), &program).unwrap();
     let status = Command::new("chown")
         .args(["-R", "65534"])
         .arg(node.folder.path())

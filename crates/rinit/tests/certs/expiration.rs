@@ -105,7 +105,7 @@ fn a_folder_that_is_not_there_is_told_and_not_a_row_of_missing_files() {
         ("file", "it is not a folder"),
     ] {
         let root = folder.path().join(name);
-        let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        let output = Command::new(rinit_testkit::program())
             .args(["certs", "check-expiration", "--root"])
             .arg(&root)
             .output()

@@ -8,7 +8,7 @@ use crate::support::{Node, is_root};
 
 /// Interrupts the program once it listens. Its keys take it much longer than that.
 fn interrupt(node: &Node, words: &[&str]) -> (Option<i32>, String) {
-    let child = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let child = Command::new(rinit_testkit::program())
         .arg("--root")
         .arg(node.root())
         .args(words)
@@ -82,7 +82,7 @@ fn an_interrupt_while_the_configuration_is_awaited_ends_the_program() {
         .write(true)
         .open(&pipe)
         .unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rinit"))
+    let mut child = Command::new(rinit_testkit::program())
         .arg("--root")
         .arg(node.root())
         .args(["certs", "renew", "apiserver", "--config"])
@@ -120,7 +120,7 @@ fn an_ordinary_user_renews_a_copy_in_a_folder_of_his_own() {
         assert!(output.status.success(), "{output:?}");
     };
     let program = place.path().join("rinit");
-    std::fs::copy(env!("CARGO_BIN_EXE_rinit"), &program).unwrap();
+    std::fs::copy(rinit_testkit::program(), &program).unwrap();
     run("cp", &["-a".as_ref(), &node.path("/etc/kubernetes"), &copy]);
     run(
         "chown",

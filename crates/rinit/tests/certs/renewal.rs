@@ -552,7 +552,7 @@ fn a_missing_public_key_is_told_as_the_one_that_was_written() {
 fn where_nothing_is_there_nothing_is_renewed_and_that_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for more in [&[][..], &["--dry-run"]] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rinit"))
+        let output = std::process::Command::new(rinit_testkit::program())
             .arg("--root")
             .arg(folder.path().join("elsewhere"))
             .args(["certs", "renew", "all"])

@@ -306,7 +306,7 @@ fn requests_are_as_kubeadm_s() {
             folder
         };
         let theirs = make(&kubeadm, "kubeadm");
-        let ours = make(Path::new(env!("CARGO_BIN_EXE_rinit")), "rinit");
+        let ours = make(&rinit_testkit::program(), "rinit");
         let files = files_below(&theirs);
         assert_eq!(files, files_below(&ours));
         assert_eq!(files.len(), 24);
@@ -362,7 +362,7 @@ fn an_ordinary_user_makes_requests_in_folders_of_his_own() {
         return;
     }
     let place = tempfile::tempdir().unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_rinit"), place.path().join("rinit")).unwrap();
+    std::fs::copy(rinit_testkit::program(), place.path().join("rinit")).unwrap();
     std::os::unix::fs::chown(place.path(), Some(65534), Some(65534)).unwrap();
     let node = Node::new();
     std::fs::copy(node.config(), place.path().join("c.yaml")).unwrap();

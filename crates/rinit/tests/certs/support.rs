@@ -67,7 +67,7 @@ impl Node {
     }
 
     pub(crate) fn rinit(&self, arguments: &[&str]) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        let output = Command::new(rinit_testkit::program())
             .arg("--root")
             .arg(self.root())
             .args(arguments)

@@ -157,7 +157,7 @@ fn a_user_s_kubeconfig_is_as_kubeadm_s() {
         let disk = Disk::of_folder(root.path()).unwrap();
         (Snapshot::take(&disk, &[], init).unwrap(), stderr)
     };
-    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit"));
+    let rinit = &rinit_testkit::program();
     for more in [
         "",
         "--org b,a --org ops",

@@ -82,7 +82,7 @@ fn on_a_host(place: &Place, global: bool, words: &str) -> Said {
     );
     let output = Command::new("unshare")
         .args(["--net", "sh", "-c", &setup, "sh"])
-        .arg(env!("CARGO_BIN_EXE_rinit"))
+        .arg(rinit_testkit::program())
         .args(words.split(' '))
         .current_dir(place.path())
         .output()

@@ -56,7 +56,7 @@ fn kill(place: &Place, target: &str) {
     let output = Command::new("sh")
         .args(["-c", KILLING, "sh"])
         .arg(root.join(format!("{folder}/.{name}")))
-        .arg(env!("CARGO_BIN_EXE_rinit"))
+        .arg(rinit_testkit::program())
         .args(rendering(root.to_str().unwrap()).split_whitespace())
         .current_dir(place.path())
         .output()
@@ -145,7 +145,8 @@ fn a_run_that_is_interrupted_leaves_nothing_beside_its_files() {
     let slow =
         "exec strace -D -f -qq -o trace -e trace=fsync -e inject=fsync:delay_enter=100000 \"$@\"";
     let running = Command::new("sh")
-        .args(["-c", slow, "sh", env!("CARGO_BIN_EXE_rinit")])
+        .args(["-c", slow, "sh"])
+        .arg(rinit_testkit::program())
         .args(rendering("root").split_whitespace())
         .current_dir(place.path())
         .stderr(Stdio::piped())

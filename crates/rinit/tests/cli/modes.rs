@@ -10,7 +10,7 @@ fn under_umask(place: &Place, umask: &str, under: &[&str], words: &str) -> Said 
     let output = Command::new("sh")
         .args(["-c", &script, "sh"])
         .args(under)
-        .arg(env!("CARGO_BIN_EXE_rinit"))
+        .arg(rinit_testkit::program())
         .args(words.split_whitespace())
         .current_dir(place.path())
         .output()

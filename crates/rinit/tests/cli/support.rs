@@ -125,7 +125,7 @@ impl Place {
 
     /// The program with words of its command line, in this folder.
     pub(crate) fn command(&self, words: &str) -> Command {
-        self.wrapped(&[], Path::new(env!("CARGO_BIN_EXE_rinit")), words)
+        self.wrapped(&[], &rinit_testkit::program(), words)
     }
 
     fn wrapped(&self, before: &[&OsStr], program: &Path, words: &str) -> Command {
@@ -167,7 +167,7 @@ impl Place {
             return Nobody {
                 place: self,
                 _folder: None,
-                program: env!("CARGO_BIN_EXE_rinit").into(),
+                program: rinit_testkit::program(),
                 switch: Vec::new(),
             };
         }
@@ -175,9 +175,9 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         open(folder.path(), 0o755);
         let program = folder.path().join("rinit");
-        let built = env!("CARGO_BIN_EXE_rinit");
-        if std::fs::hard_link(built, &program).is_err() {
-            std::fs::copy(built, &program).unwrap();
+        let built = rinit_testkit::program();
+        if std::fs::hard_link(&built, &program).is_err() {
+            std::fs::copy(&built, &program).unwrap();
         }
         let switch = format!("setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --");
         Nobody {

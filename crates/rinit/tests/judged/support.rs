@@ -225,7 +225,7 @@ impl Node {
 
     /// A command as somebody types it, in a shell that finds rinit.
     pub(crate) fn shell(&self, command: &str) -> Said {
-        let program = Path::new(env!("CARGO_BIN_EXE_rinit"));
+        let program = rinit_testkit::program();
         let folder = program.parent().unwrap().display();
         let script = format!("PATH={folder}:$PATH\n{command}");
         self.run("sh", ["-c", &script])

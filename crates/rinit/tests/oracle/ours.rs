@@ -116,7 +116,7 @@ fn render(config: &Path, skipped: &[String], patches: Option<&str>) -> Result<Di
         make_folder(&root, patches);
     }
     let skip = format!("{NOT_RENDERED},{}", skipped.join(","));
-    let output = on_the_host(Path::new(env!("CARGO_BIN_EXE_rinit")))
+    let output = on_the_host(&rinit_testkit::program())
         .args(["init", "--skip-phases", skip.trim_end_matches(',')])
         .arg("--config")
         .arg(config)

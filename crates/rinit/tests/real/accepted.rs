@@ -236,7 +236,7 @@ fn signed_elsewhere(folder: &Path, root: &Path, config: &Path) {
         std::fs::remove_file(kubernetes.join(name)).unwrap();
     }
     let rinit = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_rinit"))
+        let output = Command::new(rinit_testkit::program())
             .args(words)
             .arg("--config")
             .arg(config)

@@ -35,7 +35,7 @@ const NOT_RENDERED: &str = "preflight,kubelet-start,wait-control-plane,upload-co
 
 /// Lets the program render below a folder.
 fn rinit(root: &Path, config: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rinit"))
+    Command::new(rinit_testkit::program())
         .args(["init", "--skip-phases", NOT_RENDERED, "--config"])
         .arg(config)
         .arg("--root")

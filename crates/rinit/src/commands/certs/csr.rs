@@ -33,8 +33,6 @@ pub(super) async fn generate(
     let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
-        certificates: from_here(global, arguments.cert_dir.as_deref()),
-        kubeconfigs: from_here(global, arguments.kubeconfig_dir.as_deref()),
     };
     let outcome = async {
         let (work, _lock) = begin(tree, global, typed, false).await?;
@@ -57,8 +55,6 @@ pub(super) async fn install(
     let typed = Typed {
         config: arguments.config.as_deref(),
         specification: &arguments.specification,
-        certificates: from_here(global, arguments.cert_dir.as_deref()),
-        kubeconfigs: from_here(global, arguments.kubeconfig_dir.as_deref()),
     };
     let outcome = async {
         let (work, _lock) = begin(tree, global, typed, arguments.dry_run).await?;
@@ -71,8 +67,6 @@ pub(super) async fn install(
 struct Typed<'a> {
     config: Option<&'a Path>,
     specification: &'a SpecificationArguments,
-    certificates: Option<String>,
-    kubeconfigs: Option<String>,
 }
 
 /// A folder as it is seen from the working directory, as kubeadm takes it for these commands; below
@@ -101,15 +95,14 @@ async fn begin(
     typed: Typed<'_>,
     dry_run: bool,
 ) -> Result<(Work, Option<Lock>), ExitCode> {
-    let overrides = settings::of_specification(
-        typed.specification,
-        typed.certificates.as_deref(),
-        typed.kubeconfigs.as_deref(),
-    );
+    let mut overrides = typed.specification.flags.overrides.clone();
+    for folder in [&mut overrides.cert_dir, &mut overrides.kubeconfig_dir] {
+        *folder = from_here(global, folder.as_deref());
+    }
     let given = Given::to_certificates(global, typed.specification, typed.config, &overrides);
     let reading = settings::reading(typed.specification.allow_unknown_fields);
     // An ordinary user who names his own folders is in nobody's way, as with kubeadm.
-    let is_apart = typed.certificates.is_some() && typed.kubeconfigs.is_some();
+    let is_apart = overrides.cert_dir.is_some() && overrides.kubeconfig_dir.is_some();
     let (setting, lock) = if dry_run || (is_apart && !rinit_host::is_root()) {
         let setting = setting_of(global, typed.config, reading, overrides, false).await?;
         (setting, None)
@@ -159,9 +152,15 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
     let mut signed = |name: &str| {
         rinit_host::read_typed(&from.join(name)).map_err(|error| rinit_diag::chain(&error))
     };
-    let folder = &facts.paths.certificates;
-    let installation = requests::install(&work.actions, folder, &mut read, &mut signed, facts.now)
-        .map_err(|problems| blocked(&work.given, &reader, &problems))?;
+    let folder = &facts.node.paths.certificates;
+    let installation = requests::install(
+        &work.actions,
+        folder,
+        &mut read,
+        &mut signed,
+        facts.inputs.now,
+    )
+    .map_err(|problems| blocked(&work.given, &reader, &problems))?;
     work.given
         .complete_problems(&installation.warnings)
         .iter()
@@ -187,7 +186,7 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
         "installed"
     };
     if !dry_run {
-        let backup = replace(host, keeping, facts.now, &installation.files)
+        let backup = replace(host, keeping, facts.inputs.now, &installation.files)
             .map_err(|problem| failed(&problem))?;
         if let Some(folder) = &backup.folder {
             printer::progress(&format!(

@@ -52,11 +52,7 @@ async fn run(
         return Err(ExitCode::Usage);
     }
     let specification = &arguments.specification;
-    let overrides = settings::of_specification(
-        specification,
-        arguments.cert_dir.as_deref(),
-        arguments.kubeconfig_dir.as_deref(),
-    );
+    let overrides = specification.flags.overrides.clone();
     let config = arguments.config.as_deref();
     let configured = config.is_some() || overrides.decide_certificates();
     if arguments.prune.prune_sans && !configured {
@@ -91,9 +87,9 @@ async fn run(
         configured,
         prune: arguments.prune.prune_sans,
         prune_authorities: arguments.prune.prune_authorities,
-        now: facts.now,
+        now: facts.inputs.now,
         scope,
-        cluster_signer: facts.paths.cluster_signer_certificate(),
+        cluster_signer: facts.node.paths.cluster_signer_certificate(),
     };
     let renewal = Arc::new(plan(&host, &actions, &options, &given)?);
     tell(&renewal, arguments.dry_run);
@@ -120,7 +116,7 @@ async fn run(
         printer::error(
             &format!(
                 "there is nothing to renew in {}",
-                host.resolve(&facts.paths.certificates).display()
+                host.resolve(&facts.node.paths.certificates).display()
             ),
             Some("is this a control-plane node? `--cert-dir` and `--root` name other folders"),
         );
@@ -139,7 +135,8 @@ async fn run(
     } else {
         None
     };
-    let backup = replace(&host, &keeping, facts.now, &files).map_err(|problem| failed(&problem))?;
+    let backup =
+        replace(&host, &keeping, facts.inputs.now, &files).map_err(|problem| failed(&problem))?;
     if let Some(folder) = &backup.folder {
         printer::progress(&format!(
             "the old files are in {}",

@@ -119,7 +119,7 @@ fn parking(facts: &Facts) -> LogicalPath {
 pub(super) fn parked(host: &Host, facts: &Facts) -> Result<Vec<LogicalPath>, HostError> {
     let mut away = Vec::new();
     for name in host.list(&parking(facts))?.unwrap_or_default() {
-        let manifest = facts.paths.manifests.join(&name);
+        let manifest = facts.node.paths.manifests.join(&name);
         if !name.starts_with('.') && !host.exists(&manifest)? {
             away.push(manifest);
         }
@@ -449,7 +449,12 @@ impl Restart<'_> {
         let Some(url) = pod.probe_url() else {
             return self.runs(pod).await;
         };
-        let limit = Duration::from_secs(self.facts.timeouts.control_plane_component_health_check);
+        let limit = Duration::from_secs(
+            self.facts
+                .node
+                .timeouts
+                .control_plane_component_health_check,
+        );
         let started = Instant::now();
         loop {
             let last = match probe(&url, &Trust::Anyone, None, PROBE_LIMIT).await {

@@ -41,7 +41,7 @@ pub(super) struct Backup {
 
 /// Where rinit keeps what it replaces on this host: beside kubeadm's own backups.
 pub(super) fn keeping(facts: &Facts) -> LogicalPath {
-    facts.paths.manifests.parent().join("tmp")
+    facts.node.paths.manifests.parent().join("tmp")
 }
 
 /// Replaces all files or none. The old ones are kept under their whole paths, with their modes and

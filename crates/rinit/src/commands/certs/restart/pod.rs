@@ -36,7 +36,7 @@ pub(in super::super) fn pods_that_use(
     facts: &Facts,
     files: &[LogicalPath],
 ) -> Vec<Pod> {
-    let folder = &facts.paths.manifests;
+    let folder = &facts.node.paths.manifests;
     let mut pods = Vec::new();
     for file in host.list(folder).ok().flatten().unwrap_or_default() {
         let Some(name) = file
