@@ -210,7 +210,7 @@ impl<'run> Book<'run> {
             field: field.to_owned(),
             // A URL may hold a password.
             value: if value.contains("://") {
-                rinit_diag::mask_credentials(&value)
+                rinit_diag::redact_credentials(&value)
             } else {
                 value
             },
