@@ -216,12 +216,10 @@ fn write_snippet(
     start: Place,
     text: &str,
 ) -> fmt::Result {
-    let column = (finding.place.column - start.column).min(text.chars().count());
-    let carets = match finding.end.line == finding.place.line {
-        true => finding.end.column.saturating_sub(finding.place.column),
-        false => 1,
-    };
-    let carets = carets.min(text.chars().count() - column).max(1);
+    let length = text.chars().count();
+    let column = (finding.place.column - start.column).min(length);
+    let carets = finding.end.column.saturating_sub(finding.place.column);
+    let carets = carets.min(length - column).max(1);
     let number = start.line.to_string();
     writeln!(formatter, "  {number} | {text}")?;
     writeln!(
