@@ -7,10 +7,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use rinit_diag::redact;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A field that stands otherwise than rinit writes it. Values of Secrets are `<secret>`.
+/// A field that stands otherwise than rinit writes it. Values of Secrets are redacted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// The JSON pointer (RFC 6901) of the field.
@@ -26,27 +27,25 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.pointer)?;
-        let mut keys = self.pointer.rsplit('/');
-        let is_name = keys.next() == Some("name");
-        let is_variable = !is_name && self.pointer.split('/').any(rinit_diag::holds_variables);
-        match (&self.live, &self.ours) {
+        let shown = |value: &Value| redact::value(&self.pointer, value);
+        match (shown(&self.live), shown(&self.ours)) {
             (Value::String(live), Value::String(ours))
-                if !is_variable && (live.contains('\n') || ours.contains('\n')) =>
+                if live.contains('\n') || ours.contains('\n') =>
             {
-                write!(f, "\n{}", rinit_diag::text_diff(live, ours))
+                write!(f, "\n{}", redact::text_diff(&live, &ours))
             }
             (live, ours) => {
                 for (sign, value) in [('-', live), ('+', ours)] {
                     match value {
                         Value::Null => {}
-                        Value::String(text) if !is_variable && text.contains('\n') => {
+                        Value::String(text) if text.contains('\n') => {
                             let text = match sign {
-                                '-' => rinit_diag::text_diff(text, ""),
-                                _ => rinit_diag::text_diff("", text),
+                                '-' => redact::text_diff(&text, ""),
+                                _ => redact::text_diff("", &text),
                             };
                             write!(f, "\n{text}")?;
                         }
-                        value => write!(f, "\n{sign} {}", without_variables(value, is_variable))?,
+                        value => write!(f, "\n{sign} {value}")?,
                     }
                 }
                 Ok(())
@@ -55,35 +54,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The value without what variables of an environment and headers hold, but for their names.
-fn without_variables(value: &Value, is_variable: bool) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| {
-                let is_name = is_variable && key == "name" && value.is_string();
-                let is_variable = is_variable || rinit_diag::holds_variables(key);
-                (
-                    key.clone(),
-                    without_variables(value, is_variable && !is_name),
-                )
-            })
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| without_variables(item, is_variable))
-            .collect(),
-        Value::Null => Value::Null,
-        _ if is_variable => rinit_diag::WITHHELD.into(),
-        value => value.clone(),
-    }
-}
-
 /// All differences, one after another.
 pub fn render(differences: &[Difference]) -> String {
     let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    rinit_diag::mask_credentials(&shown.join("\n"))
+    redact::redact_credentials(&shown.join("\n"))
 }
 
 /// Where `live` differs from what `ours` says. `unmanaged` are JSON pointers of fields that others
@@ -223,7 +197,7 @@ fn mask(difference: &mut Difference) {
         match value {
             Value::Null => {}
             Value::Object(map) => map.values_mut().for_each(hide),
-            other => *other = "<secret>".into(),
+            other => *other = redact::REDACTED.into(),
         }
     }
     if difference.pointer == "/data" || difference.pointer.starts_with("/data/") {
@@ -284,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_variables_hold_is_withheld() {
+    fn what_variables_hold_is_redacted() {
         let ours = json!({
             "apiServer": {
                 "extraEnvs": [{"name": "A", "value": "pw1"}],
@@ -305,11 +279,11 @@ mod tests {
         let shown = render(&compare(&ours, &live, &[]));
         assert!(!shown.contains("pw"), "{shown}");
         for told in [
-            "/apiServer/extraEnvs/0/value:\n- \"<withheld>\"\n+ \"<withheld>\"",
+            "/apiServer/extraEnvs/0/value:\n- \"<redacted>\"\n+ \"<redacted>\"",
             "/apiServer/extraArgs/0/value:\n- \"5\"\n+ \"4\"",
-            "+ [{\"name\":\"B\",\"value\":\"<withheld>\"},{\"name\":\"C\",\"value\":\"<withheld>\"}]",
-            "- name: D\n-  value: <withheld>\n+  value: <withheld>",
-            "+- name: E\n+  value: <withheld>",
+            "+ [{\"name\":\"B\",\"value\":\"<redacted>\"},{\"name\":\"C\",\"value\":\"<redacted>\"}]",
+            "- name: D\n-  value: <redacted>\n+  value: <redacted>",
+            "+- name: E\n+  value: <redacted>",
         ] {
             assert!(shown.contains(told), "{told}: {shown}");
         }
@@ -359,12 +333,12 @@ mod tests {
         let found = compare(&ours, &live, &[]);
         assert_eq!(
             render(&found),
-            "/data/token-secret:\n- \"<secret>\"\n+ \"<secret>\""
+            "/data/token-secret:\n- \"<redacted>\"\n+ \"<redacted>\""
         );
         let found = compare(&ours, &json!({"kind": "Secret", "type": "Opaque"}), &[]);
         assert_eq!(
             render(&found),
-            "/data:\n+ {\"token-id\":\"<secret>\",\"token-secret\":\"<secret>\"}"
+            "/data:\n+ {\"token-id\":\"<redacted>\",\"token-secret\":\"<redacted>\"}"
         );
     }
 

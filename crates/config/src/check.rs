@@ -1,11 +1,10 @@
 //! Walks a document along its schema and notes everything that does not fit.
 
-use rinit_diag::probable;
+use rinit_diag::{probable, redact};
 
 use crate::duration::GoDuration;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
-use crate::mask;
 use crate::rule::Rule;
 use crate::scalar::resolve_plain;
 use crate::schema::{ObjectSchema, Shape};
@@ -71,7 +70,7 @@ pub(crate) fn value(
     Walk { options, findings }.value(node, shape, format, path);
 }
 
-/// Tells that a value has another shape than is wanted.
+/// Reports that a value has another shape than is wanted.
 pub(crate) fn wrong_shape(node: &Node, shape: &'static Shape, path: &str, findings: &mut Findings) {
     let options = ReadOptions::default();
     Walk { options, findings }.wrong_shape(node, shape, path);
@@ -94,17 +93,11 @@ impl Walk<'_> {
         };
         let fields = schema.all_fields();
         for entry in entries {
-            let path = join(path, &mask::key(&entry.key));
+            let parent = path;
+            let path = join(path, redact::name(&entry.key));
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 if !more.contains(&entry.key.as_str()) {
                     let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                    let shown = mask::key(&entry.key);
-                    if let Some(end) = entry.key.find([':', '=']).filter(|_| shown != entry.key) {
-                        let mut secret = entry.key_span;
-                        secret.start.column += entry.key[..=end].chars().count();
-                        self.findings.source_mut().withhold(secret);
-                    }
-                    let parent = path.strip_suffix(&*shown).unwrap_or_default();
                     self.unknown_field(entry, schema, &known, parent, &path);
                 }
                 continue;
@@ -142,21 +135,14 @@ impl Walk<'_> {
             UnknownFields::Error => Severity::Error,
             UnknownFields::Warn => Severity::Warning,
         };
-        if self.findings.is_full_of(severity) {
-            self.findings.leave_out();
-            return;
-        }
         if path == METADATA {
             let message = "kubeadm's documents have no metadata; it is left out";
             let finding = Finding::new(Rule::Metadata, Severity::Warning, entry.key_span, message);
             self.findings.push(finding.with_path(path));
             return;
         }
-        // The name may be a misspelt secret, and what it holds then is one.
-        if let Some(secret) = secret_span(entry) {
-            self.findings.source_mut().withhold(secret);
-        }
-        let message = format!("{} has no field `{}`", schema.name, mask::key(&entry.key));
+        let shown = redact::name(&entry.key);
+        let message = format!("{} has no field `{shown}`", schema.name);
         let mut finding =
             Finding::new(Rule::UnknownField, severity, entry.key_span, &message).with_path(path);
         let hint = match GONE
@@ -166,7 +152,7 @@ impl Walk<'_> {
             Some((_, _, hint)) => (*hint).to_owned(),
             None => match probable(&entry.key, known.iter().copied()) {
                 Some(name) => {
-                    finding.meant = Some(format!("{parent}{name}"));
+                    finding.meant = Some(join(parent, name));
                     format!("did you mean `{name}`?")
                 }
                 None => format!("the fields here are: {}", known.join(", ")),
@@ -177,10 +163,6 @@ impl Walk<'_> {
 
     fn value(&mut self, node: &Node, shape: &'static Shape, format: Format, path: &str) {
         if matches!(node.kind, NodeKind::Null | NodeKind::Refused) {
-            return;
-        }
-        if self.findings.is_full_of(Severity::Error) {
-            self.findings.leave_out();
             return;
         }
         match (shape, &node.kind) {
@@ -196,7 +178,6 @@ impl Walk<'_> {
             (Shape::Any, _) | (Shape::Bool, NodeKind::Bool(_)) => {}
             (Shape::Text, NodeKind::Text(text)) => self.format(node, format, text, path),
             (Shape::Secret(format), NodeKind::Text(text)) => {
-                self.findings.source_mut().withhold(node.span);
                 self.format(node, *format, text, path);
             }
             (Shape::Choice(words), NodeKind::Text(text)) => self.choice(node, words, text, path),
@@ -268,10 +249,6 @@ impl Walk<'_> {
     }
 
     fn wrong_shape(&mut self, node: &Node, shape: &'static Shape, path: &str) {
-        if shape.may_hold_secrets() {
-            self.findings.source_mut().withhold(node.span);
-            withhold(node, self.findings);
-        }
         let message = format!("wants {}, found {}", shape.wanted(), node.found());
         let finding = Finding::error(Rule::ValueType, node.span, message).with_path(path);
         let hint = match (shape, &node.kind) {
@@ -363,26 +340,6 @@ impl Walk<'_> {
                 format!("{number} is not within {minimum} and {maximum}"),
             );
         }
-    }
-}
-
-/// Where the value of an unknown field is, if its name is like that of a secret.
-fn secret_span(entry: &crate::tree::Entry) -> Option<crate::source::Span> {
-    // A variable of the environment whose dash was forgotten has a `value` beside other fields.
-    let like_a_secret = entry.key.eq_ignore_ascii_case("value")
-        || probable(&entry.key, ["token", "certificateKey", "tlsBootstrapToken"]).is_some();
-    (like_a_secret && entry.value.text().is_some()).then_some(entry.value.span)
-}
-
-/// Withholds what a value holds wherever it would be shown.
-pub(crate) fn withhold(node: &Node, findings: &mut Findings) {
-    match &node.kind {
-        NodeKind::List(items) => items.iter().for_each(|item| withhold(item, findings)),
-        NodeKind::Map(entries) => entries
-            .iter()
-            .for_each(|entry| withhold(&entry.value, findings)),
-        NodeKind::Null | NodeKind::Refused => {}
-        _ => findings.source_mut().withhold(node.span),
     }
 }
 

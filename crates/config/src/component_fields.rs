@@ -4,17 +4,14 @@
 //! Those documents are kept whole; what is done with them is the components' affair. The lists
 //! hold each field by its path, `[]` standing for the items of a list, with its type, and are the
 //! union of the newest two minors. The types are those of the values that `kubeadm config validate`
-//! takes there, the same for every minor from 1.32 on; behind it stands the minor that a field came
+//! takes there, the same for every minor from 1.32 on; after it stands the minor that a field came
 //! with, if it came later, and `omitempty` if Go leaves the field out where it is zero. Names of the
 //! fields of an `object` are listed if any is; those of a `map-of-…` are free. The JSON Schema is
 //! made from the same lists.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use rinit_diag::{probable, redact};
 
-use rinit_diag::probable;
-
-use crate::check::{self, METADATA, join, withhold};
+use crate::check::{self, METADATA, join};
 use crate::documents::Documents;
 use crate::finding::{Finding, Findings, Severity};
 use crate::format::Format;
@@ -66,29 +63,6 @@ pub(crate) struct Table {
     pub(crate) api_version: &'static str,
     /// One path a line with its type, the minor that it came with and `omitempty`, sorted.
     paths: &'static str,
-    /// The same by path, as a file of a megabyte asks for many.
-    index: LazyLock<Index>,
-}
-
-/// The fields of a kind, by their path and by that of what they stand in.
-struct Index {
-    types: HashMap<&'static str, &'static str>,
-    names: HashMap<&'static str, Vec<&'static str>>,
-}
-
-impl Index {
-    fn of(paths: &'static str) -> Self {
-        let mut index = Self {
-            types: HashMap::new(),
-            names: HashMap::new(),
-        };
-        for (path, of, _) in lines(paths) {
-            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-            index.types.insert(path, of);
-            index.names.entry(parent).or_default().push(name);
-        }
-        index
-    }
 }
 
 const KUBELET: &str = include_str!("component_fields/kubelet.txt");
@@ -100,30 +74,19 @@ pub(crate) static TABLES: [Table; 2] = [
         kind: "KubeletConfiguration",
         api_version: "kubelet.config.k8s.io/v1beta1",
         paths: KUBELET,
-        index: LazyLock::new(|| Index::of(KUBELET)),
     },
     Table {
         kind: "KubeProxyConfiguration",
         api_version: "kubeproxy.config.k8s.io/v1alpha1",
         paths: KUBE_PROXY,
-        index: LazyLock::new(|| Index::of(KUBE_PROXY)),
     },
 ];
 
-/// Headers of a request, `Authorization` among them. A name that was meant for it may tell nothing of
-/// headers.
+/// Headers of a request, `Authorization` among them.
 const CREDENTIALS: &str = "staticPodURLHeader";
 
 /// What stands at the end of the line of a field that Go leaves out where it is zero.
 const OMITTED: &str = " omitempty";
-
-/// The names of all fields of all components.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    TABLES
-        .iter()
-        .flat_map(Table::lines)
-        .map(|(path, _, _)| path.rsplit('.').next().unwrap_or(path))
-}
 
 /// The fields of a kind, if it is a component's.
 pub(crate) fn table(kind: &str) -> Option<&'static Table> {
@@ -132,8 +95,30 @@ pub(crate) fn table(kind: &str) -> Option<&'static Table> {
 
 impl Table {
     /// The names of the fields right below a path.
-    pub(crate) fn fields(&self, path: &str) -> &[&'static str] {
-        self.index.names.get(path).map_or(&[], Vec::as_slice)
+    pub(crate) fn fields(&self, path: &str) -> Vec<&'static str> {
+        let below = |field: &'static str| match field.rsplit_once('.') {
+            Some((parent, name)) => (parent == path).then_some(name),
+            None => path.is_empty().then_some(field),
+        };
+        self.lines()
+            .filter_map(|(field, ..)| below(field))
+            .collect()
+    }
+
+    /// Whether the table knows a field of a document, by its path with the indices of items, and
+    /// that it holds no secret.
+    pub(crate) fn is_harmless(&self, path: &str) -> bool {
+        let mut listed = String::new();
+        for (index, part) in path.split('[').enumerate() {
+            let (_, after) = part.split_once(']').unwrap_or(("", part));
+            listed.extend([if index > 0 { "[]" } else { "" }, after]);
+        }
+        // An item of a list and a key of a map have no line of their own.
+        let parent = listed.rfind(['.', '[']).map(|end| &listed[..end]);
+        let of = self
+            .type_of(&listed)
+            .or_else(|| parent.and_then(|path| self.type_of(path)));
+        of.is_some_and(|of| !of.ends_with("object")) && !path.starts_with(CREDENTIALS)
     }
 
     /// Path, type, and the minor that the field came with if that is not the oldest.
@@ -152,7 +137,10 @@ impl Table {
 
     /// The type of a field, as the list words it.
     pub(crate) fn type_of(&self, path: &str) -> Option<&'static str> {
-        self.index.types.get(path).copied()
+        let mut lines = self.lines();
+        lines
+            .find(|(field, ..)| *field == path)
+            .map(|(_, of, _)| of)
     }
 }
 
@@ -167,15 +155,11 @@ fn lines(paths: &'static str) -> impl Iterator<Item = (&'static str, &'static st
 
 /// Refuses a value that is not of the type. `null` stands for no value, as in Go, but for most
 /// durations: there it is an empty text, which is none.
-fn judge(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
+fn validate(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
     match node.kind {
         NodeKind::Null if wanted == "duration" => {}
         NodeKind::Null | NodeKind::Refused => return,
         _ => {}
-    }
-    if findings.is_full_of(Severity::Error) {
-        findings.leave_out();
-        return;
     }
     match (wanted, &node.kind) {
         ("object", NodeKind::Map(_)) => {}
@@ -209,14 +193,14 @@ fn collection(node: &Node, wanted: &str, path: &str, findings: &mut Findings) {
             return check::wrong_shape(node, &Shape::List(&Shape::Any), path, findings);
         };
         for (index, item) in items.iter().enumerate() {
-            judge(item, of, &format!("{path}[{index}]"), findings);
+            validate(item, of, &format!("{path}[{index}]"), findings);
         }
     } else if let Some(of) = wanted.strip_prefix("map-of-") {
         let NodeKind::Map(entries) = &node.kind else {
             return check::wrong_shape(node, &Shape::Map(&Shape::Any), path, findings);
         };
         for entry in entries {
-            judge(&entry.value, of, &join(path, &entry.key), findings);
+            validate(&entry.value, of, &join(path, &entry.key), findings);
         }
     }
 }
@@ -231,7 +215,7 @@ fn whole(node: &Node, minimum: i128, maximum: i128, path: &str, findings: &mut F
                 findings.push(finding.with_path(path));
             }
         }
-        // Its message tells the bounds of 32 bits only where the number is whole.
+        // Its message has the bounds of 32 bits only where the number is whole.
         _ => check::value(node, &Shape::Integer, Format::Free, path, findings),
     }
 }
@@ -317,7 +301,7 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                 return;
             }
             for entry in entries {
-                let path = join(path, &entry.key);
+                let path = join(path, redact::name(&entry.key));
                 if listed.is_empty() && matches!(entry.key.as_str(), "apiVersion" | "kind") {
                     continue;
                 }
@@ -331,17 +315,14 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                 if known.contains(&entry.key.as_str()) {
                     let listed = join(listed, &entry.key);
                     if let Some(wanted) = table.type_of(&listed) {
-                        judge(&entry.value, wanted, &path, findings);
+                        validate(&entry.value, wanted, &path, findings);
                     }
                     walk(&entry.value, table, &listed, &path, findings);
                     continue;
                 }
-                if findings.is_full_of(Severity::Warning) {
-                    findings.leave_out();
-                    return;
-                }
                 finite(&entry.value, &path, findings);
-                let message = format!("{} has no field `{}`", table.kind, entry.key);
+                let shown = redact::name(&entry.key);
+                let message = format!("{} has no field `{shown}`", table.kind);
                 let finding = Finding::new(
                     Rule::UnknownComponentField,
                     Severity::Warning,
@@ -350,12 +331,9 @@ fn walk(node: &Node, table: &Table, listed: &str, path: &str, findings: &mut Fin
                 );
                 let finding = finding.with_path(&path);
                 let meant = probable(&entry.key, known.iter().copied());
-                if meant == Some(CREDENTIALS) {
-                    withhold(&entry.value, findings);
-                }
                 findings.push(match meant {
                     Some(name) => finding.with_hint(format!("did you mean `{name}`?")),
-                    None => finding.with_hint("it is kept as written, for the component to judge"),
+                    None => finding.with_hint("it is kept as written"),
                 });
             }
         }

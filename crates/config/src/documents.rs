@@ -1,6 +1,5 @@
 //! From the bytes of a file to its documents: which kinds there are, and how each is read.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use rinit_diag::probable;
@@ -20,7 +19,6 @@ use crate::v1beta4::{
     ClusterConfiguration, InitConfiguration, JoinConfiguration, ResetConfiguration,
     UpgradeConfiguration,
 };
-use crate::withheld;
 
 /// The version of kubeadm's documents that is read.
 pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
@@ -125,8 +123,8 @@ pub fn parse(file_name: &str, text: &[u8], options: ReadOptions) -> Result<Docum
     Ok(documents)
 }
 
-/// The same, and what could be read of a file that has errors, so that the rest of it can be judged
-/// as well. Fields that are wrong are left out of the documents, and [`Documents::is_settled`] tells
+/// The same, and what could be read of a file that has errors, so that the rest of it can be validated
+/// as well. Fields that are wrong are left out of the documents, and [`Documents::is_settled`] says
 /// that nothing is known of them.
 pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     let text = match decode(file_name, text) {
@@ -139,20 +137,14 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
             return documents;
         }
     };
-    let (roots, faults) = tree::read(&text);
-    let mut findings = Findings::new(Source::new(file_name, &text));
+    let (roots, faults) = tree::read(text);
+    let mut findings = Findings::new(Source::new(file_name, text));
     for fault in faults {
-        for secret in fault.secrets {
-            findings.source_mut().withhold(secret);
-        }
         let finding = Finding::error(fault.rule, fault.span, fault.message);
         findings.push(match fault.hint {
             Some(hint) => finding.with_hint(hint),
             None => finding,
         });
-    }
-    for root in &roots {
-        withheld::mark(root, findings.source_mut());
     }
     let mut seen = Vec::new();
     let mut timeouts = Vec::new();
@@ -170,23 +162,9 @@ pub fn read(file_name: &str, text: &[u8], options: ReadOptions) -> Documents {
     documents
 }
 
-/// The text with a line feed for each carriage return that stands alone, which ends a line too.
-fn with_line_feeds(text: &str) -> Cow<'_, str> {
-    if text.matches('\r').count() == text.matches("\r\n").count() {
-        return Cow::Borrowed(text);
-    }
-    let mut with_line_feeds = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(next) = rest.next() {
-        let is_alone = next == '\r' && rest.peek() != Some(&'\n');
-        with_line_feeds.push(if is_alone { '\n' } else { next });
-    }
-    Cow::Owned(with_line_feeds)
-}
-
-fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<Cow<'text, str>, Box<Findings>> {
-    let refuse = |rule: Rule, source: &str, place: Place, message: &str, hint: &str| {
-        let mut findings = Findings::new(Source::new(file_name, source));
+fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<&'text str, Box<Findings>> {
+    let refuse = |rule: Rule, place: Place, message: &str, hint: &str| {
+        let mut findings = Findings::new(Source::new(file_name, ""));
         findings.push(
             Finding::error(
                 rule,
@@ -207,26 +185,23 @@ fn decode<'text>(file_name: &str, bytes: &'text [u8]) -> Result<Cow<'text, str>,
         );
         return Err(refuse(
             Rule::FileSize,
-            "",
             Place::START,
             &message,
             "give the file of kubeadm's documents",
         ));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    std::str::from_utf8(bytes).map_err(|error| {
         let good = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
         let line = good.matches('\n').count() + 1;
         let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         refuse(
             Rule::Utf8,
-            good,
             Place { line, column },
             "the file is not UTF-8",
             "save it as UTF-8",
         )
-    })?;
-    Ok(with_line_feeds(text))
+    })
 }
 
 /// Finds out what a document is and checks it as that. `None` if it is not one to read.
@@ -242,10 +217,6 @@ fn identify(
     }
     if root.entries().is_none() {
         let message = format!("a document must be a map, found {}", root.found());
-        // It may be the rest of a text that a separator has cut in two.
-        if root.text().is_some() {
-            findings.source_mut().withhold(root.span);
-        }
         findings.push(Finding::error(Rule::DocumentType, root.span, message));
         return None;
     }

@@ -2,16 +2,13 @@
 
 use std::fmt;
 
-use rinit_diag::on_one_line;
+use rinit_diag::{on_one_line, redact};
 
-use crate::mask;
 use crate::rule::Rule;
 use crate::source::{Place, Source, Span};
 
 /// After this many errors, and after this many warnings, the rest is left out.
 const SHOWN: u32 = 500;
-/// The columns of a line that a snippet shows.
-const SNIPPET_WIDTH: usize = 110;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +57,7 @@ impl Finding {
             rule,
             place: span.start,
             path: String::new(),
-            message: mask::text(message),
+            message: redact::message(message),
             hint: None,
             end: span.end,
             meant: None,
@@ -72,22 +69,21 @@ impl Finding {
     }
 
     pub(crate) fn with_path(mut self, path: &str) -> Self {
-        // A key is a token where the blank before it was forgotten: `{token:abcdef.…}`.
-        self.path = mask::text(path);
+        path.clone_into(&mut self.path);
         self
     }
 
     /// The same with a way out.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(mask::text(&hint.into()));
+        self.hint = Some(redact::message(&hint.into()));
         self
     }
 }
 
 /// All findings about a file, in the order of their places.
 ///
-/// Displays as the whole report, each finding with the line that it is about.
+/// Displays as the whole report, each finding with the field that it is about, if that is harmless.
 #[derive(Debug, Clone)]
 pub struct Findings {
     source: Source,
@@ -192,13 +188,7 @@ impl Findings {
         &self.source
     }
 
-    /// Writes one finding. The line of the one before is at hand, for a file may be one long line.
-    fn write(
-        &self,
-        finding: &Finding,
-        shown: &mut ShownLine,
-        formatter: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
+    fn write(&self, finding: &Finding, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
             "{}:{}: {}: ",
@@ -210,16 +200,8 @@ impl Findings {
             write!(formatter, "{}: ", on_one_line(&finding.path))?;
         }
         writeln!(formatter, "{}", on_one_line(&finding.message))?;
-        if shown.number != finding.place.line {
-            shown.number = finding.place.line;
-            shown.characters = self.source.masked_line(shown.number).map(|line| {
-                line.chars()
-                    .map(|next| if next.is_control() { ' ' } else { next })
-                    .collect()
-            });
-        }
-        if let Some(characters) = &shown.characters {
-            write_snippet(formatter, finding, characters)?;
+        if let Some((start, text)) = self.source.shown(&finding.path, finding.place) {
+            write_snippet(formatter, finding, start, &text)?;
         }
         match &finding.hint {
             Some(hint) => writeln!(formatter, "  hint: {}", on_one_line(hint)),
@@ -228,52 +210,32 @@ impl Findings {
     }
 }
 
-/// A line that is ready to be shown; line zero is none.
-#[derive(Default)]
-struct ShownLine {
-    number: usize,
-    characters: Option<Vec<char>>,
-}
-
 fn write_snippet(
     formatter: &mut fmt::Formatter<'_>,
     finding: &Finding,
-    characters: &[char],
+    start: Place,
+    text: &str,
 ) -> fmt::Result {
-    let column = (finding.place.column - 1).min(characters.len());
-    let end = if finding.end.line == finding.place.line {
-        finding.end.column - 1
-    } else {
-        column + 1
-    };
-    // Of a long line, such as a whole file of JSON, the part around the place is shown.
-    let first = column.saturating_sub(SNIPPET_WIDTH / 2);
-    let first = if characters.len() <= SNIPPET_WIDTH {
-        0
-    } else {
-        first
-    };
-    let last = characters.len().min(first + SNIPPET_WIDTH);
-    let shown: String = characters[first..last].iter().collect();
-    let carets = end.min(last).saturating_sub(column).max(1);
-    let number = finding.place.line.to_string();
-    writeln!(formatter, "  {number} | {}", shown.trim_end())?;
+    let length = text.chars().count();
+    let column = (finding.place.column - start.column).min(length);
+    let carets = finding.end.column.saturating_sub(finding.place.column);
+    let carets = carets.min(length - column).max(1);
+    let number = start.line.to_string();
+    writeln!(formatter, "  {number} | {text}")?;
     writeln!(
         formatter,
-        "  {:width$} | {:indent$}{}",
+        "  {:width$} | {:column$}{}",
         "",
         "",
         "^".repeat(carets),
         width = number.len(),
-        indent = column - first
     )
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = ShownLine::default();
         for finding in &self.list {
-            self.write(finding, &mut shown, formatter)?;
+            self.write(finding, formatter)?;
         }
         if self.left_out {
             writeln!(formatter, "more findings are not shown")?;

@@ -25,6 +25,8 @@ pub struct Count {
 pub enum Format {
     /// Anything.
     Free,
+    /// Anything, and no output may show it.
+    Confidential,
     /// Anything but nothing.
     Required,
     /// A number in a range.
@@ -106,7 +108,7 @@ impl Format {
             Self::Required if text.is_empty() => {
                 Err(Breach::new(Rule::EmptyField, "must not be empty"))
             }
-            Self::Free | Self::Number(_) | Self::Required => Ok(()),
+            Self::Free | Self::Confidential | Self::Number(_) | Self::Required => Ok(()),
             Self::AbsolutePath if text.starts_with('/') => Ok(()),
             Self::AbsolutePath => Err(Breach::new(
                 Rule::AbsolutePath,

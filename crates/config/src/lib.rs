@@ -22,8 +22,6 @@ mod duration;
 mod finding;
 mod format;
 mod json_schema;
-mod mask;
-mod mend;
 mod pod_networks;
 mod rule;
 mod rules;
@@ -38,7 +36,6 @@ mod unsettled;
 mod url;
 mod v1beta3;
 pub mod v1beta4;
-mod withheld;
 
 pub use component_fields::{LaterField, later_fields};
 pub use component_values::{
@@ -52,7 +49,7 @@ pub use format::{Count, Format, is_reachable, parse_ip};
 pub use json_schema::json_schema;
 pub use pod_networks::{PodNetworkFault, pod_network_faults, site_local_networks};
 pub use rule::{Ground, Rule};
-pub use secret::{BootstrapToken, CertificateKey, WITHHELD};
+pub use secret::{BootstrapToken, CertificateKey};
 pub use source::{Place, Source};
 pub use timestamp::Timestamp;
 pub use v1beta4::{

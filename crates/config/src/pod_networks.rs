@@ -1,5 +1,5 @@
-//! Rules about networks that hang on more than their own text: of pod networks beside the networks
-//! of single nodes, and of ranges that were given up. They judge texts, so that a flag is judged as
+//! Rules about networks that depend on more than their own text: of pod networks beside the networks
+//! of single nodes, and of ranges that were given up. They validate texts, so that a flag is validated as
 //! the file is.
 
 use ipnet::IpNet;
@@ -32,7 +32,7 @@ pub struct PodNetworkFault {
     pub(crate) argument: &'static str,
 }
 
-/// Judges pod networks, such as `10.244.0.0/16,fd00::/56`, beside the last value of each argument
+/// Validates pod networks, such as `10.244.0.0/16,fd00::/56`, beside the last value of each argument
 /// of the controller manager. Of a text that is no network nothing is said.
 pub fn pod_network_faults(
     pods: &str,
@@ -54,7 +54,7 @@ fn fault(pod: IpNet, argument: &dyn Fn(&str) -> Option<String>) -> Option<PodNet
         IpNet::V4(_) => ("node-cidr-mask-size-ipv4", NODE_MASK_IPV4),
         IpNet::V6(_) => ("node-cidr-mask-size-ipv6", NODE_MASK_IPV6),
     };
-    let told = |rule, path, message: String, hint: String| {
+    let report = |rule, path, message: String, hint: String| {
         Some(PodNetworkFault {
             rule,
             path,
@@ -68,7 +68,7 @@ fn fault(pod: IpNet, argument: &dyn Fn(&str) -> Option<String>) -> Option<PodNet
     let Ok(node_mask) = node_mask else {
         let message = format!("`{value}` is not a whole number, as `{flag}` must be");
         let hint = "give the length of the prefix, such as `24`".to_owned();
-        return told(Rule::NodeMask, ARGUMENTS, message, hint);
+        return report(Rule::NodeMask, ARGUMENTS, message, hint);
     };
     let pod_mask = i32::from(pod.prefix_len());
     if pod_mask > node_mask {
@@ -76,7 +76,7 @@ fn fault(pod: IpNet, argument: &dyn Fn(&str) -> Option<String>) -> Option<PodNet
         let hint = format!(
             "use a prefix shorter than /{node_mask}, or set `{flag}` of the controller manager"
         );
-        return told(Rule::PodNetworkTooSmall, PODS, message, hint);
+        return report(Rule::PodNetworkTooSmall, PODS, message, hint);
     }
     if i64::from(node_mask) - i64::from(pod_mask) > i64::from(NODE_MASK_DIFFERENCE) {
         let message = format!(
@@ -86,7 +86,7 @@ fn fault(pod: IpNet, argument: &dyn Fn(&str) -> Option<String>) -> Option<PodNet
             "use a prefix of /{} or longer, or set `{flag}` of the controller manager",
             node_mask - NODE_MASK_DIFFERENCE
         );
-        return told(Rule::PodNetworkTooLarge, PODS, message, hint);
+        return report(Rule::PodNetworkTooLarge, PODS, message, hint);
     }
     None
 }

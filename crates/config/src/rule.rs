@@ -1,4 +1,4 @@
-//! Every rule by which a file is judged, so that each finding says which one it is about.
+//! Every rule by which a file is validated, so that each finding says which one it is about.
 //!
 //! A finding cannot be made without its rule. So the list is whole, and a test can ask whether
 //! each rule has an example that breaks it.
@@ -23,7 +23,7 @@ macro_rules! rules {
                 }
             }
 
-            /// What it takes to judge by the rule.
+            /// What it takes to check the rule.
             pub const fn ground(self) -> Ground {
                 match self {
                     $(Self::$rule => Ground::$ground,)*
@@ -33,7 +33,7 @@ macro_rules! rules {
     };
 }
 
-/// What it takes to judge by a rule.
+/// What it takes to check a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
     /// The file alone.
@@ -195,7 +195,7 @@ rules! {
     /// A client certificate of etcd has its key, and a key its certificate.
     EtcdCertificateAndKey => "etcd-certificate-and-key", File;
     /// With a client certificate of etcd stands its CA.
-    EtcdAuthority => "etcd-authority", File;
+    EtcdCa => "etcd-ca", File;
     /// An external etcd has members.
     EtcdMembers => "etcd-members", File;
     /// Members of an etcd with certificates are reached by TLS.
@@ -215,7 +215,7 @@ rules! {
     /// A CA outlives the certificates that it signs.
     CertificateOutlivesCa => "certificate-outlives-ca", File;
     /// The CA certificate of a joining node is a `.crt`.
-    JoinAuthorityName => "join-authority-name", File;
+    JoinCaName => "join-ca-name", File;
     /// A joining node knows how to find the cluster.
     JoinDiscovery => "join-discovery", File;
     /// A joining node knows one way to find the cluster.

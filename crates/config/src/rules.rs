@@ -1,6 +1,6 @@
 //! Rules that need more than one field of a document.
 //!
-//! They walk the tree rather than the typed documents, so that they are judged and reported
+//! They walk the tree rather than the typed documents, so that they are checked and reported
 //! together with everything else that is wrong. A field that was found bad on its own is skipped.
 
 use crate::check::join;
@@ -18,19 +18,19 @@ use rinit_plan::defaults;
 const LEAF_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CERTIFICATE_SECONDS);
 const CA_VALIDITY: GoDuration = GoDuration::from_seconds(defaults::CA_CERTIFICATE_SECONDS);
 
-/// Judges a document of kubeadm's group.
+/// Validates a document of kubeadm's group.
 pub(crate) fn document(root: &Node, kind: &str, findings: &mut Findings) {
-    let mut judge = Judge { findings };
+    let mut validation = Validation { findings };
     match kind {
-        "InitConfiguration" => judge.init(root),
-        "ClusterConfiguration" => judge.cluster(root),
-        "JoinConfiguration" => judge.join(root),
-        "ResetConfiguration" => judge.ignored_checks(root, ""),
+        "InitConfiguration" => validation.init(root),
+        "ClusterConfiguration" => validation.cluster(root),
+        "JoinConfiguration" => validation.join(root),
+        "ResetConfiguration" => validation.ignored_checks(root, ""),
         "UpgradeConfiguration" => {
             for command in ["apply", "node", "plan"] {
                 if let Some(node) = root.get(command) {
-                    judge.ignored_checks(node, command);
-                    judge.patches(node, command);
+                    validation.ignored_checks(node, command);
+                    validation.patches(node, command);
                 }
             }
         }
@@ -64,11 +64,11 @@ fn key_span(node: &Node, name: &str) -> Span {
     node.entry(name).map_or(node.span, |entry| entry.key_span)
 }
 
-struct Judge<'findings> {
+struct Validation<'findings> {
     findings: &'findings mut Findings,
 }
 
-impl Judge<'_> {
+impl Validation<'_> {
     fn error(&mut self, rule: Rule, span: Span, path: &str, message: &str, hint: &str) {
         self.findings.push(
             Finding::error(rule, span, message)
@@ -310,7 +310,7 @@ impl Judge<'_> {
         if certificate && key && !ca {
             let message = "`certFile` and `keyFile` are set without `caFile`";
             self.error(
-                Rule::EtcdAuthority,
+                Rule::EtcdCa,
                 external_span,
                 "etcd.external.caFile",
                 message,
@@ -387,9 +387,9 @@ impl Judge<'_> {
 
     fn validity(&mut self, root: &Node) {
         const LEAF: &str = "certificateValidityPeriod";
-        const AUTHORITY: &str = "caCertificateValidityPeriod";
+        const CA: &str = "caCertificateValidityPeriod";
         let period = |name: &str| text(root, name).and_then(|text| text.parse::<GoDuration>().ok());
-        for (name, recommended) in [(LEAF, LEAF_VALIDITY), (AUTHORITY, CA_VALIDITY)] {
+        for (name, recommended) in [(LEAF, LEAF_VALIDITY), (CA, CA_VALIDITY)] {
             let Some(period) = period(name) else { continue };
             if period > recommended {
                 let message = format!("{period} is longer than the recommended {recommended}");
@@ -404,9 +404,9 @@ impl Judge<'_> {
                 );
             }
         }
-        let (leaf, authority) = (period(LEAF), period(AUTHORITY));
-        if leaf.unwrap_or(LEAF_VALIDITY) > authority.unwrap_or(CA_VALIDITY) {
-            let name = if leaf.is_some() { LEAF } else { AUTHORITY };
+        let (leaf, ca) = (period(LEAF), period(CA));
+        if leaf.unwrap_or(LEAF_VALIDITY) > ca.unwrap_or(CA_VALIDITY) {
+            let name = if leaf.is_some() { LEAF } else { CA };
             self.warn(
                 Rule::CertificateOutlivesCa,
                 span(root, name),
@@ -427,7 +427,7 @@ impl Judge<'_> {
         if text(root, "caCertPath").is_some_and(|path| path.strip_suffix(".crt").is_none()) {
             let message = "the path of the CA certificate must end in `.crt`";
             self.error(
-                Rule::JoinAuthorityName,
+                Rule::JoinCaName,
                 span(root, "caCertPath"),
                 "caCertPath",
                 message,

@@ -41,6 +41,14 @@ impl ObjectSchema {
         }
         all
     }
+
+    /// Whether the schema knows the field of a path, and that it holds no secret.
+    pub(crate) fn is_harmless(&self, path: &str) -> bool {
+        let end = path.find(['.', '[']).unwrap_or(path.len());
+        self.field(&path[..end]).is_some_and(|field| {
+            field.format != Format::Confidential && field.shape.is_harmless(&path[end..])
+        })
+    }
 }
 
 /// One field of an object.
@@ -100,21 +108,14 @@ impl Shape {
         }
     }
 
-    /// Whether no output may show what stands in the place of such a value, though it be of another
-    /// shape: a secret, an object with one, or a list of them.
-    pub(crate) fn may_hold_secrets(&self) -> bool {
+    /// Whether no value of the shape is a secret, or none of what the rest of a path leads to.
+    fn is_harmless(&self, rest: &str) -> bool {
         match self {
-            Self::Secret(_) => true,
-            Self::List(item) | Self::Map(item) => item.may_hold_secrets(),
-            Self::Object(schema) => {
-                // A variable of the environment may hold a password, whatever its name.
-                schema.name == crate::v1beta4::EnvironmentVariable::SCHEMA.name
-                    || schema
-                        .fields
-                        .iter()
-                        .any(|field| matches!(field.shape, Shape::Secret(_)))
-            }
-            _ => false,
+            Self::Secret(_) | Self::Any => false,
+            Self::Object(schema) => schema.is_harmless(rest.trim_start_matches('.')),
+            Self::List(item) => item.is_harmless(rest.split_once(']').map_or("", |(_, rest)| rest)),
+            Self::Map(value) => value.is_harmless(""),
+            _ => true,
         }
     }
 }

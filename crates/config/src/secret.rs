@@ -4,15 +4,13 @@
 
 use std::fmt;
 
+use rinit_diag::REDACTED;
 use rinit_plan::Secret;
 use serde_json::Value;
 
 use crate::format::Format;
 use crate::schema::{Mismatch, Shape, Typed};
 use crate::tree::Node;
-
-/// What stands in place of a secret: the words kubeadm uses with `--skip-token-print`.
-pub const WITHHELD: &str = "<value withheld>";
 
 macro_rules! secrets {
     ($( $(#[doc = $about:literal])+ $name:ident, $format:expr; )+) => {$(
@@ -40,7 +38,7 @@ macro_rules! secrets {
 
         impl fmt::Debug for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(formatter, "{}({WITHHELD})", stringify!($name))
+                write!(formatter, "{}({REDACTED})", stringify!($name))
             }
         }
 
@@ -53,7 +51,7 @@ macro_rules! secrets {
                 Err(Mismatch("secret"))
             }
             fn write(&self) -> Value {
-                Value::from(WITHHELD)
+                Value::from(REDACTED)
             }
             fn zero() -> Value {
                 Value::from("")

@@ -1,14 +1,16 @@
-//! The file as it was read: its lines, and the place of every value in it.
+//! The file as it was read, and the place of every value in it.
 //!
 //! Later stages find here where a value came from, so that what they have to say can point at the
-//! line. Lines are handed out only with their secrets masked.
+//! line. Of its text only fields that the schema knows as harmless are handed out.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use rinit_diag::redact;
+
+use crate::component_fields;
+use crate::documents::KINDS;
 use crate::finding::{Finding, Severity};
-use crate::mask;
 use crate::rule::Rule;
 use crate::tree::{Node, NodeKind};
 
@@ -55,22 +57,13 @@ pub(crate) struct SourceDocument {
     pub(crate) moved: Option<(&'static str, Place)>,
 }
 
-/// What is in a file.
-struct Text {
-    text: Box<str>,
-    /// Where each line begins, in bytes.
-    lines: Vec<usize>,
-}
-
 /// The file that a configuration was read from.
 ///
 /// `Debug` shows its name only, for the text may hold tokens.
 #[derive(Clone)]
 pub struct Source {
     file_name: Arc<str>,
-    text: Arc<Text>,
-    /// The column of each line from which on nothing may be shown.
-    withheld: BTreeMap<usize, usize>,
+    text: Arc<str>,
     pub(crate) documents: Vec<SourceDocument>,
 }
 
@@ -87,13 +80,7 @@ impl Source {
     pub(crate) fn new(file_name: &str, text: &str) -> Self {
         Self {
             file_name: file_name.into(),
-            text: Arc::new(Text {
-                lines: std::iter::once(0)
-                    .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-                    .collect(),
-                text: text.into(),
-            }),
-            withheld: BTreeMap::new(),
+            text: text.into(),
             documents: Vec::new(),
         }
     }
@@ -132,19 +119,6 @@ impl Source {
                     .find(|(moved, _)| *moved == path)
                     .map(|(_, place)| place)
             })
-    }
-
-    /// Has nothing be shown of a value, nor of what follows it in its lines.
-    pub(crate) fn withhold(&mut self, span: Span) {
-        for line in span.start.line..=span.end.line {
-            let column = if line == span.start.line {
-                span.start.column
-            } else {
-                1
-            };
-            let first = self.withheld.entry(line).or_insert(column);
-            *first = column.min(*first);
-        }
     }
 
     /// The same within the document of one kind, component configurations included.
@@ -197,39 +171,59 @@ impl Source {
     }
 
     fn span_in(&self, kind: &str, path: &str) -> Option<Span> {
-        let document = self
-            .documents
-            .iter()
-            .find(|document| document.kind == kind)?;
-        let mut node = &document.root;
+        let mut documents = self.documents.iter();
+        let (key, node) = documents
+            .find(|document| document.kind == kind)?
+            .field(path)?;
+        Some(key.filter(|_| node.is_collection()).unwrap_or(node.span))
+    }
+
+    /// The field of a path and a place in it as it is written, and where it begins, if it stands in
+    /// one line and the schema knows it as harmless.
+    pub(crate) fn shown(&self, path: &str, place: Place) -> Option<(Place, String)> {
+        let mut documents = self.documents.iter();
+        let document = documents.rfind(|document| document.root.span.start <= place)?;
+        let (key, node) = document.field(path)?;
+        let (key, value) = (key.unwrap_or(node.span), node.span);
+        let is_here = key.start <= place && place <= value.end && !node.is_collection();
+        // That of an alias stands elsewhere.
+        let is_behind = key.end <= value.start || key.start == value.start;
+        if !is_here || !is_behind || key.start.line != value.end.line {
+            return None;
+        }
+        let characters = self.text.lines().nth(key.start.line - 1)?.chars();
+        let text: String = characters
+            .skip(key.start.column - 1)
+            .take(value.end.column - key.start.column)
+            .collect();
+        let shown = redact::shown(&text, document.is_harmless(path))?;
+        Some((key.start, shown))
+    }
+}
+
+impl SourceDocument {
+    /// The value of a path, with its key if it is one of a map.
+    fn field(&self, path: &str) -> Option<(Option<Span>, &Node)> {
+        let (mut key, mut node) = (None, &*self.root);
         let mut rest = path;
         while !rest.is_empty() {
             let (index, after) = step(node, rest)?;
             rest = after;
-            match &node.kind {
-                NodeKind::Map(entries) => {
-                    let entry = &entries[index];
-                    let is_collection =
-                        matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::List(_));
-                    if rest.is_empty() && is_collection {
-                        return Some(entry.key_span);
-                    }
-                    node = &entry.value;
-                }
-                _ => node = &node.items()[index],
-            }
+            (key, node) = match &node.kind {
+                NodeKind::Map(entries) => (Some(entries[index].key_span), &*entries[index].value),
+                _ => (None, &*node.items()[index]),
+            };
         }
-        Some(node.span)
+        Some((key, node))
     }
 
-    /// A line without its secrets.
-    pub(crate) fn masked_line(&self, number: usize) -> Option<String> {
-        let begin = *self.text.lines.get(number.checked_sub(1)?)?;
-        let line = self.text.text[begin..].lines().next()?;
-        Some(match self.withheld.get(&number) {
-            Some(column) => mask::from_column(line, column - 1),
-            None => mask::line(line),
-        })
+    fn is_harmless(&self, path: &str) -> bool {
+        match KINDS.iter().find(|(kind, _)| *kind == self.kind) {
+            Some((_, schema)) => schema.is_harmless(path),
+            None => {
+                component_fields::table(&self.kind).is_some_and(|table| table.is_harmless(path))
+            }
+        }
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) fn syntax_fault(place: Place, error: &ScanError, lines: &[&str]) -> F
         },
         hint: syntax_hint(error.kind(), &message, line).map(str::to_owned),
         message: format!("not valid YAML: {}", message.trim_end_matches('.')),
-        secrets: Vec::new(),
     }
 }
 
@@ -71,7 +70,7 @@ fn odd_characters(line: &str) -> Option<&'static str> {
     let value = text.split_once(": ").map_or(text, |(_, value)| value);
     let value = value.trim_start_matches([' ', '-']);
     if text.contains(is_invisible) {
-        return Some("the line has an invisible character, such as U+00A0: type its blanks anew");
+        return Some("the line has an invisible character, such as U+00A0: type its blanks again");
     }
     if value.starts_with('[') && value.contains("]:") {
         return Some("put a text that begins with `[` in quotes");
@@ -89,7 +88,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// The same place, or the end of the last line with text if it is behind that.
+/// The same place, or the end of the last line with text if it is after that.
 fn within(place: Place, lines: &[&str]) -> Place {
     if place.line <= lines.len() {
         return place;

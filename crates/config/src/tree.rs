@@ -7,29 +7,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan, Tag};
+use rinit_diag::redact;
 use serde_json::{Map, Number, Value};
 
-use crate::mask::Broken;
-use crate::mend::{Mended, Seen};
 use crate::rule::Rule;
 use crate::scalar;
 use crate::source::{Place, Span};
 use crate::syntax::syntax_fault;
-use crate::withheld::{self, Below};
 
 /// More nodes than this by way of aliases are refused.
 const ALIASED_NODES: usize = 100_000;
-/// More nodes than this in one file are refused; a megabyte of ordinary lines has a third of it.
-const NODES: usize = 300_000;
 /// A text of more bytes than this counts as several nodes, for it is copied with them.
 const BYTES_OF_A_NODE: usize = 32;
 /// Deeper nesting than this is refused; no configuration comes near it.
 const DEPTH: usize = 100;
-/// Documents of one file after which reading stops.
-const DOCUMENTS: usize = 1_000;
-/// Errors of one file after which reading stops. Fewer are shown.
-const FAULTS: usize = 1_000;
 
 /// A node with its place.
 #[derive(Debug)]
@@ -51,7 +43,7 @@ pub(crate) enum NodeKind {
     Text(String),
     List(Vec<Arc<Node>>),
     Map(Vec<Entry>),
-    /// An alias that leads nowhere, which has been told. It stands for a value that nobody knows.
+    /// An alias that leads nowhere, which has been reported. It stands for a value that nobody knows.
     Refused,
 }
 
@@ -107,6 +99,10 @@ impl Node {
             NodeKind::List(items) => items,
             _ => &[],
         }
+    }
+
+    pub(crate) fn is_collection(&self) -> bool {
+        matches!(self.kind, NodeKind::List(_) | NodeKind::Map(_))
     }
 
     pub(crate) fn text(&self) -> Option<&str> {
@@ -174,87 +170,50 @@ pub(crate) struct Fault {
     pub(crate) span: Span,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// What may be a secret there and belongs to no document.
-    pub(crate) secrets: Vec<Span>,
 }
 
 /// Every document of a file that could be read, and what was wrong.
 ///
 /// After a syntax error the rest of that document is skipped and the next one is read.
 pub(crate) fn read(text: &str) -> (Vec<Arc<Node>>, Vec<Fault>) {
-    let mut mended = Mended::new(text);
-    loop {
-        let (mut builder, stumbled, seen) = attempt(&mended);
-        let reads_again = if stumbled.is_empty() {
-            mended.take_back(&seen)
-        } else {
-            stumbled.iter().any(|error| mended.mend(error))
-                || mended.stop_guessing()
-                || mended.stop_indenting(&stumbled)
-        };
-        if !reads_again {
-            // What stands beside these may be a password that is no YAML.
-            let is_odd = |fault: &Fault| matches!(fault.rule, Rule::UnknownAnchor | Rule::KeyType);
-            // Nor is a document that was not read to its end looked through.
-            let is_torn = builder.stopped || !stumbled.is_empty();
-            if is_torn || builder.faults.iter().any(is_odd) {
-                let lines: Vec<&str> = text.lines().collect();
-                let broken = Broken::new(&lines);
-                for fault in &mut builder.faults {
-                    if is_torn || is_odd(fault) {
-                        fault
-                            .secrets
-                            .extend(broken.secret_in(fault.span.start.line));
-                    }
-                }
-                for error in &stumbled {
-                    let mut fault = syntax_fault(mended.place(error.marker()), error, &lines);
-                    fault
-                        .secrets
-                        .extend(broken.secret_in(fault.span.start.line));
-                    builder.faults.push(fault);
-                }
-            }
-            return (builder.documents, builder.faults);
-        }
-    }
-}
-
-/// Reads the whole file once. With what was read come the errors of the syntax, and where texts and
-/// brackets lie if anything was mended.
-fn attempt(mended: &Mended<'_>) -> (Builder, Vec<ScanError>, Seen) {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
         flow_nesting_limit: DEPTH,
         block_nesting_limit: DEPTH,
     };
-    let mut parser = Parser::new_from_str_with_options(mended.text(), options);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder::default();
-    let mut seen = Seen::default();
-    let mut errors = Vec::new();
     while let Some(next) = parser.next_event() {
         match next {
-            Ok((event, span)) => {
-                if mended.has_edits() {
-                    seen.event(&event, &span);
-                }
-                builder.event(event, mended.span(&span));
-            }
+            Ok((event, span)) => builder.event(event, span_of(&span)),
             Err(error) => {
-                seen.close();
                 builder.abandon();
-                errors.push(error);
-                if errors.len() > FAULTS || !matches!(parser.proceed_next_document(), Ok(true)) {
-                    break;
-                }
+                let place = place_of(error.marker());
+                builder.faults.push(syntax_fault(place, &error, &lines));
+                builder.stopped = !matches!(parser.proceed_next_document(), Ok(true));
             }
         }
         if builder.stopped {
             break;
         }
     }
-    (builder, errors, seen)
+    (builder.documents, builder.faults)
+}
+
+fn place_of(marker: &Marker) -> Place {
+    Place {
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+    }
+}
+
+fn span_of(span: &ParserSpan) -> Span {
+    Span {
+        start: place_of(&span.start),
+        end: place_of(&span.end),
+    }
 }
 
 /// A collection that is not closed yet.
@@ -295,40 +254,15 @@ struct Builder {
     anchors: HashMap<usize, Arc<Node>>,
     root: Option<Arc<Node>>,
     aliased: usize,
-    written: usize,
-    in_document: bool,
-    /// Whether a document has ended and none has begun since.
-    has_ended: bool,
     stopped: bool,
 }
 
 impl Builder {
     fn event(&mut self, event: Event<'_>, span: Span) {
-        self.stopped |= self.faults.len() > FAULTS;
         match event {
-            Event::DocumentStart(is_explicit, _) => {
-                self.abandon();
-                self.in_document = true;
-                if !is_explicit && self.has_ended {
-                    self.in_document = false;
-                    self.fault(
-                        Rule::YamlSyntax,
-                        span,
-                        "what follows `...` is not read by Kubernetes",
-                        Some("begin a document with `---`, or take it out"),
-                    );
-                }
-                self.has_ended = false;
-            }
             Event::DocumentEnd => {
-                if self.in_document
-                    && let Some(root) = self.root.take()
-                {
-                    self.documents.push(root);
-                }
+                self.documents.extend(self.root.take());
                 self.abandon();
-                self.has_ended = true;
-                self.stopped = self.stopped || self.documents.len() > DOCUMENTS;
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain_merge = style == ScalarStyle::Plain
@@ -357,51 +291,18 @@ impl Builder {
             ),
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(anchor) => self.alias(anchor, span),
-            Event::UnresolvedAlias(name) => {
-                // A text that begins with an asterisk, such as a password, looks the same.
-                let is_value = matches!(
-                    self.open.last(),
-                    Some(Open {
-                        kind: OpenKind::Map { key: Some(Key::Name(key, _)), .. },
-                        ..
-                    }) if key == "value"
+            Event::UnresolvedAlias(_) => {
+                // The name may be a password that begins with an asterisk.
+                self.fault(
+                    Rule::UnknownAnchor,
+                    span,
+                    "no anchor of that name stands before this alias",
+                    Some("put a text that begins with `*` in quotes"),
                 );
-                let is_secret = is_value || self.below() != Below::Nothing;
-                let message = if is_secret {
-                    "no anchor of that name stands before this alias".to_owned()
-                } else {
-                    format!("no anchor `&{name}` stands before this alias")
-                };
-                self.faults.push(Fault {
-                    rule: Rule::UnknownAnchor,
-                    span,
-                    message,
-                    hint: is_secret.then(|| "put a text that begins with `*` in quotes".to_owned()),
-                    secrets: Vec::from_iter(is_secret.then_some(span)),
-                });
-                self.add(Arc::new(Node {
-                    span,
-                    kind: NodeKind::Refused,
-                    weight: 1,
-                }));
+                self.refuse(span);
             }
             _ => {}
         }
-    }
-
-    /// What the parser stands below, by the names of the keys.
-    fn below(&self) -> Below {
-        let key = |open: &Open| match &open.kind {
-            OpenKind::Map {
-                key: Some(Key::Name(name, _)),
-                ..
-            } => Some(name.clone()),
-            _ => None,
-        };
-        self.open
-            .iter()
-            .filter_map(key)
-            .fold(Below::Nothing, |below, key| below.enter(&key, true))
     }
 
     /// Forgets the document that is being read.
@@ -409,7 +310,6 @@ impl Builder {
         self.open.clear();
         self.anchors.clear();
         self.root = None;
-        self.in_document = false;
     }
 
     fn fault(&mut self, rule: Rule, span: Span, message: impl Into<String>, hint: Option<&str>) {
@@ -418,8 +318,11 @@ impl Builder {
             span,
             message: message.into(),
             hint: hint.map(str::to_owned),
-            secrets: Vec::new(),
         });
+    }
+
+    fn refuse(&mut self, span: Span) {
+        self.add(Arc::new(Node::new(span, NodeKind::Refused)));
     }
 
     fn push(&mut self, span: Span, anchor: usize, kind: OpenKind) {
@@ -505,11 +408,7 @@ impl Builder {
                 "an alias cannot stand inside what it names",
                 None,
             );
-            self.add(Arc::new(Node {
-                span,
-                kind: NodeKind::Refused,
-                weight: 1,
-            }));
+            self.refuse(span);
             return;
         };
         self.aliased = self.aliased.saturating_add(node.weight);
@@ -528,17 +427,6 @@ impl Builder {
     }
 
     fn finish(&mut self, node: Node, anchor: usize) {
-        self.written += 1;
-        if self.written > NODES {
-            self.fault(
-                Rule::TooManyValues,
-                node.span,
-                format!("the file has more than {NODES} keys and values"),
-                Some("check that it is the configuration of a cluster"),
-            );
-            self.stopped = true;
-            return;
-        }
         let node = Arc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, Arc::clone(&node));
@@ -561,8 +449,7 @@ impl Builder {
             return;
         };
         open.weight = open.weight.saturating_add(node.weight);
-        let mut faults = Vec::new();
-        let mut repeated = None;
+        let mut fault = None;
         match &mut open.kind {
             OpenKind::List(items) => items.push(node),
             OpenKind::Map {
@@ -575,7 +462,16 @@ impl Builder {
                     let first = seen.get(&name).and_then(|index| entries.get_mut(*index));
                     if let Some(first) = first {
                         first.is_repeated = true;
-                        repeated = Some((name, key_span, first.key_span.start.line, node));
+                        let line = first.key_span.start.line;
+                        fault = Some(Fault {
+                            rule: Rule::DuplicateKey,
+                            span: key_span,
+                            message: format!(
+                                "duplicate key `{}`, first set in line {line}",
+                                redact::name(&name)
+                            ),
+                            hint: Some("keep one of the two".to_owned()),
+                        });
                     } else {
                         seen.insert(name.clone(), entries.len());
                         entries.push(Entry {
@@ -592,43 +488,19 @@ impl Builder {
                         merges.extend(items.iter().cloned());
                     }
                     NodeKind::Refused => {}
-                    _ => faults.push(Fault {
-                        rule: Rule::MergeKey,
-                        span,
-                        message: "`<<` takes a map or a list of maps".to_owned(),
-                        hint: None,
-                        secrets: Vec::new(),
-                    }),
+                    _ => {
+                        fault = Some(Fault {
+                            rule: Rule::MergeKey,
+                            span,
+                            message: "`<<` takes a map or a list of maps".to_owned(),
+                            hint: None,
+                        });
+                    }
                 },
                 Some(Key::Refused) | None => {}
             },
         }
-        self.faults.append(&mut faults);
-        if let Some((name, span, line, node)) = repeated {
-            self.repeats(&name, span, line, &node);
-        }
-    }
-
-    /// Tells of a key that stands in its map again. What it holds is in no document.
-    fn repeats(&mut self, name: &str, span: Span, line: usize, node: &Node) {
-        let below = self.below();
-        let (key, mut secrets) = if below == Below::Secret {
-            (String::new(), vec![span])
-        } else {
-            let below = below.enter(name, node.entries().is_some());
-            (format!(" `{name}`"), withheld::all(node, below))
-        };
-        // It may be that of a variable of the environment.
-        if name == "value" {
-            secrets.push(node.span);
-        }
-        self.faults.push(Fault {
-            rule: Rule::DuplicateKey,
-            span,
-            message: format!("duplicate key{key}, first set in line {line}"),
-            hint: Some("keep one of the two".to_owned()),
-            secrets,
-        });
+        self.faults.extend(fault);
     }
 
     /// The text of a key, as it is after Kubernetes turned the YAML into JSON.

@@ -1,6 +1,6 @@
 //! Which fields nobody knows the value of, because what the file says of them is wrong.
 //!
-//! What is wrong is told once. All else that is judged afterwards asks here first, so that a file
+//! What is wrong is reported once. All else that is checked afterwards asks here first, so that a file
 //! with one mistake does not get a second complaint that comes of the first.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,6 @@ use crate::pod_networks;
 use crate::rule::Rule;
 use crate::source::{Place, step};
 use crate::tree::{Entry, Node, NodeKind};
-
-/// More keys than this that stand twice, and nothing is judged any further.
-const REPEATED: usize = 500;
 
 /// The fields of a file that are wrong, by kind and path.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +57,7 @@ impl Documents {
     }
 
     /// Leaves out what there is to say about fields of InitConfiguration and ClusterConfiguration
-    /// that do not count, because a flag replaces them: the value of the flag is judged in their
+    /// that do not count, because a flag replaces them: the value of the flag is checked in their
     /// place.
     ///
     /// Names of fields that there are not, keys that stand twice and faults of the YAML stay: nobody
@@ -78,7 +75,7 @@ impl Documents {
                 .is_some_and(|document| KINDS[..2].iter().any(|(kind, _)| *kind == document.kind))
         };
         let counts = |finding: &Finding| {
-            // Whether a pod network fits is judged by arguments as well.
+            // Whether a pod network fits depends on arguments as well.
             let of_arguments = matches!(
                 finding.rule,
                 Rule::PodNetworkTooSmall | Rule::PodNetworkTooLarge
@@ -96,8 +93,8 @@ impl Documents {
         }
     }
 
-    /// Whether there is so much wrong that nothing is judged any further.
-    pub fn is_beyond_judgement(&self) -> bool {
+    /// Whether there is so much wrong that nothing is checked any further.
+    pub fn is_full(&self) -> bool {
         self.unsettled.is_everything
     }
 }
@@ -155,15 +152,11 @@ impl Unsettled {
                 found.look_through(&document.root, &document.kind, "");
             }
         }
-        found.is_everything = found.fields.len() > 3 * REPEATED;
         found
     }
 
     /// Adds keys that stand twice, and aliases that lead nowhere.
     fn look_through(&mut self, node: &Node, kind: &str, path: &str) {
-        if self.fields.len() > 3 * REPEATED {
-            return;
-        }
         match &node.kind {
             NodeKind::Refused => self.fields.push((kind.to_owned(), path.to_owned())),
             NodeKind::List(items) => {

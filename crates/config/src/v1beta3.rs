@@ -107,7 +107,7 @@ struct Conversion<'run> {
 
 impl Conversion<'_> {
     fn node(&mut self, node: &Arc<Node>, path: &str) -> Arc<Node> {
-        // Only objects on the way to a field that differs are made anew.
+        // Only objects on the way to a field that differs are copied.
         let Some(entries) = node.entries().filter(|_| path.matches('.').count() < 2) else {
             return Arc::clone(node);
         };

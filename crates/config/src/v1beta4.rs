@@ -15,7 +15,7 @@ use crate::secret::{BootstrapToken as Token, CertificateKey};
 use crate::timestamp::Timestamp;
 
 choices! {
-    /// The kind of key pair for certificates that are made anew.
+    /// The kind of key pair for certificates that are generated.
     pub enum EncryptionAlgorithm {
         /// RSA, 2048 bits.
         Rsa2048 = "RSA-2048",
@@ -129,7 +129,7 @@ objects! {
         dns: Dns = "dns", Always;
         /// The kube-proxy addon.
         proxy: Proxy = "proxy", Always;
-        /// The folder of the certificates.
+        /// The directory of the certificates.
         certificates_dir: Option<String> = "certificatesDir", IfSet, Format::AbsolutePath;
         /// The registry, with a path if need be, of every image.
         image_repository: Option<String> = "imageRepository", IfSet, Format::ImageRepository;
@@ -137,7 +137,7 @@ objects! {
         feature_gates: BTreeMap<String, bool> = "featureGates", IfSet;
         /// The name of the cluster.
         cluster_name: Option<String> = "clusterName", IfSet;
-        /// The kind of key pair for certificates that are made anew.
+        /// The kind of key pair for certificates that are generated.
         encryption_algorithm: Option<EncryptionAlgorithm> = "encryptionAlgorithm", IfSet;
         /// How long a leaf certificate is valid.
         certificate_validity_period: Option<GoDuration> = "certificateValidityPeriod", IfSet;
@@ -187,7 +187,7 @@ objects! {
 
     /// Where the API server of one node is reached.
     pub struct ApiEndpoint {
-        /// The address that it tells the cluster.
+        /// The address that it announces to the cluster.
         advertise_address: Option<String> = "advertiseAddress", IfSet, Format::IpAddress;
         /// The port that it listens on.
         bind_port: Option<i32> = "bindPort", IfNotZero, Format::Number(Count { minimum: 0, maximum: 65_535 });
@@ -233,7 +233,7 @@ objects! {
     pub struct LocalEtcd {
         /// Its image.
         image: ImageMeta = "", Inline;
-        /// The folder of its data.
+        /// The directory of its data.
         data_dir: Option<String> = "dataDir", Always, Format::AbsolutePath;
         /// More flags for etcd.
         extra_args: Vec<Argument> = "extraArgs", IfSet;
@@ -286,7 +286,7 @@ objects! {
         /// Its name.
         name: String = "name", Always;
         /// Its value.
-        value: Option<String> = "value", IfSet;
+        value: Option<String> = "value", IfSet, Format::Confidential;
         /// Where its value comes from instead.
         value_from: Option<EnvironmentVariableSource> = "valueFrom", IfSet;
     }
@@ -375,7 +375,7 @@ objects! {
 
     /// Patches for what is written.
     pub struct Patches {
-        /// The folder of the patch files.
+        /// The directory of the patch files.
         directory: Option<String> = "directory", IfSet;
     }
 
@@ -455,9 +455,9 @@ objects! {
 
     /// How a node is reset.
     pub struct ResetConfiguration {
-        /// Whether to remove the folder of temporary files as well.
+        /// Whether to remove the directory of temporary files as well.
         cleanup_tmp_dir: Option<bool> = "cleanupTmpDir", IfNotZero;
-        /// The folder of the certificates.
+        /// The directory of the certificates.
         certificates_dir: Option<String> = "certificatesDir", IfSet, Format::AbsolutePath;
         /// The socket of the container runtime.
         cri_socket: Option<String> = "criSocket", IfSet, Format::CriSocket;

@@ -1,17 +1,18 @@
-//! How rinit speaks of trouble: problems with a way out, error chains, exit codes.
+//! How rinit speaks of trouble: problems with a way out, error chains, exit codes, and what of a
+//! file or object may be shown ([`redact`]).
 //!
 //! Every crate has its own error enum; this crate holds what they share. It never prints, never
 //! ends the process, and knows nothing of Kubernetes.
 
-mod diff;
 mod probable;
+pub mod redact;
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-pub use diff::{WITHHELD, holds_variables, text_diff};
 pub use probable::probable;
+pub use redact::{REDACTED, redact_credentials, text_diff};
 
 /// One thing that is wrong, said to the person who can change it.
 ///
@@ -94,35 +95,6 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The same text without user names and passwords in URLs, such as a proxy's, also where the
-/// scheme was forgotten.
-pub fn mask_credentials(text: &str) -> String {
-    let text = &mask_passwords_with_blanks(text);
-    let text = &mask_bearers(text);
-    let mut masked = String::with_capacity(text.len());
-    // A password may hold a slash; only the end of the word ends it for certain.
-    for word in text.split_inclusive(|c: char| c.is_whitespace() || c == '"') {
-        let parts = word
-            .split_once("://")
-            .and_then(|(scheme, after)| Some((scheme, after.rsplit_once('@')?.1)));
-        match parts {
-            Some((scheme, host)) => masked.extend([scheme, "://<secret>@", host]),
-            None => match word.rsplit_once('@') {
-                // An image by its digest has a slash before it.
-                Some((before, host)) if before.contains(':') && !before.contains('/') => {
-                    let begin = before.len()
-                        - before
-                            .trim_start_matches(['`', '\'', '[', '(', '{', '-'])
-                            .len();
-                    masked.extend([&before[..begin], "<secret>@", host]);
-                }
-                _ => masked.push_str(word),
-            },
-        }
-    }
-    masked
-}
-
 /// The same text with line feeds and other control characters escaped: a terminal obeys them, and a
 /// line feed would begin another message.
 pub fn on_one_line(text: &str) -> Cow<'_, str> {
@@ -138,56 +110,6 @@ pub fn on_one_line(text: &str) -> Cow<'_, str> {
         }
     }
     escaped.into()
-}
-
-/// The same for what stands behind the word that an `Authorization` header begins with (RFC 6750).
-fn mask_bearers(text: &str) -> Cow<'_, str> {
-    const BEARER: &str = "bearer ";
-    // Most texts have none.
-    let lower = text.to_ascii_lowercase();
-    if !lower.contains(BEARER) {
-        return text.into();
-    }
-    let mut masked = String::with_capacity(text.len());
-    let mut at = 0;
-    for (start, word) in lower.match_indices(BEARER) {
-        // In a sentence it is a word as others.
-        let before = lower[..start]
-            .split(' ')
-            .rev()
-            .find(|word| !word.is_empty());
-        if start < at || before.is_some_and(|word| ["a", "the"].contains(&word)) {
-            continue;
-        }
-        let token = start + word.len();
-        let token = token + text[token..].len() - text[token..].trim_start_matches(' ').len();
-        let end = text[token..]
-            .find(|one: char| one.is_whitespace() || "\"'`,]})".contains(one))
-            .map_or(text.len(), |length| token + length);
-        masked.extend([&text[at..token], "<secret>"]);
-        at = end;
-    }
-    masked.push_str(&text[at..]);
-    masked.into()
-}
-
-/// The same where a password has a blank in it: behind the colon stands no port, and an `@` later.
-fn mask_passwords_with_blanks(text: &str) -> String {
-    let mask = |line: &str| {
-        let (scheme, rest) = line.split_once("://")?;
-        let word = rest.split(char::is_whitespace).next()?;
-        let (_, behind) = word.split_once(':')?;
-        let port = behind.split('/').next().unwrap_or_default();
-        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        if word.contains('@') || word.starts_with('[') || is_port {
-            return None;
-        }
-        let (_, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://<secret>@{host}"))
-    };
-    text.split_inclusive('\n')
-        .map(|line| mask(line).unwrap_or_else(|| line.to_owned()))
-        .collect()
 }
 
 /// The exit codes of rinit: a contract with scripts, listed in `docs/exit-codes.md`.
@@ -260,36 +182,6 @@ mod tests {
     fn a_source_is_said_once() {
         let error = Repeats(std::io::Error::other("disk on fire"));
         assert_eq!(chain(&error), "cannot read the file: disk on fire");
-    }
-
-    #[test]
-    fn credentials_in_urls_are_masked() {
-        assert_eq!(
-            mask_credentials("- value: http://u:se/k@p:3128\n+ value: http://p:3128 a@b"),
-            "- value: http://<secret>@p:3128\n+ value: http://p:3128 a@b"
-        );
-        assert_eq!(
-            mask_credentials("`root:pw@a:2379` is not a URL"),
-            "`<secret>@a:2379` is not a URL"
-        );
-        assert_eq!(
-            mask_credentials("`https://a:x pw@h:1` is not a URL"),
-            "`https://<secret>@h:1` is not a URL"
-        );
-        assert_eq!(
-            mask_credentials("- \"Bearer  abc.d\"\nAuthorization: bearer x: y"),
-            "- \"Bearer  <secret>\"\nAuthorization: bearer <secret> y"
-        );
-        for harmless in [
-            "the bearer token",
-            "http://p:3128 a@b",
-            "https://[fd00::1]:1 a@b",
-            "plain",
-            "a@b",
-            "r.io:5000/a@sha256:0",
-        ] {
-            assert_eq!(mask_credentials(harmless), harmless);
-        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Writes the seeds of a target into a folder, one file each: `seeds TARGET FOLDER`.
+//! Writes the seeds of a target into a directory, one file each: `seeds TARGET DIRECTORY`.
 #![expect(
     clippy::disallowed_methods,
     reason = "a tool of the checkout, not of rinit"
@@ -7,12 +7,12 @@
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, name, folder] = arguments.as_slice() else {
-        panic!("usage: seeds TARGET FOLDER");
+    let [_, name, directory] = arguments.as_slice() else {
+        panic!("usage: seeds TARGET DIRECTORY");
     };
     let target = rinit_fuzz::target(name).expect("a target of TARGETS");
-    std::fs::create_dir_all(folder).expect("the folder");
+    std::fs::create_dir_all(directory).expect("the directory");
     for (number, seed) in (target.seeds)().into_iter().enumerate() {
-        std::fs::write(format!("{folder}/seed-{number:03}"), seed).expect("a seed");
+        std::fs::write(format!("{directory}/seed-{number:03}"), seed).expect("a seed");
     }
 }

@@ -1,6 +1,5 @@
 //! A configuration file all the way: read, reported on, resolved, advised on, migrated, planned.
 
-use arbitrary::Unstructured;
 use rinit_config::{
     BootstrapToken, Documents, Findings, ReadOptions, Surroundings, UnknownFields, complete,
     exposed, parse, read,
@@ -10,10 +9,7 @@ use rinit_manifest::yaml;
 use rinit_versions::KubernetesVersion;
 use rinit_workflow::{Phase, Selection};
 
-use crate::{crafted, generate, show};
-
-/// The size up to which a repeated piece grows.
-pub(crate) const LARGEST: usize = 1 << 20;
+use crate::show;
 
 /// Any bytes.
 pub(crate) fn bytes(data: &[u8]) -> bool {
@@ -27,7 +23,7 @@ pub(crate) fn bytes(data: &[u8]) -> bool {
         }
         Err(findings) => {
             report(&findings);
-            judge_the_rest(data);
+            check_the_rest(data);
             match parse("fuzz.yaml", data, lenient) {
                 Ok(documents) => go_on(documents),
                 Err(findings) => report(&findings),
@@ -37,8 +33,8 @@ pub(crate) fn bytes(data: &[u8]) -> bool {
     }
 }
 
-/// What can be told of a file with errors beside them. It never resolves.
-fn judge_the_rest(data: &[u8]) {
+/// What is reported of a file with errors beside them. It never resolves.
+fn check_the_rest(data: &[u8]) {
     let documents = read("fuzz.yaml", data, ReadOptions::default());
     let host = HostFacts::of_no_host(&documents, now());
     match rinit_facts::resolve(&documents, &Overrides::default(), &host) {
@@ -76,32 +72,10 @@ fn with_flags(mut documents: Documents, host: &HostFacts) {
     }
 }
 
-/// A file with the fields of the schema and mostly fitting values.
-pub(crate) fn structured(data: &[u8]) -> bool {
-    bytes(&generate::file(&mut Unstructured::new(data)))
-}
-
-/// The beginning of a file, a piece of it many times, and its end: what grows faster than the file
-/// shows here.
-pub(crate) fn repeated(data: &[u8]) -> bool {
-    let Some((&[size, first, second], text)) = data.split_first_chunk::<3>() else {
-        return false;
-    };
-    let first = usize::from(first).min(text.len());
-    let second = (first + usize::from(second)).min(text.len());
-    let piece = &text[first..second];
-    if piece.is_empty() {
-        return false;
-    }
-    // From 1 KiB to the largest, so that most runs are quick.
-    let wanted = LARGEST >> (size % 11);
-    let times = wanted.saturating_sub(text.len()) / piece.len();
-    bytes(&[&text[..first], &piece.repeat(times), &text[second..]].concat())
-}
-
-/// What is known to be hard to read.
+/// The examples are beside it in the corpus.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    crafted::HARD.iter().map(|(_, make)| make(4096)).collect()
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
+    vec![text.as_bytes().to_vec()]
 }
 
 fn report(findings: &Findings) {

@@ -1,36 +1,34 @@
-//! Certificates and keys, as text and as DER, so that the fuzzer need not learn base64.
+//! Certificates and keys, as they are and as DER, so that the fuzzer need not learn base64.
 
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use rinit_config::ReadOptions;
 use rinit_facts::Overrides;
-use rinit_pki::{Authority, Certificate, PrivateKey, Request};
+use rinit_pki::{Authority, Certificate, PrivateKey};
 use rinit_plan::{
     Action, CertificateAuthoritySpec, CertificateSpec, KeyPairSpec, KubeconfigSpec, Resource,
 };
 
 use crate::config::now;
-use crate::{folder, show};
+use crate::{kubeconfig, show};
 
-/// Keys, certificates and specifications that a judgement wants beside what it judges.
+/// Keys, certificates and specifications that a validation wants beside its subject.
 pub(crate) struct Fixture {
     pub(crate) actions: Vec<Action>,
-    pub(crate) authority: String,
-    pub(crate) authority_key: String,
+    pub(crate) ca: String,
+    pub(crate) ca_key: String,
     pub(crate) leaf: String,
     pub(crate) leaf_key: String,
 }
 
 /// Keys of nobody. That they are the same in every run lets an input that was found be kept.
-const AUTHORITY_KEY: &str = include_str!("authority.key");
+const CA_KEY: &str = include_str!("ca.key");
 const LEAF_KEY: &str = include_str!("leaf.key");
-/// A request of openssl with attributes, by its old label.
-const OPENSSL_REQUEST: &str = include_str!("request.csr");
 
 /// The same in every run but for serial numbers and signatures.
 pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
-    // What is judged is mostly small keys, so that the fuzzer gets around.
+    // Mostly small keys, so that the fuzzer gets around.
     let text = b"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
                  kubernetesVersion: v1.37.1\nencryptionAlgorithm: ECDSA-P256\n";
     let documents = rinit_config::parse("fixture.yaml", text, ReadOptions::default())
@@ -38,19 +36,19 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let host = rinit_testkit::host_facts();
     let facts = rinit_facts::resolve(&documents, &Overrides::default(), &host)
         .unwrap_or_else(|error| panic!("{error}"));
-    let actions = folder::actions(&facts);
+    let actions = kubeconfig::actions(&facts);
     let made = || {
-        let key = PrivateKey::load(AUTHORITY_KEY.as_bytes())?;
+        let key = PrivateKey::load(CA_KEY.as_bytes())?;
         let leaf_key = PrivateKey::load(LEAF_KEY.as_bytes())?;
-        let authority = rinit_pki::issue_authority(first_authority(&actions), &key)?;
-        let signer = Authority::load(authority.as_bytes(), key.pem().expose().as_bytes(), now())?;
+        let ca = rinit_pki::issue_authority(first_ca(&actions), &key)?;
+        let signer = Authority::load(ca.as_bytes(), key.pem().expose().as_bytes(), now())?;
         let leaf = signer.issue(first_leaf(&actions), &leaf_key)?;
-        Ok::<_, rinit_pki::PkiError>((authority.into(), leaf.into()))
+        Ok::<_, rinit_pki::PkiError>((ca.into(), leaf.into()))
     };
-    let (authority, leaf) = made().unwrap_or_else(|error| panic!("no fixture: {error}"));
+    let (ca, leaf) = made().unwrap_or_else(|error| panic!("no fixture: {error}"));
     Fixture {
-        authority,
-        authority_key: AUTHORITY_KEY.to_owned(),
+        ca,
+        ca_key: CA_KEY.to_owned(),
         leaf,
         leaf_key: LEAF_KEY.to_owned(),
         actions,
@@ -62,7 +60,7 @@ fn first<T>(actions: &[Action], is_it: impl Fn(&Action) -> Option<&T>) -> &T {
     found.unwrap_or_else(|| panic!("the phases make none"))
 }
 
-fn first_authority(actions: &[Action]) -> &CertificateAuthoritySpec {
+fn first_ca(actions: &[Action]) -> &CertificateAuthoritySpec {
     first(actions, |action| match action {
         Action::Ensure(Resource::CertificateAuthority(spec)) => Some(spec),
         _ => None,
@@ -90,18 +88,20 @@ fn first_kubeconfig(actions: &[Action]) -> &KubeconfigSpec {
     })
 }
 
-/// A certificate file, which is judged as leaf, as client and as authority.
-pub(crate) fn certificate_pem(data: &[u8]) -> bool {
+/// A certificate file, or one certificate in DER.
+pub(crate) fn certificate(data: &[u8]) -> bool {
+    certificate_pem(data) | certificate_pem(wrapped("CERTIFICATE", data).as_bytes())
+}
+
+/// A certificate file, which is validated as leaf, as client and as CA.
+fn certificate_pem(data: &[u8]) -> bool {
     let fixture = &*FIXTURE;
-    let (key, authority_key) = (
-        fixture.leaf_key.as_bytes(),
-        fixture.authority_key.as_bytes(),
-    );
-    let authority = fixture.authority.as_bytes();
+    let (key, ca_key) = (fixture.leaf_key.as_bytes(), fixture.ca_key.as_bytes());
+    let ca = fixture.ca.as_bytes();
     let actions = &fixture.actions;
     for moment in [now(), Timestamp::MIN, Timestamp::MAX] {
-        let judged = [
-            rinit_pki::judge_leaf(first_leaf(actions), data, Some(key), authority, moment),
+        let checked = [
+            rinit_pki::judge_leaf(first_leaf(actions), data, Some(key), ca, moment),
             rinit_pki::judge_leaf(
                 first_leaf(actions),
                 fixture.leaf.as_bytes(),
@@ -109,26 +109,20 @@ pub(crate) fn certificate_pem(data: &[u8]) -> bool {
                 data,
                 moment,
             ),
-            rinit_pki::judge_client(
-                first_kubeconfig(actions),
-                data,
-                Some(key),
-                authority,
-                moment,
-            ),
-            rinit_pki::judge_authority(first_authority(actions), data, Some(authority_key), moment),
-            rinit_pki::judge_authority(first_authority(actions), data, None, moment),
+            rinit_pki::judge_client(first_kubeconfig(actions), data, Some(key), ca, moment),
+            rinit_pki::judge_authority(first_ca(actions), data, Some(ca_key), moment),
+            rinit_pki::judge_authority(first_ca(actions), data, None, moment),
         ];
-        for finding in judged.iter().flatten() {
+        for finding in checked.iter().flatten() {
             show(finding.fault.to_string());
             show(finding.severity());
         }
     }
-    if let Ok(signer) = Authority::load(data, authority_key, now())
+    if let Ok(signer) = Authority::load(data, ca_key, now())
         && let Ok(leaf_key) = PrivateKey::load(key)
         && let Ok(leaf) = signer.issue(first_leaf(actions), &leaf_key)
     {
-        // What an odd authority signs can be read.
+        // What an odd CA signs can be read.
         assert!(
             Certificate::read_all(leaf.as_bytes()).is_ok(),
             "unreadable: {leaf}"
@@ -161,29 +155,36 @@ pub(crate) fn certificate_pem(data: &[u8]) -> bool {
     }
 }
 
-/// One certificate.
-pub(crate) fn certificate_der(data: &[u8]) -> bool {
-    certificate_pem(wrapped("CERTIFICATE", data).as_bytes())
+/// A key file, or one key in DER, in each of the forms.
+pub(crate) fn key(data: &[u8]) -> bool {
+    let labels = [
+        "PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "PUBLIC KEY",
+    ];
+    let accepted = labels.map(|label| key_pem(wrapped(label, data).as_bytes()));
+    key_pem(data) | accepted.contains(&true)
 }
 
 /// A key file: a private key, or public keys as in `sa.pub`.
-pub(crate) fn key_pem(data: &[u8]) -> bool {
+fn key_pem(data: &[u8]) -> bool {
     let fixture = &*FIXTURE;
     let actions = &fixture.actions;
     let leaf = fixture.leaf.as_bytes();
-    let authority = fixture.authority.as_bytes();
+    let ca = fixture.ca.as_bytes();
     for finding in [
         rinit_pki::judge_key_pair(first_pair(actions), data, Some(fixture.leaf_key.as_bytes())),
         rinit_pki::judge_key_pair(first_pair(actions), fixture.leaf_key.as_bytes(), Some(data)),
-        rinit_pki::judge_leaf(first_leaf(actions), leaf, Some(data), authority, now()),
-        rinit_pki::judge_authority(first_authority(actions), authority, Some(data), now()),
+        rinit_pki::judge_leaf(first_leaf(actions), leaf, Some(data), ca, now()),
+        rinit_pki::judge_authority(first_ca(actions), ca, Some(data), now()),
     ]
     .iter()
     .flatten()
     {
         show(finding.fault.to_string());
     }
-    show(Authority::load(authority, data, now()).is_ok());
+    show(Authority::load(ca, data, now()).is_ok());
     let key = match PrivateKey::load(data) {
         Ok(key) => key,
         Err(error) => {
@@ -195,79 +196,41 @@ pub(crate) fn key_pem(data: &[u8]) -> bool {
     let public = key.public_key_pem();
     assert!(matches!(key.is_in_public_keys(public.as_bytes()), Ok(true)));
     // A key that was taken signs.
-    let issued = rinit_pki::issue_authority(first_authority(actions), &key);
+    let issued = rinit_pki::issue_authority(first_ca(actions), &key);
     if let Ok(certificate) = issued {
         assert!(Authority::load(certificate.as_bytes(), data, now()).is_ok());
     }
     true
 }
 
-/// One key in each of the three forms.
-pub(crate) fn key_der(data: &[u8]) -> bool {
-    let forms = [
-        "PRIVATE KEY",
-        "RSA PRIVATE KEY",
-        "EC PRIVATE KEY",
-        "PUBLIC KEY",
-    ];
-    let taken = forms.map(|label| key_pem(wrapped(label, data).as_bytes()));
-    taken.contains(&true)
-}
-
-/// A request for a certificate, which the authority then signs.
-pub(crate) fn request_pem(data: &[u8]) -> bool {
-    let fixture = &*FIXTURE;
-    let request = match Request::read(data) {
-        Ok(request) => request,
-        Err(error) => {
-            show(format!("{error} {error:?}"));
-            return false;
-        }
-    };
-    show(format!("{} {request:?}", request.subject));
-    let key = fixture.authority_key.as_bytes();
-    let issued = Authority::load(fixture.authority.as_bytes(), key, now())
-        .and_then(|authority| authority.issue_requested(first_leaf(&fixture.actions), &request));
-    match issued.map(|leaf| Certificate::read_all(leaf.as_bytes())) {
-        Ok(Ok(certificates)) => assert_eq!(certificates.len(), 1),
-        failed => panic!("a request that was taken is signed: {failed:?}"),
-    }
-    true
-}
-
-/// One request.
-pub(crate) fn request_der(data: &[u8]) -> bool {
-    request_pem(wrapped("CERTIFICATE REQUEST", data).as_bytes())
-}
-
 fn wrapped(label: &str, der: &[u8]) -> String {
     pem::encode(&pem::Pem::new(label, der))
 }
 
-pub(crate) fn certificate_pem_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn certificate_seeds() -> Vec<Vec<u8>> {
+    with_der(certificate_pem_seeds())
+}
+
+fn certificate_pem_seeds() -> Vec<Vec<u8>> {
     let fixture = &*FIXTURE;
-    let bundle = format!("# two\n{}{}", fixture.leaf, fixture.authority);
+    let bundle = format!("# two\n{}{}", fixture.leaf, fixture.ca);
     let mut seeds = vec![
         fixture.leaf.clone().into_bytes(),
-        fixture.authority.clone().into_bytes(),
+        fixture.ca.clone().into_bytes(),
         bundle.into_bytes(),
     ];
     for algorithm in [
         rinit_plan::KeyAlgorithm::Rsa2048,
         rinit_plan::KeyAlgorithm::EcdsaP384,
     ] {
-        let authority = PrivateKey::generate(algorithm)
-            .and_then(|key| rinit_pki::issue_authority(first_authority(&fixture.actions), &key));
-        seeds.extend(authority.map(|authority| authority.as_bytes().to_vec()));
+        let ca = PrivateKey::generate(algorithm)
+            .and_then(|key| rinit_pki::issue_authority(first_ca(&fixture.actions), &key));
+        seeds.extend(ca.map(|ca| ca.as_bytes().to_vec()));
     }
     seeds
 }
 
-pub(crate) fn certificate_der_seeds() -> Vec<Vec<u8>> {
-    contents(&certificate_pem_seeds())
-}
-
-pub(crate) fn key_pem_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn key_seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for (algorithm, _) in rinit_plan::KeyAlgorithm::ALL {
         if let Ok(key) = PrivateKey::generate(algorithm) {
@@ -277,31 +240,13 @@ pub(crate) fn key_pem_seeds() -> Vec<Vec<u8>> {
             seeds.push(format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{text}").into_bytes());
         }
     }
-    seeds
+    with_der(seeds)
 }
 
-pub(crate) fn key_der_seeds() -> Vec<Vec<u8>> {
-    contents(&key_pem_seeds())
-}
-
-pub(crate) fn request_pem_seeds() -> Vec<Vec<u8>> {
-    let fixture = &*FIXTURE;
-    let leaf = first_leaf(&fixture.actions);
-    let key = PrivateKey::load(LEAF_KEY.as_bytes());
-    let ours = key.and_then(|key| rinit_pki::request(leaf, &key));
-    let mut seeds = vec![OPENSSL_REQUEST.as_bytes().to_vec()];
-    seeds.extend(ours.map(String::into_bytes));
-    seeds
-}
-
-pub(crate) fn request_der_seeds() -> Vec<Vec<u8>> {
-    contents(&request_pem_seeds())
-}
-
-fn contents(texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
+/// The texts, and what is in each of them.
+fn with_der(mut texts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let parsed = texts.iter().filter_map(|text| pem::parse(text).ok());
+    let der: Vec<_> = parsed.map(pem::Pem::into_contents).collect();
+    texts.extend(der);
     texts
-        .iter()
-        .filter_map(|text| pem::parse(text).ok())
-        .map(pem::Pem::into_contents)
-        .collect()
 }

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use rinit_fuzz::TARGETS;
 
-fn folder(name: &str) -> std::path::PathBuf {
+fn directory(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../testdata")
         .join(name)
 }
 
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(folder)
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file())
@@ -28,7 +28,7 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 #[test]
 fn what_was_once_bad_is_read_to_the_end() {
     let mut kept = 0;
-    for entry in std::fs::read_dir(folder("fuzz")).unwrap() {
+    for entry in std::fs::read_dir(directory("fuzz")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let target = rinit_fuzz::target(&name).unwrap_or_else(|| panic!("no target {name}"));
@@ -38,7 +38,7 @@ fn what_was_once_bad_is_read_to_the_end() {
             kept += 1;
         }
     }
-    assert!(kept > 0, "the folder of kept inputs is empty");
+    assert!(kept > 0, "the directory of kept inputs is empty");
 }
 
 /// A target that takes nothing for good would fuzz its first check only.
@@ -48,7 +48,7 @@ fn every_target_takes_one_of_its_seeds_for_good() {
         let seeds = (target.seeds)();
         let taken = seeds.iter().filter(|seed| (target.run)(seed)).count();
         println!("{}: {taken} of {} seeds", target.name, seeds.len());
-        assert!(taken > 0 || seeds.is_empty(), "{}", target.name);
+        assert!(taken > 0, "{}", target.name);
     }
 }
 
@@ -68,7 +68,7 @@ fn every_target_has_its_binary() {
 #[test]
 fn the_examples_go_all_the_way() {
     let run = rinit_fuzz::target("config_bytes").unwrap().run;
-    for file in files(&folder("configs/valid")) {
+    for file in files(&directory("configs/valid")) {
         if file
             .extension()
             .is_some_and(|extension| extension == "yaml")
@@ -76,28 +76,7 @@ fn the_examples_go_all_the_way() {
             assert!(run(&std::fs::read(&file).unwrap()), "{}", file.display());
         }
     }
-    for file in files(&folder("configs/invalid")) {
+    for file in files(&directory("configs/invalid")) {
         run(&std::fs::read(&file).unwrap());
     }
-}
-
-/// Random choices make files that are mostly read, with every kind among them.
-#[test]
-fn the_generator_makes_files_that_are_taken() {
-    let run = rinit_fuzz::target("config_structured").unwrap().run;
-    let mut state = 1_u64;
-    let taken = (0..300)
-        .filter(|_| {
-            let bytes: Vec<u8> = (0..400)
-                .map(|_| {
-                    state = state
-                        .wrapping_mul(6_364_136_223_846_793_005)
-                        .wrapping_add(1_442_695_040_888_963_407);
-                    state.to_be_bytes()[0]
-                })
-                .collect();
-            run(&bytes)
-        })
-        .count();
-    assert!(taken > 3, "{taken} of 300 are taken");
 }

@@ -44,12 +44,13 @@ const OF_THE_FIELD: [&str; 6] = [
     "v1beta3-kind-",
 ];
 /// Invalid files that `kubeadm config validate` takes.
-const REFUSED_BY_RINIT_ALONE: [&str; 11] = [
+const REFUSED_BY_RINIT_ALONE: [&str; 12] = [
     "advertise-address-multicast",
     "ca-hash",
     "cri-socket-relative",
     "cri-socket-scheme",
     "ignore-all-and-more",
+    "older-yaml",
     "path-type",
     "upgrade-ignore-all-and-more",
     "validity-not-positive",
@@ -325,40 +326,6 @@ fn defaults_are_printed_as_kubeadm_prints_them() {
             without_version(&theirs.stdout),
             "{arguments:?}"
         );
-    }
-}
-
-#[test]
-fn images_are_listed_as_kubeadm_lists_them() {
-    let Some(kubeadm) = Kubeadm::find("the comparison with kubeadm's images") else {
-        return;
-    };
-    let version = text(
-        &Command::new(&kubeadm.newest)
-            .args(["version", "-o", "short"])
-            .output()
-            .expect("kubeadm runs")
-            .stdout,
-    );
-    for format in ["text", "json", "yaml"] {
-        let arguments = [
-            "images",
-            "list",
-            "-o",
-            format,
-            "--kubernetes-version",
-            version.trim(),
-        ];
-        let theirs = Command::new(&kubeadm.newest)
-            .arg("config")
-            .args(arguments)
-            .output()
-            .expect("kubeadm runs");
-        let ours = rinit(&arguments, None);
-        let parse = |output: &Output| {
-            yaml::parse_documents(&text(&output.stdout)).expect("YAML, JSON or lines")
-        };
-        assert_eq!(parse(&ours), parse(&theirs), "{format}");
     }
 }
 

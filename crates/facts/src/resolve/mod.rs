@@ -83,7 +83,7 @@ pub fn resolve(
         doubtful: Findings::new(documents.source.clone()),
         warnings: Vec::new(),
     };
-    if documents.is_beyond_judgement() {
+    if documents.is_full() {
         return Err(Box::new(resolver.refuse(Advice::none(documents))));
     }
     resolver.check_kinds();

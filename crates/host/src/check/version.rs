@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rinit_diag::mask_credentials;
+use rinit_diag::redact_credentials;
 use rinit_plan::LogicalPath;
 
 use super::CheckOutcome;
@@ -96,14 +96,14 @@ impl Host {
             key: key.into(),
         });
         let url = format!("{}/version", endpoint.trim_end_matches('/'));
-        let (endpoint, shown_url) = (mask_credentials(endpoint), mask_credentials(&url));
+        let (endpoint, shown_url) = (redact_credentials(endpoint), redact_credentials(&url));
         let mut outcome = CheckOutcome::Passed;
         // An etcd that elects a leader may be silent for a moment.
         for _ in 0..3 {
             outcome = match probe(&url, &trust, identity.as_ref(), Duration::from_secs(5)).await {
                 Ok(answer) => return Ok(judge_etcd(&endpoint, &answer.body, minimum)),
                 Err(error) => CheckOutcome::failed(
-                    mask_credentials(&rinit_diag::chain(&error)),
+                    redact_credentials(&rinit_diag::chain(&error)),
                     format!(
                         "Ask it by hand: `curl --cacert {} --cert {} --key {} {shown_url}`.",
                         shown(files[0]),

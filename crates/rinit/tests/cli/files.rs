@@ -157,9 +157,9 @@ fn the_standard_input_has_a_name() {
     }
 }
 
-/// A migration is refused with all that is wrong, each with the line that it is about.
+/// A migration is refused with all that is wrong, each with the field that it is about.
 #[test]
-fn a_migration_shows_the_lines_that_are_wrong() {
+fn a_migration_shows_the_fields_that_are_wrong() {
     let place = Place::new();
     let file = "apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -176,12 +176,12 @@ featureGates: {NoSuch: true}
     |                    ^^^^^^^
   hint: ";
     let gate = "error: featureGates.NoSuch: there is no feature gate \"NoSuch\" in kubeadm
-  8 | featureGates: {NoSuch: true}
-    |                        ^^^^
+  8 | NoSuch: true
+    |         ^^^^
 ";
     let port = "error: localAPIEndpoint.bindPort: 70000 is not within 0 and 65535
-  3 | localAPIEndpoint: {bindPort: 70000}
-    |                              ^^^^^
+  3 | bindPort: 70000
+    |           ^^^^^
 ";
     for (file, parts) in [
         (file.to_owned(), &[port, version, gate][..]),

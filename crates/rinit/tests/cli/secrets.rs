@@ -121,7 +121,7 @@ fn the_difference_of_a_manifest_shows_no_variables() {
         );
         let said = place.run(&format!("{run} {more}"));
         let all = format!("{}{}", said.stdout, said.stderr);
-        assert!(all.contains("value: <withheld>"), "{more}: {all}");
+        assert!(all.contains("value: <redacted>"), "{more}: {all}");
         assert!(!all.contains("98700"), "{more}: {all}");
     }
     let manifest = place.read("root/etc/kubernetes/manifests/kube-apiserver.yaml");

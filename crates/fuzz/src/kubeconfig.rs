@@ -1,5 +1,5 @@
-//! The folder of a control plane as `certs check-expiration`, `certs renew` and `certs
-//! install-signed` read it, with one file or several that somebody else wrote.
+//! The directory of a control plane as `certs check-expiration`, `certs renew` and `certs
+//! install-signed` read it, with kubeconfigs that somebody else wrote.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,12 +25,12 @@ pub(crate) fn actions(facts: &Facts) -> Vec<Action> {
     plans.into_iter().flat_map(|plan| plan.actions).collect()
 }
 
-/// Every kubeconfig of the folder is this one. Certificates are good.
-pub(crate) fn kubeconfig(data: &[u8]) -> bool {
-    run(&|path| match end_of(path) {
-        ("ca" | "front-proxy-ca", "crt") => FIXTURE.authority.as_bytes(),
+/// Every kubeconfig of the directory is this one. Certificates are good.
+pub(crate) fn run(data: &[u8]) -> bool {
+    renew(&|path| match end_of(path) {
+        ("ca" | "front-proxy-ca", "crt") => FIXTURE.ca.as_bytes(),
         (_, "crt") => FIXTURE.leaf.as_bytes(),
-        ("ca" | "front-proxy-ca", "key") => FIXTURE.authority_key.as_bytes(),
+        ("ca" | "front-proxy-ca", "key") => FIXTURE.ca_key.as_bytes(),
         (_, "key") => FIXTURE.leaf_key.as_bytes(),
         _ => data,
     });
@@ -46,28 +46,14 @@ pub(crate) fn kubeconfig(data: &[u8]) -> bool {
     })
 }
 
-/// Certificates, keys and kubeconfigs are four parts of the input, with a zero byte between them.
-pub(crate) fn certificates(data: &[u8]) -> bool {
-    let mut parts = data.splitn(4, |byte| *byte == 0);
-    let mut part = || parts.next().unwrap_or_default();
-    let (authority, authority_key, leaf, conf) = (part(), part(), part(), part());
-    run(&|path| match end_of(path) {
-        ("ca" | "front-proxy-ca", "crt") => authority,
-        ("ca" | "front-proxy-ca", "key") => authority_key,
-        (_, "conf") => conf,
-        (_, "key") => FIXTURE.leaf_key.as_bytes(),
-        _ => leaf,
-    })
-}
-
 /// The name of a file in two, at its last dot.
 fn end_of(path: &LogicalPath) -> (&str, &str) {
     let name = path.file_name();
     name.rsplit_once('.').unwrap_or((name, ""))
 }
 
-/// Everything that is done with such a folder. Whether everything could be renewed.
-fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
+/// Everything that is done with such a directory.
+fn renew<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) {
     let fixture = &*FIXTURE;
     let mut read = |path: &LogicalPath| Ok(Some(content(path).to_vec()));
     let report = ExpirationReport::collect(&fixture.actions, &Scope::Host, &mut read, now());
@@ -77,9 +63,8 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
         report.problems(std::time::Duration::ZERO).len(),
     ));
 
-    let folder =
+    let directory =
         LogicalPath::parse("/etc/kubernetes/pki").unwrap_or_else(|error| panic!("{error}"));
-    let mut renewed = false;
     for (configured, prune) in [(false, false), (true, false), (true, true)] {
         let options = Options {
             names: Vec::new(),
@@ -88,7 +73,7 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
             prune_authorities: prune,
             now: now(),
             scope: Scope::Host,
-            cluster_signer: folder.join("ca-signer.crt"),
+            cluster_signer: directory.join("ca-signer.crt"),
         };
         let mut link = |_: &LogicalPath| None;
         match Renewal::plan(&fixture.actions, &options, &mut read, &mut link) {
@@ -96,28 +81,27 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
             Ok(renewal) => {
                 show(format!("{renewal:?}"));
                 let mut key = |_| PrivateKey::load(fixture.leaf_key.as_bytes());
-                renewed |= renewal.issue(&mut key).is_ok();
+                show(renewal.issue(&mut key).is_ok());
             }
         }
     }
 
     let mut signed = |_: &str| Ok(Some(fixture.leaf.clone().into_bytes()));
-    show(requests::install(&fixture.actions, &folder, &mut read, &mut signed, now()).is_ok());
-    renewed
+    show(requests::install(&fixture.actions, &directory, &mut read, &mut signed, now()).is_ok());
 }
 
 fn bundle(pem: &str) -> CertificateBundle {
     rinit_pki::certificates_of(pem.as_bytes()).unwrap_or_else(|error| panic!("no fixture: {error}"))
 }
 
-pub(crate) fn kubeconfig_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let fixture = &*FIXTURE;
     let embedded = |server, user| {
         Kubeconfig {
             server,
             cluster_name: "kubernetes",
             user,
-            ca_certificates: &bundle(&fixture.authority),
+            ca_certificates: &bundle(&fixture.ca),
             client_certificate: &bundle(&fixture.leaf),
             client_key: &Secret::new(fixture.leaf_key.clone()),
         }
@@ -135,14 +119,4 @@ pub(crate) fn kubeconfig_seeds() -> Vec<Vec<u8>> {
         format!("{token}users: [{{name: u, user: {{client-certificate: a.pem, client-key: a.pem}}}}]\n").into_bytes(),
         format!("{token}users: &u [{{name: u, user: {{client-certificate-data: {0}, client-key-data: {0}}}}}]\nmore: *u\n", STANDARD.encode("x")).into_bytes(),
     ]
-}
-
-pub(crate) fn certificates_seeds() -> Vec<Vec<u8>> {
-    let fixture = &*FIXTURE;
-    let texts = [&fixture.authority, &fixture.authority_key, &fixture.leaf];
-    let start = texts.map(String::as_bytes).join(&0);
-    kubeconfig_seeds()
-        .into_iter()
-        .map(|conf| [start.clone(), conf].join(&0))
-        .collect()
 }
