@@ -193,6 +193,9 @@ pub enum CertsCommand {
     CheckExpiration(CheckExpirationArguments),
     /// Make certificates anew from the authorities on this host
     Renew(RenewArguments),
+    /// Renew and prune the certificates of CAs
+    #[command(subcommand)]
+    Ca(crate::CaCommand),
     /// Print a new key for `--certificate-key`
     CertificateKey,
     /// Make keys and requests that another authority is to sign
@@ -263,9 +266,9 @@ pub struct RenewArguments {
     /// The folder of the kubeconfigs
     #[arg(long, value_name = "DIR")]
     pub kubeconfig_dir: Option<String>,
-    /// What is not kept.
-    #[command(flatten)]
-    pub prune: PruneArguments,
+    /// Leave out the names of old certificates that the configuration or the flags do not ask for
+    #[arg(long)]
+    pub prune_sans: bool,
     /// Bring back the static pods that use renewed certificates, one at a time, and the kubelet
     #[arg(long)]
     pub restart: bool,
@@ -275,17 +278,6 @@ pub struct RenewArguments {
     /// How the outcome is told
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
-}
-
-/// What of old certificates and kubeconfigs a renewal leaves out.
-#[derive(Debug, Clone, Default, Args)]
-pub struct PruneArguments {
-    /// Leave out the names of old certificates that the configuration or the flags do not ask for
-    #[arg(long)]
-    pub prune_sans: bool,
-    /// Leave out the authorities that a kubeconfig trusts beside its own
-    #[arg(long)]
-    pub prune_authorities: bool,
 }
 
 /// `rinit certs generate-csr`

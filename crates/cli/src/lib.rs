@@ -4,6 +4,7 @@
 //! never looks at the host, and never runs anything.
 
 mod arguments;
+mod ca;
 mod config_arguments;
 mod go_flags;
 mod phases;
@@ -19,10 +20,10 @@ use rinit_workflow::Phase;
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
     GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
-    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, PruneArguments,
-    RenewArguments, ReportFormat, SpecificationArguments, VersionArguments, VersionFormat,
-    verbosity,
+    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
+    ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
+pub use ca::{CaArguments, CaCommand, CaRenewArguments};
 pub use go_flags::truth;
 
 pub use config_arguments::{

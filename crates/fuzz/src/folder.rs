@@ -85,7 +85,6 @@ fn run<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) -> bool {
             names: Vec::new(),
             configured,
             prune,
-            prune_authorities: prune,
             now: now(),
             scope: Scope::Host,
             cluster_signer: folder.join("ca-signer.crt"),

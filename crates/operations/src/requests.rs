@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rinit_diag::{Problem, shell_word};
+use rinit_diag::Problem;
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Certificate, Fault, Finding, PkiError, PrivateKey};
@@ -113,11 +113,7 @@ pub fn wanted<'a>(
                     problems.push(if read(&file).is_err() {
                         problem
                     } else {
-                        problem.with_hint(format!(
-                            "Move it away to have a new key made: `mv {} {}`.",
-                            shell_word(file.as_str()),
-                            shell_word(&format!("{file}.old"))
-                        ))
+                        problem.with_hint("Move it away to have a new key generated.")
                     });
                 }
             }
@@ -420,7 +416,7 @@ fn kubeconfig(
         authority: &certificates,
         must_trust: true,
         shown: server,
-        prune: None,
+        prune: false,
         now,
     };
     let answer = question.answer();
@@ -456,7 +452,7 @@ fn stranger(
         authority: &Certificate::read_all(&authority).ok()?,
         must_trust: false,
         shown: from_now,
-        prune: None,
+        prune: false,
         now,
     };
     question.stranger(until_now, from_now)

@@ -6,6 +6,7 @@
 //! beside an old certificate: init and `check` tell of it, and the next renewal mends it, since it
 //! needs of the old pair nothing but what the certificate says.
 
+mod ca;
 mod kubeconfig;
 mod leaf;
 mod trusted;
@@ -20,6 +21,7 @@ use rinit_plan::{
     KubeconfigSpec, LogicalPath, Secret, Signer, Validity,
 };
 
+pub use self::ca::ca_names;
 use crate::Scope;
 use crate::expiration::ReadFile;
 use kubeconfig::{Found, NotFound, Place};
@@ -41,8 +43,6 @@ pub struct Options {
     pub configured: bool,
     /// Whether names that are no longer asked for are left out.
     pub prune: bool,
-    /// Whether authorities that a kubeconfig trusts beside its own are left out.
-    pub prune_authorities: bool,
     /// The moment of the renewal.
     pub now: Timestamp,
     /// Whose files are renewed.
@@ -189,30 +189,14 @@ impl Renewal {
         link: &mut LinkTarget<'_>,
     ) -> Result<Self, Vec<Problem>> {
         let actions: Vec<&Action> = actions.into_iter().collect();
-        let server = actions.iter().find_map(|action| match action {
-            Action::Certificate(spec) if spec.name == API_SERVER => Some(spec.clone()),
-            _ => None,
-        });
+        let server = server_of(actions.iter().copied());
         let usual = if options.configured {
             None
         } else {
             usual_period(&actions, read)
         };
-        let mut planner = Planner {
-            options,
-            usual,
-            server,
-            read,
-            link,
-            problems: Vec::new(),
-            renewal: Self {
-                renewed: Vec::new(),
-                left: Vec::new(),
-                rewritten: Vec::new(),
-                warnings: Vec::new(),
-                authorities: BTreeMap::new(),
-            },
-        };
+        let mut planner = Planner::new(options, server, read, link);
+        planner.usual = usual;
         for action in actions {
             match action {
                 Action::Certificate(spec) if options.asks_for(&spec.name) => planner.pair(spec),
@@ -293,10 +277,38 @@ struct Planner<'a, 'b> {
     usual: Option<SignedDuration>,
     /// What the API server shows, where the plan has it.
     server: Option<CertificateSpec>,
+    /// Whether kubeconfigs trust nobody any longer whom they need not trust.
+    prunes: bool,
     read: &'a mut ReadFile<'b>,
     link: &'a mut LinkTarget<'b>,
     problems: Vec<Problem>,
     renewal: Renewal,
+}
+
+impl<'a, 'b> Planner<'a, 'b> {
+    fn new(
+        options: &'a Options,
+        server: Option<CertificateSpec>,
+        read: &'a mut ReadFile<'b>,
+        link: &'a mut LinkTarget<'b>,
+    ) -> Self {
+        Self {
+            options,
+            usual: None,
+            server,
+            prunes: false,
+            read,
+            link,
+            problems: Vec::new(),
+            renewal: Renewal {
+                renewed: Vec::new(),
+                left: Vec::new(),
+                rewritten: Vec::new(),
+                warnings: Vec::new(),
+                authorities: BTreeMap::new(),
+            },
+        }
+    }
 }
 
 impl Planner<'_, '_> {
@@ -647,16 +659,17 @@ impl Planner<'_, '_> {
                             not_before,
                             not_after,
                         } = certificate.validity;
-                        let prolong = authority.prolong(signer);
                         let (what, hint) = if self.options.now < not_before {
-                            // Made anew under a wrong clock, it would be worse.
                             let clock = "Look whether the clock of this host is right.";
                             (
                                 format!("is not valid before {not_before}"),
-                                format!("{clock} If it is: {prolong}"),
+                                clock.to_owned(),
                             )
                         } else {
-                            (format!("expired at {not_after}"), prolong)
+                            (
+                                format!("expired at {not_after}"),
+                                authority.renewal_hint(signer),
+                            )
                         };
                         Problem::new(format!(
                             "{}: the certificate of the authority {what}, so that nothing it signs \
@@ -666,11 +679,7 @@ impl Planner<'_, '_> {
                         .with_hint(hint)
                     }
                     // Judging knows the way out of these.
-                    Err(
-                        PkiError::ExplicitKey
-                        | PkiError::Curve { .. }
-                        | PkiError::TextBehindEnd { .. },
-                    ) => {
+                    Err(PkiError::Curve { .. } | PkiError::TextBehindEnd { .. }) => {
                         let findings = rinit_pki::judge_signer(
                             signer,
                             &certificate,
@@ -727,6 +736,13 @@ impl Planner<'_, '_> {
         self.problems
             .push(Problem::new(format!("{path}: {reason}")));
     }
+}
+
+fn server_of<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Option<CertificateSpec> {
+    actions.into_iter().find_map(|action| match action {
+        Action::Certificate(spec) if spec.name == API_SERVER => Some(spec.clone()),
+        _ => None,
+    })
 }
 
 /// The longest period of the pairs that are there.

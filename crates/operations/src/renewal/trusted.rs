@@ -34,7 +34,7 @@ impl Planner<'_, '_> {
             authority: &authority,
             must_trust: self.options.configured,
             shown: &shown,
-            prune: Some(self.options.prune_authorities),
+            prune: self.prunes,
             now: self.options.now,
         };
         let answer = question.answer();
@@ -66,7 +66,7 @@ impl Planner<'_, '_> {
             authority: &authority,
             must_trust: false,
             shown: &[],
-            prune: None,
+            prune: false,
             now: self.options.now,
         };
         let path = self.server.as_ref().map(|spec| spec.certificate.clone());
