@@ -49,8 +49,9 @@ impl Renewal {
     }
 
     /// Plans to remove from the files of CAs what is no CA, has expired, or has a successor of the
-    /// same key, and former CAs that have signed nothing here; and all that is not in the file of
-    /// the CA from the kubeconfigs that trust it, but for what the API server still needs.
+    /// same key, and CAs older than the current one that have signed nothing here; and all that is
+    /// not in the file of the CA from the kubeconfigs that trust it, but for what the API server
+    /// still needs.
     pub fn pruned_cas(
         actions: &[Action],
         options: &Options,
@@ -216,11 +217,17 @@ impl Planner<'_, '_> {
         let useful: Vec<&Certificate> = all.iter().filter(useful).collect();
         let mut kept: Vec<&Certificate> = useful.clone();
         // Without the key it is not known which of them is the current one.
-        if let Some(key) = key.filter(|key| useful.iter().any(|one| key.belongs_to(one))) {
+        let current = key.and_then(|key| {
+            let of_key = useful.iter().filter(|one| key.belongs_to(one));
+            of_key.max_by_key(|one| one.validity.not_after).copied()
+        });
+        if let Some(current) = current {
             let signed = self.signed_by(spec.id, actions);
             let is_needed = |one: &Certificate| {
                 let trusted = std::slice::from_ref(one);
-                key.belongs_to(one)
+                // One that begins later may be about to take over.
+                one.has_same_key(current)
+                    || one.validity.not_before >= current.validity.not_before
                     || signed
                         .iter()
                         .any(|leaf| rinit_pki::chain(leaf, trusted, &[]).is_ok())

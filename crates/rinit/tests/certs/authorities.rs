@@ -34,11 +34,7 @@ fn an_authority_that_is_not_valid_yet_is_told_and_replaces_nothing() {
     let before = node.files();
     let output = node.rinit(&["certs", "renew", "apiserver"]);
     assert_eq!(output.code, Some(4), "{}", output.stderr);
-    for part in [
-        "is not valid before",
-        "the clock of this host",
-        "`openssl x509 -in ",
-    ] {
+    for part in ["is not valid before", "the clock of this host"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
     assert_eq!(node.files(), before);
