@@ -232,18 +232,14 @@ pub fn install<'a>(
     let actions: Vec<&Action> = actions.into_iter().collect();
     let server = actions.iter().find_map(|action| match action {
         Action::Certificate(spec) if spec.name == API_SERVER => {
-            let new = signed(&below(certificates, &spec.certificate))
-                .ok()
-                .flatten();
-            Some((
-                new,
-                read(&spec.certificate).ok().flatten().unwrap_or_default(),
-            ))
+            let new = signed(&below(certificates, &spec.certificate));
+            new.ok()
+                .flatten()
+                .or_else(|| read(&spec.certificate).ok().flatten())
         }
         _ => None,
     });
-    let (new_server, old_server) = server.unwrap_or_default();
-    let server = new_server.clone().unwrap_or_else(|| old_server.clone());
+    let server = server.unwrap_or_default();
     for action in actions {
         let (name, file) = match action {
             Action::Certificate(spec) => (&spec.name, below(certificates, &spec.certificate)),
@@ -254,10 +250,6 @@ pub fn install<'a>(
             Ok(Some(pem)) => pem,
             Ok(None) => {
                 installation.absent.push(name.clone());
-                if let (Action::Kubeconfig(spec), Some(new)) = (action, &new_server) {
-                    let stranger = stranger(spec, read, &old_server, new, now);
-                    installation.warnings.extend(stranger);
-                }
                 continue;
             }
             Err(reason) => {
@@ -426,36 +418,6 @@ fn kubeconfig(
     let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
     document.embed(&context.user, new, key.expose());
     Ok((document.file(&spec.path), findings, answer))
-}
-
-/// What there is to say of a kubeconfig that stays as it is while the API server gets another
-/// certificate.
-fn stranger(
-    spec: &KubeconfigSpec,
-    read: &mut ReadFile<'_>,
-    until_now: &[u8],
-    from_now: &[u8],
-    now: Timestamp,
-) -> Option<Problem> {
-    let text = Secret::new(read(&spec.path).ok()??);
-    let context = CurrentContext::parse(std::str::from_utf8(text.expose()).ok()?).ok()?;
-    let trusted = trusted(&spec.path, context.ca.as_ref(), read).ok()??;
-    let client = match context.client_certificate {
-        Some(Source::Data(data)) => data.expose().clone(),
-        Some(Source::File(_)) | None => Vec::new(),
-    };
-    let authority = read(&spec.signer.certificate).ok()??;
-    let question = Question {
-        spec,
-        trusted: Some(&trusted),
-        client: &client,
-        authority: &Certificate::read_all(&authority).ok()?,
-        must_trust: false,
-        shown: from_now,
-        prune: false,
-        now,
-    };
-    question.stranger(until_now, from_now)
 }
 
 /// The certificates that a kubeconfig trusts (PEM), embedded or in a file beside it; none where it does

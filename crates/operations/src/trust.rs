@@ -145,26 +145,6 @@ impl Question<'_> {
         shows(self.shown, std::slice::from_ref(trusted)) && !shows(self.shown, self.authority)
     }
 
-    /// What there is to say where it trusts what the API server has shown until now (PEM), and not what
-    /// it shows from now on.
-    pub(crate) fn stranger(&self, until_now: &[u8], from_now: &[u8]) -> Option<Problem> {
-        let trusted = Trust::of(self.trusted?, &[]).ok()?.foreign;
-        if !shows(until_now, &trusted) || shows(from_now, &trusted) {
-            return None;
-        }
-        let KubeconfigSpec { path, signer, .. } = self.spec;
-        let problem = Problem::new(format!(
-            "{path}: it does not trust the certificate that the API server has now, which {} has signed",
-            signer.certificate
-        ));
-        let is_former = trusted.iter().any(|one| self.is_former(one));
-        Some(problem.with_hint(if is_former {
-            "`rinit certs renew all` has it trust that too."
-        } else {
-            "`rinit certs renew all --config FILE` has it trust that too."
-        }))
-    }
-
     fn doubt(&self, what: &str) -> Answer {
         let KubeconfigSpec { path, name, .. } = self.spec;
         let problem = Problem::new(format!("{path}: {what}, and is left so"));

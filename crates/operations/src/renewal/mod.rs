@@ -203,7 +203,6 @@ impl Renewal {
                 Action::Kubeconfig(spec) if options.asks_for(&spec.name) => {
                     planner.kubeconfig(spec);
                 }
-                Action::Kubeconfig(spec) if options.asks_for(API_SERVER) => planner.stranger(spec),
                 _ => {}
             }
         }
@@ -530,69 +529,16 @@ impl Planner<'_, '_> {
             Err(error) => return self.refuse(path, &rinit_diag::chain(&error)),
         }
         changes.extend(names.others);
-        // Who trusts only what is above the authority finds the way by it.
+        // Who trusts only what is above the CA finds the way by them.
         let signing = authority.certificate();
-        let is_same = |one: &Certificate, other: &Certificate| {
-            one.subject == other.subject && one.public_key_pin() == other.public_key_pin()
-        };
-        match above.first_mut() {
-            None => {}
-            Some(first) if is_same(first, signing) => {}
-            // The authority has another key, and who is above it is the same.
-            Some(first)
-                if !signing.is_self_issued()
-                    && first.issuer == signing.issuer
-                    && first.subject == signing.subject =>
-            {
-                changes.push(format!(
-                    "has the certificate of {} until {} behind it",
-                    signing.subject, signing.validity.not_after
-                ));
-                *first = signing.clone();
-            }
-            Some(_) => {
-                above.clear();
-                changes.push(
-                    "no longer has certificates behind it that are not its authority's".to_owned(),
-                );
-            }
+        let leads_on =
+            |first: &Certificate| first.subject == signing.subject && first.has_same_key(signing);
+        if above.first().is_some_and(|first| !leads_on(first)) {
+            above.clear();
+            changes.push("no longer has certificates behind it that are not its CA's".to_owned());
         }
-        // One that ends is of no use to them. Its successor is one of the same issuer and, as long as it
-        // has not ended, of the same key of that: another would lead elsewhere.
-        let now = self.options.now;
-        for one in &mut above {
-            let is_successor = |other: &&Certificate| {
-                is_same(one, other)
-                    && other.issuer == one.issuer
-                    && other.is_valid_at(now)
-                    && other.validity.not_after > one.validity.not_after
-                    && (one.validity.not_after <= now
-                        || (one.authority_key_id.is_some()
-                            && one.authority_key_id == other.authority_key_id))
-            };
-            let successors = authority.certificates.iter().filter(is_successor);
-            let successor = successors.max_by_key(|other| other.validity.not_after);
-            if let Some(successor) = successor {
-                changes.push(format!(
-                    "has the certificate of {} until {} behind it",
-                    successor.subject, successor.validity.not_after
-                ));
-                *one = successor.clone();
-            } else if one.validity.not_after < leaf.validity.not_after {
-                let verb = if one.validity.not_after <= now {
-                    "expired"
-                } else {
-                    "ends"
-                };
-                self.renewal.warnings.push(
-                    Problem::new(format!(
-                        "{path}: the certificate of {} behind it {verb} at {}, and {} has none that \
-                         surely leads on in its place",
-                        one.subject, one.validity.not_after, signer.certificate
-                    ))
-                    .with_hint(format!("Put its successor, if there is one, in its place in {path}.")),
-                );
-            }
+        if let Some(first) = above.first_mut() {
+            *first = signing.clone();
         }
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),

@@ -464,7 +464,11 @@ fn a_ca_is_renewed_for_its_own_key_alone() {
     );
     assert_eq!(new.subject_key_id, old.subject_key_id);
     assert_eq!(new.alternative_names, old.alternative_names);
-    let length = |one: &Certificate| one.validity.not_after.duration_since(one.validity.not_before);
+    let length = |one: &Certificate| {
+        one.validity
+            .not_after
+            .duration_since(one.validity.not_before)
+    };
     assert_eq!(length(&new), length(&old));
     assert_eq!(node.trusted("admin.conf"), pem);
     let output = node.rinit(&["certs", "check-expiration", "--warn-within", "1d"]);
@@ -527,11 +531,7 @@ fn an_expired_authority_is_never_to_be_replaced_by_a_stranger() {
         let told = "the certificate of CN=kubernetes expired at 2025-01-01T00:00:00Z";
         assert!(output.stderr.contains(told), "{}", output.stderr);
         assert!(!output.stderr.contains("ca prune"), "{}", output.stderr);
-        assert!(
-            output.stderr.contains("ca renew ca"),
-            "{}",
-            output.stderr
-        );
+        assert!(output.stderr.contains("ca renew ca"), "{}", output.stderr);
     }
     // One that has signed nothing may go.
     let other = Node::new().authority_anew(Validity {

@@ -1,14 +1,12 @@
 //! `rinit certs renew` and kubeconfigs: whom they trust, where they lead, how long they live, and
 //! when the kubelet's is left to the kubelet.
 
-use std::process::{Command, Stdio};
-
 use jiff::{SignedDuration, Timestamp};
-use rinit_manifest::kubeconfig::{CurrentContext, Source};
+use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_pki::{Authority, Leaf, PrivateKey};
 use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, Subject, Validity};
 
-use crate::support::{KUBECONFIGS, Node, embedded, has};
+use crate::support::{KUBECONFIGS, Node, embedded};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -139,91 +137,6 @@ fn the_former_authority_is_trusted_until_the_api_server_shows_the_new_one() {
         for name in all() {
             assert_eq!(node.trusted(name), expected, "{name}");
         }
-    }
-}
-
-/// What nobody trusts is of no use to an API server.
-#[test]
-fn who_does_not_trust_a_renewed_api_server_is_told() {
-    let (node, new) = (Node::new(), Node::new());
-    for file in ["ca.crt", "ca.key"] {
-        std::fs::write(node.path("/etc/kubernetes/pki").join(file), new.pki(file)).unwrap();
-    }
-    node.renew(&["scheduler.conf"]);
-    let output = node.renew(&["apiserver"]);
-    let told = "it does not trust the certificate that the API server has now, which \
-                /etc/kubernetes/pki/ca.crt has signed";
-    assert_eq!(output.stderr.matches(told).count(), 4, "{}", output.stderr);
-    assert!(
-        !output.stderr.contains("scheduler.conf"),
-        "{}",
-        output.stderr
-    );
-    let output = node.renew(&["all"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-    // Who has never trusted what the API server shows has another way to it.
-    let other = node.pki("etcd/ca.crt");
-    node.put("admin.conf", "certificate-authority-data", &other);
-    let output = node.renew(&["apiserver"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-    // Both in one file, and only one of them signs.
-    let node = Node::new();
-    let whole = [new.pki("ca.crt"), node.pki("ca.crt")].concat();
-    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), whole).unwrap();
-    std::fs::write(node.path("/etc/kubernetes/pki/ca.key"), new.pki("ca.key")).unwrap();
-    let output = node.renew(&["apiserver"]);
-    assert_eq!(output.stderr.matches(told).count(), 5, "{}", output.stderr);
-    let output = node.renew(&["all"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-}
-
-/// Go passes over what is no PEM, and takes the rest.
-#[test]
-fn what_is_no_pem_among_the_trusted_costs_nobody_else_the_trust() {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let node = Node::new();
-    let (own, other) = (text(node.pki("ca.crt")), text(node.pki("etcd/ca.crt")));
-    let front = text(node.pki("front-proxy-ca.crt"));
-    let config = node.config();
-    let cut = &front[..front.len() - 40];
-    for (trusted, rest) in [
-        // Two in one line are two all the same.
-        (
-            format!("{own}{}{front}", other.trim_end()),
-            format!("{own}{other}{front}"),
-        ),
-        (format!("{own}{cut}\n{other}"), format!("{own}{other}")),
-        (format!("{own}{other}{cut}"), format!("{own}{other}")),
-        (
-            format!("{own}-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n{other}"),
-            format!("{own}{other}"),
-        ),
-    ] {
-        node.put(
-            "admin.conf",
-            "certificate-authority-data",
-            trusted.as_bytes(),
-        );
-        let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
-        let output = node.rinit(&init);
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        for words in [&["admin.conf"][..], &["admin.conf", "--config", &config]] {
-            let output = node.renew(words);
-            assert!(output.stderr.contains("CN=etcd-ca"), "{}", output.stderr);
-            let is_joined = rest.ends_with(&front);
-            for (told, is_told) in [
-                ("has more than the END line", is_joined),
-                ("malformed PEM", !is_joined),
-            ] {
-                assert_eq!(output.stderr.contains(told), is_told, "{}", output.stderr);
-            }
-            // Nothing has to change there.
-            assert_eq!(text(node.trusted("admin.conf")), trusted);
-        }
-        let only = trusted.replace(&own, "");
-        node.put("admin.conf", "certificate-authority-data", only.as_bytes());
-        node.renew(&["admin.conf", "--config", &config]);
-        assert_eq!(text(node.trusted("admin.conf")), rest);
     }
 }
 

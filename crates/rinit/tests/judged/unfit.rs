@@ -465,9 +465,9 @@ fn a_bad_authority_is_told_with_the_ways_out() {
     );
     let hint = refused.hints("problem").remove(0);
     // One way: the right certificate again.
-    assert!(hint.contains(
-        "Put the certificate of the cluster's CA into /etc/kubernetes/pki/ca.crt"
-    ));
+    assert!(
+        hint.contains("Put the certificate of the cluster's CA into /etc/kubernetes/pki/ca.crt")
+    );
     write(&node.pki("ca.crt"), &good);
     node.init().accepted();
     // The other: a new authority, and everything that it signs.
