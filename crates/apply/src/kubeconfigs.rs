@@ -116,13 +116,13 @@ impl Apply {
         if !trust.missing.is_empty() {
             differences.push(format!(
                 "it lacks {}",
-                Trust::names(&trust.missing, &[], self.now)
+                Trust::names(&trust.missing, self.now)
             ));
         }
-        if !trust.foreign.is_empty() || !trust.unreadable.is_empty() {
+        if !trust.foreign.is_empty() {
             differences.push(format!(
                 "it has {} too",
-                Trust::names(&trust.foreign, &trust.unreadable, self.now)
+                Trust::names(&trust.foreign, self.now)
             ));
         }
         let problem = Problem::new(format!(

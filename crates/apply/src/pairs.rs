@@ -113,7 +113,7 @@ impl Apply {
         let message = authority
             .signs_as()
             .ends_before(signer.id, self.leaf_not_after)?;
-        Some(Problem::new(message).with_hint(authority.prolong(signer)))
+        Some(Problem::new(message).with_hint(authority.renewal_hint(signer)))
     }
 
     /// Notes that the warnings about an authority are told; answers whether they were not before.

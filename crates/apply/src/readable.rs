@@ -51,7 +51,7 @@ impl Apply {
                 ))
                 .with_hint(format!(
                     "Let only root: `chmod 0600 {}`.",
-                    shell_word(path.as_str())
+                    shell_word(&self.host.resolve(path).to_string_lossy())
                 )),
             );
         }

@@ -1,7 +1,6 @@
 //! The ways out that many files share: a command makes all of them anew.
 
-use rinit_diag::shell_word;
-use rinit_pki::{ChainFault, Fault, Finding, Limit, renewal_in_a_new_cluster};
+use rinit_pki::{ChainFault, Fault, Finding, hint_of_constraints, renewal_in_a_new_cluster};
 use rinit_plan::Signer;
 use rinit_workflow::Remedy;
 
@@ -11,9 +10,9 @@ use crate::Apply;
 const RENEW: &str = "Make anew what does not fit, signed by the authorities on this host: `rinit \
                      certs renew {}`. The old files are kept in a backup.";
 
-/// For a kubeconfig that trusts others beside its authority.
-const PRUNE: &str = "While an authority is replaced that is right. If the others have no place \
-                     there any more: `rinit certs renew {} --prune-authorities`.";
+/// For a kubeconfig that trusts others beside its CA.
+const PRUNE: &str = "While a CA is replaced that is right. If the others are no longer needed: \
+                     `rinit certs ca prune`.";
 
 /// For what an authority elsewhere must sign.
 const REQUEST: &str = "The authority's key is elsewhere: make requests with `rinit certs \
@@ -26,11 +25,11 @@ impl Apply {
         let mut remedy = self.remedy(signer, name);
         let limited = |finding: &Finding| {
             matches!(&finding.fault, Fault::Unchained { reason, .. }
-                if matches!(reason, ChainFault::Limited(_)))
+                if matches!(reason, ChainFault::NotAllowed(_)))
         };
         // Its authority would make another one that is no better.
         if findings.iter().any(limited) {
-            remedy.text = Limit::hint(&signer.certificate);
+            remedy.text = hint_of_constraints(&signer.certificate);
             return remedy;
         }
         let unchained = |finding: &Finding| matches!(finding.fault, Fault::Unchained { .. });
@@ -39,23 +38,11 @@ impl Apply {
                 if *reason == ChainFault::OtherEncoding)
         };
         if findings.iter().any(renamed) {
-            let Signer {
-                certificate, key, ..
-            } = signer;
-            let anew = format!(
-                "If {certificate} was made anew for the same key, make it from the old one instead, \
-                 which keeps the name"
-            );
-            remedy.note = Some(if self.host.exists(key).unwrap_or(false) {
-                format!(
-                    "{anew}: `openssl x509 -in OLD -signkey {} -days 3650 -out {}`, and put that in \
-                     its place in {certificate}.",
-                    shell_word(key.as_str()),
-                    shell_word(&format!("{certificate}.new"))
-                )
-            } else {
-                format!("{anew}, where the key is.")
-            });
+            remedy.note = Some(format!(
+                "If {0} was generated again for the same key, put the old certificate back into {0} and \
+                 run `rinit certs ca renew {1}`, which keeps the name.",
+                signer.certificate, signer.id
+            ));
             remedy
         } else if findings.iter().any(unchained) {
             or_the_authority(remedy, signer)
@@ -69,12 +56,11 @@ impl Apply {
         let exists = |path| self.host.exists(path).unwrap_or(true);
         let text = if !exists(&signer.certificate) {
             format!(
-                "Put the authority's certificate back into {}. Only for a new cluster: make a new \
-                 authority with `rinit init phase certs {}`, and then what it signs with `rinit \
-                 certs renew {{}}{}`.",
+                "Put the certificate of the CA back into {}. Only for a new cluster: generate a new CA \
+                 with `rinit init phase certs {}`, and {}.",
                 signer.certificate,
                 signer.id,
-                renewal_in_a_new_cluster(signer.id)
+                renewal_in_a_new_cluster(signer.id, "{}")
             )
         } else if exists(&signer.key) {
             RENEW.to_owned()

@@ -113,6 +113,9 @@ pub enum CertsCommand {
     CheckExpiration(CheckExpirationArguments),
     /// Renew certificates by the CAs on this host
     Renew(RenewArguments),
+    /// Renew and prune the certificates of CAs
+    #[command(subcommand)]
+    Ca(crate::CaCommand),
     /// Print a new key for `--certificate-key`
     CertificateKey,
     /// Make keys and requests for another CA to sign
@@ -156,9 +159,9 @@ pub struct RenewArguments {
     /// What counts beside the file.
     #[command(flatten)]
     pub specification: SpecificationArguments,
-    /// What is not kept.
-    #[command(flatten)]
-    pub prune: PruneArguments,
+    /// Leave out the names of old certificates that the configuration or the flags do not ask for
+    #[arg(long)]
+    pub prune_sans: bool,
     /// Bring back the static pods that use renewed certificates, one at a time, and the kubelet
     #[arg(long)]
     pub restart: bool,
@@ -168,17 +171,6 @@ pub struct RenewArguments {
     /// How the outcome is printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: ReportFormat,
-}
-
-/// What of old certificates and kubeconfigs a renewal leaves out.
-#[derive(Debug, Clone, Default, Args)]
-pub struct PruneArguments {
-    /// Leave out the names of old certificates that the configuration or the flags do not ask for
-    #[arg(long)]
-    pub prune_sans: bool,
-    /// Leave out the authorities that a kubeconfig trusts beside its own
-    #[arg(long)]
-    pub prune_authorities: bool,
 }
 
 /// `rinit certs generate-csr`

@@ -4,6 +4,7 @@
 //! never looks at the host, and never runs anything.
 
 mod arguments;
+mod ca;
 mod config_arguments;
 mod go_flags;
 mod phases;
@@ -20,12 +21,11 @@ use rinit_workflow::Phase;
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
     GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
-    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, PruneArguments,
-    RenewArguments, ReportFormat, SpecificationArguments, VersionArguments, VersionFormat,
-    verbosity,
+    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
+    ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
-
-pub use table::{Given, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
+pub use ca::{CaArguments, CaCommand, CaRenewArguments};
+pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,

@@ -19,6 +19,8 @@ pub type OfInit = Given<{ Family::Init as usize }>;
 pub type OfPhase = Given<{ Family::Phase as usize }>;
 /// The flags of the commands that write certificates.
 pub type OfCertificates = Given<{ Family::Certificates as usize }>;
+/// The flags of `certs ca renew` and `certs ca prune`.
+pub type OfCas = Given<{ Family::Cas as usize }>;
 /// The flags of `certs check-expiration`.
 pub type OfExpiration = Given<{ Family::Expiration as usize }>;
 /// The flags of `kubeconfig user`.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::kinds::collection;
 use crate::retry::retry;
-use crate::{ClusterError, Patience, Result, transport};
+use crate::{ClusterError, Patience, Result};
 
 /// How long single calls may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,9 @@ impl Client {
         // Tries are counted by this crate, which knows what is worth one.
         config.default_retry = false;
         let server = config.cluster_url.to_string();
-        let inner = transport::client(config).map_err(|problem| ClusterError::Kubeconfig {
-            problem: problem.to_owned(),
+        // The library's own text may quote what it could not read.
+        let inner = kube::Client::try_from(config).map_err(|_| ClusterError::Kubeconfig {
+            problem: "its certificates or its key cannot be read".to_owned(),
         })?;
         Ok(Self {
             inner,

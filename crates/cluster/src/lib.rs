@@ -16,7 +16,6 @@ mod kinds;
 mod node;
 mod retry;
 mod token;
-mod transport;
 mod write;
 
 pub use admins::{cluster_admins_binding, ensure_cluster_admins, inspect_cluster_admins};

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    SanType,
 };
 use rinit_cluster::{
     Client, Desired, Outcome, Patience, Standing, Timeouts, TokenStanding, Written,
@@ -572,15 +572,7 @@ fn kubeconfig(server: &str, authority: &str, certificate: &str, key: &str) -> St
     .to_string()
 }
 
-/// Name Constraints that permit directory names with O=acme alone (RFC 5280, section 4.2.1.10).
-const OF_ACME: &[u8] =
-    b"\x30\x17\xa0\x15\x30\x13\xa4\x11\x30\x0f\x31\x0d\x30\x0b\x06\x03\x55\x04\x0a\
-    \x0c\x04acme";
-/// Certificate Policies with anyPolicy (RFC 5280, section 4.2.1.4).
-const ANY_POLICY: &[u8] = b"\x30\x08\x30\x06\x06\x04\x55\x1d\x20\x00";
-
-/// A certificate authority for one test. It and the server's certificate have extensions as those
-/// of companies do, which Go's clients take and rustls by itself does not.
+/// A certificate authority for one test.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -594,10 +586,6 @@ impl Authority {
         params
             .distinguished_name
             .push(DnType::CommonName, "kubernetes");
-        params.custom_extensions = vec![CustomExtension::from_oid_content(
-            &[2, 5, 29, 30],
-            OF_ACME.to_vec(),
-        )];
         let pem = params.self_signed(&key).unwrap().pem();
         Self {
             issuer: Issuer::new(params, key),
@@ -622,9 +610,6 @@ impl Authority {
             .push(DnType::CommonName, "kube-apiserver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
-        let mut policies = CustomExtension::from_oid_content(&[2, 5, 29, 32], ANY_POLICY.to_vec());
-        policies.set_criticality(true);
-        params.custom_extensions = vec![policies];
         self.sign(&params)
     }
 

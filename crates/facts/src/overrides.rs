@@ -20,6 +20,8 @@ pub enum Command {
     Phase,
     /// `certs renew`, `generate-csr` and `install-signed`
     Certificates,
+    /// `certs ca renew` and `certs ca prune`
+    Cas,
     /// `certs check-expiration`
     Expiration,
     /// `kubeconfig user`
@@ -28,7 +30,7 @@ pub enum Command {
     Images,
 }
 
-use Command::{Certificates, Expiration, Images, Init, Phase, User};
+use Command::{Cas, Certificates, Expiration, Images, Init, Phase, User};
 
 /// How a flag is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,14 +139,14 @@ macro_rules! flags {
 
 flags! {
     /// The directory of the certificates
-    cert_dir: Text = "cert-dir" "DIR" in &[Init, Phase, Certificates, Expiration, User],
+    cert_dir: Text = "cert-dir" "DIR" in &[Init, Phase, Certificates, Cas, Expiration, User],
         "certificatesDir", Flag {
             format: Format::AbsolutePath,
             put: |given, _, cluster| replace(&given.cert_dir, &mut cluster.certificates_dir),
             ..PLAIN
         };
     /// The directory of the kubeconfigs
-    kubeconfig_dir: Text = "kubeconfig-dir" "DIR" in &[Phase, Certificates, Expiration],
+    kubeconfig_dir: Text = "kubeconfig-dir" "DIR" in &[Phase, Certificates, Cas, Expiration],
         "", PLAIN;
     /// The address at which the API server is announced
     apiserver_advertise_address: Text = "apiserver-advertise-address" "ADDRESS" in DECIDING,

@@ -212,7 +212,7 @@ impl<'run> Origins<'run> {
 fn sourced(value: String, origin: Origin) -> Sourced<String> {
     // A URL may hold a password.
     let value = if value.contains("://") {
-        rinit_diag::mask_credentials(&value)
+        rinit_diag::redact_credentials(&value)
     } else {
         value
     };

@@ -70,7 +70,6 @@ fn renew<'data>(content: &dyn Fn(&LogicalPath) -> &'data [u8]) {
             names: Vec::new(),
             configured,
             prune,
-            prune_authorities: prune,
             now: now(),
             scope: Scope::Host,
             cluster_signer: directory.join("ca-signer.crt"),

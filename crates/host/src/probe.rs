@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rinit_pki::ServerVerifier;
 use rinit_plan::Secret;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -55,8 +54,6 @@ const MACHINE_AUTHORITIES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-
-const NOBODY_TRUSTED: &str = "there is no certificate authority to trust";
 
 /// Asks `url` once. Proxies of the environment are not used, redirects not followed. An answer with
 /// another status than 200 is an answer.
@@ -204,26 +201,13 @@ fn tls_config(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig
         Trust::Anyone => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider))),
-        Trust::Authorities(pem) => {
-            let trusted = certificates(pem)?;
-            let trusted = trusted.iter().map(AsRef::as_ref);
-            let verifier = ServerVerifier::new(trusted, provider).ok_or(NOBODY_TRUSTED)?;
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-        }
+        Trust::Authorities(pem) => builder.with_root_certificates(trust_store(pem)?),
         Trust::Machine => {
             let pem = MACHINE_AUTHORITIES
                 .iter()
                 .find_map(|path| crate::files::read_file(path.as_ref()).ok().flatten())
                 .ok_or("the machine has no file of trusted certificate authorities")?;
-            let mut store = RootCertStore::empty();
-            // Machines trust authorities that rustls cannot read; those are passed over.
-            let (added, _) = store.add_parsable_certificates(certificates(&pem)?);
-            if added == 0 {
-                return Err(NOBODY_TRUSTED.to_owned());
-            }
-            builder.with_root_certificates(store)
+            builder.with_root_certificates(trust_store(&pem)?)
         }
     };
     match identity {
@@ -238,6 +222,16 @@ fn tls_config(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig
                 .map_err(|error| format!("the client certificate cannot be used: {error}"))
         }
     }
+}
+
+/// The CAs in a PEM file. Those that rustls cannot use are passed over.
+fn trust_store(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    let (added, _) = store.add_parsable_certificates(certificates(pem)?);
+    if added == 0 {
+        return Err("there is no CA to trust".to_owned());
+    }
+    Ok(store)
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use rinit_diag::{Problem, shell_word};
+use rinit_diag::Problem;
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
 use rinit_manifest::yaml;
 use rinit_pki::{Certificate, Fault, Finding, PkiError, PrivateKey};
@@ -113,11 +113,7 @@ pub fn wanted<'a>(
                     problems.push(if read(&file).is_err() {
                         problem
                     } else {
-                        problem.with_hint(format!(
-                            "Move it away to have a new key made: `mv {} {}`.",
-                            shell_word(file.as_str()),
-                            shell_word(&format!("{file}.old"))
-                        ))
+                        problem.with_hint("Move it away to have a new key generated.")
                     });
                 }
             }
@@ -236,18 +232,14 @@ pub fn install<'a>(
     let actions: Vec<&Action> = actions.into_iter().collect();
     let server = actions.iter().find_map(|action| match action {
         Action::Ensure(Resource::Certificate(spec)) if spec.name == API_SERVER => {
-            let new = signed(&below(certificates, &spec.certificate))
-                .ok()
-                .flatten();
-            Some((
-                new,
-                read(&spec.certificate).ok().flatten().unwrap_or_default(),
-            ))
+            let new = signed(&below(certificates, &spec.certificate));
+            new.ok()
+                .flatten()
+                .or_else(|| read(&spec.certificate).ok().flatten())
         }
         _ => None,
     });
-    let (new_server, old_server) = server.unwrap_or_default();
-    let server = new_server.clone().unwrap_or_else(|| old_server.clone());
+    let server = server.unwrap_or_default();
     for action in actions {
         let (name, file) = match action {
             Action::Ensure(Resource::Certificate(spec)) => {
@@ -262,12 +254,6 @@ pub fn install<'a>(
             Ok(Some(pem)) => pem,
             Ok(None) => {
                 installation.absent.push(name.clone());
-                if let (Action::Ensure(Resource::Kubeconfig(spec)), Some(new)) =
-                    (action, &new_server)
-                {
-                    let stranger = stranger(spec, read, &old_server, new, now);
-                    installation.warnings.extend(stranger);
-                }
                 continue;
             }
             Err(reason) => {
@@ -428,7 +414,7 @@ fn kubeconfig(
         authority: &certificates,
         must_trust: true,
         shown: server,
-        prune: None,
+        prune: false,
         now,
     };
     let answer = question.answer();
@@ -438,36 +424,6 @@ fn kubeconfig(
     let key = Secret::new(String::from_utf8_lossy(key.expose()).into_owned());
     document.embed(&context.user, new, key.expose());
     Ok((document.file(&spec.path), findings, answer))
-}
-
-/// What there is to say of a kubeconfig that stays as it is while the API server gets another
-/// certificate.
-fn stranger(
-    spec: &KubeconfigSpec,
-    read: &mut ReadFile<'_>,
-    until_now: &[u8],
-    from_now: &[u8],
-    now: Timestamp,
-) -> Option<Problem> {
-    let text = Secret::new(read(&spec.path).ok()??);
-    let context = CurrentContext::parse(std::str::from_utf8(text.expose()).ok()?).ok()?;
-    let trusted = trusted(&spec.path, context.ca.as_ref(), read).ok()??;
-    let client = match context.client_certificate {
-        Some(Source::Data(data)) => data.expose().clone(),
-        Some(Source::File(_)) | None => Vec::new(),
-    };
-    let authority = read(&spec.signer.certificate).ok()??;
-    let question = Question {
-        spec,
-        trusted: Some(&trusted),
-        client: &client,
-        authority: &Certificate::read_all(&authority).ok()?,
-        must_trust: false,
-        shown: from_now,
-        prune: None,
-        now,
-    };
-    question.stranger(until_now, from_now)
 }
 
 /// The certificates that a kubeconfig trusts (PEM), embedded or in a file beside it; none where it does

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rinit_diag::Problem;
-use rinit_pki::{Certificate, PkiError, Trust, Unreadable};
+use rinit_pki::{Certificate, Trust};
 use rinit_plan::{CertificateBundle, ExtendedKeyUsage, KubeconfigSpec};
 
 /// What is known of a kubeconfig and its authority.
@@ -18,8 +18,8 @@ pub(crate) struct Question<'a> {
     pub(crate) must_trust: bool,
     /// What the API server shows from now on (PEM); empty where that is not known.
     pub(crate) shown: &'a [u8],
-    /// Whether others beside the authority are left out; none where nobody can ask for that.
-    pub(crate) prune: Option<bool>,
+    /// Whether others beside the CA are removed, as far as the API server does not need them.
+    pub(crate) prune: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -74,70 +74,48 @@ impl Question<'_> {
         self.extended(trust)
     }
 
-    /// Trusts the authority too.
+    /// Trusts the CA too.
     fn extended(&self, trust: Trust) -> Answer {
         let Self { spec, now, .. } = *self;
         let file = &spec.signer.certificate;
         let is_other = trust.is_other();
-        let prunes = self.prune == Some(true);
         let (dropped, kept): (Vec<_>, Vec<_>) = trust.foreign.into_iter().partition(|one| {
             one.validity.not_after <= now
                 || self.is_superseded(one)
-                || (prunes && !self.is_needed(one))
+                || (self.prune && !self.is_needed(one))
         });
-        let (mut lost, kept_unreadable): (Vec<_>, Vec<_>) = trust
-            .unreadable
-            .into_iter()
-            .partition(|one| prunes || one.der.is_none());
         let needed: Vec<Certificate> = kept
             .iter()
             .filter(|one| self.is_needed(one))
             .cloned()
             .collect();
-        let changes =
-            !trust.missing.is_empty() || !dropped.is_empty() || (prunes && !lost.is_empty());
-        let mut named = kept_unreadable.clone();
-        if !changes {
-            named.append(&mut lost);
-        }
-        let warning = (!kept.is_empty() || !named.is_empty()).then(|| {
+        let warning = (!kept.is_empty()).then(|| {
             let mut message = format!(
                 "{}: it trusts {} too, beside what is in {file}, which is kept",
                 spec.path,
-                Trust::names(&kept, &named, now)
+                Trust::names(&kept, now)
             );
-            let mut hint = "Leave such out with `--prune-authorities`.";
+            let mut hint = "`rinit certs ca prune` removes them.";
             if !needed.is_empty() {
                 message.push_str("; the API server shows a certificate of ");
-                message.push_str(&Trust::names(&needed, &[], now));
-                hint = "Leave such out with `--prune-authorities`, which keeps what the API server \
-                        shows a certificate of.";
+                message.push_str(&Trust::names(&needed, now));
+                hint = "`rinit certs ca prune` removes them, but for what the API server shows a \
+                        certificate of.";
             }
-            let problem = Problem::new(message);
-            match self.prune {
-                Some(_) => problem.with_hint(hint),
-                None => problem,
-            }
+            Problem::new(message).with_hint(hint)
         });
-        let change = changes.then(|| {
+        let change = (!trust.missing.is_empty() || !dropped.is_empty()).then(|| {
             let mut sentence = format!("trusts what is in {file}");
             if is_other {
                 sentence.push_str(", none of which it trusted");
             }
-            if !dropped.is_empty() || !lost.is_empty() {
+            if !dropped.is_empty() {
                 sentence.push_str(", and no longer ");
-                sentence.push_str(&Trust::names(&dropped, &lost, now));
+                sentence.push_str(&Trust::names(&dropped, now));
             }
-            let is_joined = |one: &Unreadable| matches!(one.error, PkiError::TextBehindEnd { .. });
-            if kept_unreadable.iter().any(is_joined) {
-                sentence.push_str(", with a line break where one was missing");
-            }
-            let readable = self.authority.iter().chain(&kept).map(|one| &one.der);
-            let all = readable.chain(kept_unreadable.iter().filter_map(|one| one.der.as_ref()));
-            (
-                CertificateBundle::from_der(all.map(Vec::as_slice)),
-                sentence,
-            )
+            let all = self.authority.iter().chain(&kept);
+            let all = CertificateBundle::from_der(all.map(|one| one.der.as_slice()));
+            (all, sentence)
         });
         Answer { change, warning }
     }
@@ -165,26 +143,6 @@ impl Question<'_> {
     /// Whether what the API server shows leads to it, and not to the authority.
     fn is_needed(&self, trusted: &Certificate) -> bool {
         shows(self.shown, std::slice::from_ref(trusted)) && !shows(self.shown, self.authority)
-    }
-
-    /// What there is to say where it trusts what the API server has shown until now (PEM), and not what
-    /// it shows from now on.
-    pub(crate) fn stranger(&self, until_now: &[u8], from_now: &[u8]) -> Option<Problem> {
-        let trusted = Trust::of(self.trusted?, &[]).ok()?.foreign;
-        if !shows(until_now, &trusted) || shows(from_now, &trusted) {
-            return None;
-        }
-        let KubeconfigSpec { path, signer, .. } = self.spec;
-        let problem = Problem::new(format!(
-            "{path}: it does not trust the certificate that the API server has now, which {} has signed",
-            signer.certificate
-        ));
-        let is_former = trusted.iter().any(|one| self.is_former(one));
-        Some(problem.with_hint(if is_former {
-            "`rinit certs renew all` has it trust that too."
-        } else {
-            "`rinit certs renew all --config FILE` has it trust that too."
-        }))
     }
 
     fn doubt(&self, what: &str) -> Answer {

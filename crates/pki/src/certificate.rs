@@ -13,8 +13,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::Oid;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use crate::view::has_unknown_constraints;
-use crate::{CurveFault, Name, PkiError, check_end_lines, der, hexadecimal, pem_error};
+use crate::{Name, PkiError, check_end_lines, der, hexadecimal, pem_error};
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,24 +37,9 @@ pub struct Certificate {
     /// Whether it is the certificate of an authority (RFC 5280, section 4.2.1.9), allowed to sign
     /// certificates where it limits its usages.
     pub is_authority: bool,
-    /// How many authorities may stand between it and a leaf (RFC 5280, section 4.2.1.9); none if it
-    /// does not say.
-    pub path_length: Option<u32>,
-    /// Whether it limits the names that it signs for (RFC 5280, section 4.2.1.10).
-    pub has_name_constraints: bool,
-    /// The dotted OID of a critical extension that Go's `crypto/x509` does not know, so that it
-    /// refuses the certificate. Name Constraints of kinds that it does not know are one, too.
-    pub unknown_extension: Option<String>,
-    /// Whether it is of version 1 or 2, which say nothing of authorities: such a one may be trusted.
-    pub is_old: bool,
-    /// The policies that it names, as dotted OIDs (RFC 5280, section 4.2.1.4); none if it does not.
-    pub policies: Option<Vec<String>>,
-    /// How many certificates may follow it before all must have policies (RFC 5280, section
-    /// 4.2.1.11); none if it does not ask for them.
-    pub explicit_policy: Option<u32>,
-    /// How many certificates may follow it before the policy for any is none (RFC 5280, section
-    /// 4.2.1.14).
-    pub inhibit_any_policy: Option<u32>,
+    /// Whether it may limit what it signs: by usages, by names, or by a critical extension that is
+    /// not read here.
+    pub is_constrained: bool,
     /// What the key may do (RFC 5280, section 4.2.1.3); none if it does not say.
     pub key_usage: Option<KeyUsage>,
     /// What the certificate is for, in its order.
@@ -69,27 +53,15 @@ pub struct Certificate {
     public_key_bits: Vec<u8>,
 }
 
-/// The extensions that Go's `crypto/x509` understands (`processExtensions` of Go 1.26).
-const KNOWN_EXTENSIONS: [&str; 12] = [
+/// The extensions that are read; others may be broken.
+const READ_EXTENSIONS: [&str; 6] = [
     "2.5.29.14", // subject key identifier
     "2.5.29.15", // key usage
     "2.5.29.17", // subject alternative names
     "2.5.29.19", // basic constraints
-    "2.5.29.30", // name constraints
-    "2.5.29.31", // CRL distribution points
-    "2.5.29.32", // certificate policies
-    "2.5.29.33", // policy mappings
     "2.5.29.35", // authority key identifier
-    "2.5.29.36", // policy constraints
     "2.5.29.37", // extended key usage
-    "2.5.29.54", // inhibit any policy
 ];
-
-/// Authority Information Access, which Go reads as well, and refuses if it is critical as any that
-/// it does not know.
-const AUTHORITY_INFORMATION: &str = "1.3.6.1.5.5.7.1.1";
-/// Those that Go refuses if they are critical (RFC 5280, sections 4.2.1.1 and 4.2.1.2).
-const NEVER_CRITICAL: [&str; 2] = ["2.5.29.14", "2.5.29.35"];
 
 /// anyExtendedKeyUsage (RFC 5280, section 4.2.1.12).
 const ANY_USAGE: &str = "2.5.29.37.0";
@@ -115,27 +87,12 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// The bits of an RSA key that has fewer than those with which TLS libraries check signatures.
-    pub(crate) fn short_rsa(&self) -> Option<usize> {
-        match self {
-            Self::Rsa { bits } if *bits < 2048 => Some(*bits),
-            _ => None,
-        }
-    }
-
-    /// What has Go refuse the certificate (`parsePublicKey` of Go 1.26).
-    fn curve_fault(&self) -> Option<CurveFault> {
-        match self {
-            Self::Ecdsa { curve } => match curve.as_str() {
-                // The last is P-224, of which Go can read what it cannot use.
-                "P256" | "P384" | "P521" | "1.3.132.0.33" => None,
-                "" => Some(CurveFault::Explicit),
-                oid => Some(CurveFault::Unknown {
-                    oid: oid.to_owned(),
-                }),
-            },
-            Self::Rsa { .. } | Self::Other { .. } => None,
-        }
+    /// Whether it is on a curve that Go does not read by its name (`parsePublicKey` of Go 1.26), so
+    /// that no part of Kubernetes reads the certificate.
+    fn is_unknown_curve(&self) -> bool {
+        // The last is P-224, of which Go can read what it cannot use.
+        matches!(self, Self::Ecdsa { curve }
+            if !["P256", "P384", "P521", "1.3.132.0.33"].contains(&curve.as_str()))
     }
 }
 
@@ -190,58 +147,6 @@ pub enum AlternativeName {
     Other(String),
 }
 
-/// A certificate of a file that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
-    /// The whole certificate in DER; none where not even that can be had.
-    pub der: Option<Vec<u8>>,
-    /// What is wrong with it.
-    pub error: PkiError,
-}
-
-/// A part of a PEM file from a BEGIN line to the END line that follows it, or to where another begins.
-struct Block {
-    text: Vec<u8>,
-    /// The line in which something else stands beside its first or last line.
-    is_joined_in: Option<usize>,
-}
-
-fn blocks(pem: &[u8]) -> Vec<Block> {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    const END: &[u8] = b"-----END ";
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for (line, number) in pem.split(|byte| *byte == b'\n').zip(1..) {
-        let mut rest = line;
-        if let Some(mut block) = open.take_if(|_| rest.starts_with(END)) {
-            let dashes = rest[END.len()..]
-                .windows(5)
-                .position(|part| part == b"-----");
-            let end = dashes.map_or(rest.len(), |dashes| END.len() + dashes + 5);
-            block.text.extend_from_slice(&rest[..end]);
-            rest = &rest[end..];
-            if !rest.trim_ascii().is_empty() {
-                block.is_joined_in = Some(number);
-            }
-            blocks.push(block);
-        }
-        if rest.starts_with(BEGIN) {
-            blocks.extend(open.take());
-            open = Some(Block {
-                text: Vec::new(),
-                is_joined_in: (rest.len() < line.len()).then_some(number),
-            });
-        }
-        if let Some(block) = &mut open {
-            // Go does not mind blanks there, and our reader does.
-            block.text.extend_from_slice(rest.trim_ascii_end());
-            block.text.push(b'\n');
-        }
-    }
-    blocks.extend(open);
-    blocks
-}
-
 impl Certificate {
     /// Reads every certificate of a PEM file, in its order. Other blocks are passed over.
     pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, PkiError> {
@@ -257,37 +162,13 @@ impl Certificate {
         Ok(certificates)
     }
 
-    /// The same of a file in which some cannot be read.
-    pub(crate) fn read_each(pem: &[u8]) -> Vec<Result<Self, Unreadable>> {
-        let mut certificates = Vec::new();
-        for block in blocks(pem) {
-            let position = certificates.len() + 1;
-            let unreadable = |der, error| Err(Unreadable { der, error });
-            let der = match CertificateDer::pem_slice_iter(&block.text).next() {
-                // Something else.
-                None => continue,
-                Some(Err(error)) => {
-                    certificates.push(unreadable(None, pem_error(&error)));
-                    continue;
-                }
-                Some(Ok(der)) => der,
-            };
-            certificates.push(match (block.is_joined_in, Self::read_at(&der, position)) {
-                (None, Ok(certificate)) => Ok(certificate),
-                (None, Err(error)) => unreadable(Some(der.to_vec()), error),
-                (Some(line), _) => unreadable(Some(der.to_vec()), PkiError::TextBehindEnd { line }),
-            });
-        }
-        certificates
-    }
-
     fn read_at(der: &[u8], position: usize) -> Result<Self, PkiError> {
         let certificate =
             Self::read_der(der).map_err(|reason| PkiError::Certificate { position, reason })?;
-        match certificate.public_key.curve_fault() {
-            Some(what) => Err(PkiError::Curve { position, what }),
-            None => Ok(certificate),
+        if certificate.public_key.is_unknown_curve() {
+            return Err(PkiError::Curve { position });
         }
+        Ok(certificate)
     }
 
     pub(crate) fn read_der(der: &[u8]) -> Result<Self, String> {
@@ -295,13 +176,6 @@ impl Certificate {
             x509_parser::parse_x509_certificate(der).map_err(|error| reason(error.into()))?;
         if !rest.is_empty() {
             return Err("bytes follow its end".to_owned());
-        }
-        if parsed
-            .raw_serial()
-            .first()
-            .is_some_and(|first| first & 0x80 != 0)
-        {
-            return Err("its serial number is negative".to_owned());
         }
         let mut certificate = Self {
             der: der.to_vec(),
@@ -313,13 +187,7 @@ impl Certificate {
             subject_public_key_info: parsed.public_key().raw.to_vec(),
             signature: signature_of(&parsed.signature_algorithm.algorithm),
             is_authority: false,
-            path_length: None,
-            has_name_constraints: false,
-            unknown_extension: None,
-            is_old: parsed.version() != x509_parser::x509::X509Version::V3,
-            policies: None,
-            explicit_policy: None,
-            inhibit_any_policy: None,
+            is_constrained: false,
             key_usage: None,
             extended_key_usages: Vec::new(),
             alternative_names: Vec::new(),
@@ -329,21 +197,14 @@ impl Certificate {
         };
         for extension in parsed.extensions() {
             let oid = extension.oid.to_id_string();
-            let is_read = KNOWN_EXTENSIONS.contains(&oid.as_str()) || oid == AUTHORITY_INFORMATION;
-            // What nobody looks at may be broken.
+            let is_read = READ_EXTENSIONS.contains(&oid.as_str());
             if is_read {
                 certificate.read_extension(extension.value, extension.parsed_extension())?;
             }
-            if extension.critical && NEVER_CRITICAL.contains(&oid.as_str()) {
-                return Err(format!("its extension {oid} must not be critical"));
-            }
-            let is_unknown = match extension.parsed_extension() {
-                ParsedExtension::NameConstraints(_) => has_unknown_constraints(extension.value),
-                _ => !KNOWN_EXTENSIONS.contains(&oid.as_str()),
-            };
-            if extension.critical && is_unknown {
-                certificate.unknown_extension = Some(oid);
-            }
+            certificate.is_constrained |= matches!(
+                extension.parsed_extension(),
+                ParsedExtension::NameConstraints(_) | ParsedExtension::ExtendedKeyUsage(_)
+            ) || (extension.critical && !is_read);
         }
         if certificate
             .key_usage
@@ -362,20 +223,6 @@ impl Certificate {
         match extension {
             ParsedExtension::BasicConstraints(constraints) => {
                 self.is_authority = constraints.ca;
-                self.path_length = constraints.path_len_constraint;
-            }
-            ParsedExtension::NameConstraints(_) => self.has_name_constraints = true,
-            ParsedExtension::CertificatePolicies(policies) => {
-                let oids = policies
-                    .iter()
-                    .map(|policy| policy.policy_id.to_id_string());
-                self.policies = Some(oids.collect());
-            }
-            ParsedExtension::InhibitAnyPolicy(inhibit) => {
-                self.inhibit_any_policy = Some(inhibit.skip_certs);
-            }
-            ParsedExtension::PolicyConstraints(constraints) => {
-                self.explicit_policy = constraints.require_explicit_policy;
             }
             ParsedExtension::KeyUsage(usage) => {
                 self.key_usage = Some(KeyUsage {

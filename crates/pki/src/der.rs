@@ -14,10 +14,6 @@ pub(crate) mod tag {
     pub(crate) const fn context(number: u8) -> u8 {
         0x80 | number
     }
-    /// `[n]`, constructed.
-    pub(crate) const fn context_constructed(number: u8) -> u8 {
-        0xa0 | number
-    }
 }
 
 /// One element: tag, length, content.

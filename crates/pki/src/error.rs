@@ -1,31 +1,6 @@
 //! What can go wrong with keys and certificates, told without a byte of a key.
 
-use std::fmt;
-
 use rinit_plan::KeyAlgorithm;
-
-/// Why Go cannot read an ECDSA key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CurveFault {
-    /// The parameters of the curve are spelled out (RFC 5480, section 2.1.1, forbids it).
-    Explicit,
-    /// The curve is not one of those that Go has.
-    Unknown {
-        /// Its dotted OID.
-        oid: String,
-    },
-}
-
-impl fmt::Display for CurveFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Explicit => {
-                f.write_str("the parameters of its curve are spelled out instead of the name")
-            }
-            Self::Unknown { oid } => write!(f, "its curve {oid} is not known"),
-        }
-    }
-}
 
 /// Why bytes are no key or certificate, or why none could be made.
 ///
@@ -58,16 +33,14 @@ pub enum PkiError {
         reason: String,
     },
     /// Go's `crypto/x509` cannot read the certificate, so that no part of Kubernetes can.
-    #[error("certificate {position} of the file is one that Kubernetes cannot read: {what}")]
+    #[error(
+        "certificate {position} of the file is one that Kubernetes cannot read: its key is on none of \
+         the curves P-256, P-384 and P-521, or spells out the parameters of the curve"
+    )]
     Curve {
         /// Its position in the file, from 1.
         position: usize,
-        /// What the curve of its key is.
-        what: CurveFault,
     },
-    /// The same of a key.
-    #[error("the key is one that Kubernetes cannot read: {}", CurveFault::Explicit)]
-    ExplicitKey,
     /// No block with a private key was found.
     #[error("no private key in PEM form")]
     NoPrivateKey,

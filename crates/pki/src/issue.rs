@@ -88,11 +88,12 @@ pub fn issue_authority(
         extension::alternative_names(std::slice::from_ref(&spec.common_name), &[]),
     ];
     let certificate = Unsigned {
-        subject: &subject,
+        subject: &subject.to_string(),
         subject_raw: &subject_raw,
         issuer_raw: &subject_raw,
         validity: spec.validity,
         extensions,
+        old_extensions: None,
     };
     certificate.sign(key.pair(), key)
 }
@@ -166,6 +167,31 @@ impl Authority {
         self.issue_for(leaf.into(), &request.public_key)
     }
 
+    /// Another certificate for the key of this CA: name, issuer and extensions stay as they are, so
+    /// that what the CA has signed stays valid. Only for one that has signed itself.
+    pub fn renewed(&self, validity: Validity) -> Result<Certificate, PkiError> {
+        let old = self.certificate();
+        let failed = |reason: String| PkiError::Sign {
+            subject: old.subject.to_string(),
+            reason,
+        };
+        let certificate = Unsigned {
+            subject: &old.subject.to_string(),
+            subject_raw: &old.subject.raw,
+            issuer_raw: &old.issuer.raw,
+            validity,
+            // rcgen writes the list where there is one; it gives way to the old one.
+            extensions: vec![extension::key_usage(true)],
+            old_extensions: Some(
+                extensions_of(&old.der).ok_or_else(|| failed("it has no extensions".to_owned()))?,
+            ),
+        };
+        let certificate = certificate.sign(self.key.pair(), &self.key)?;
+        Certificate::read_all(certificate.as_bytes())?
+            .pop()
+            .ok_or(PkiError::NoCertificate)
+    }
+
     fn issue_for(
         &self,
         leaf: Leaf<'_>,
@@ -189,11 +215,12 @@ impl Authority {
             ));
         }
         let certificate = Unsigned {
-            subject: leaf.subject,
+            subject: &leaf.subject.to_string(),
             subject_raw: &subject_raw,
             issuer_raw: &signer.subject.raw,
             validity: leaf.validity,
             extensions,
+            old_extensions: None,
         };
         certificate.sign(key, &self.key)
     }
@@ -208,21 +235,24 @@ fn key_id(key: &PrivateKey) -> Vec<u8> {
 
 /// A certificate before its signature.
 struct Unsigned<'a> {
-    subject: &'a Subject,
+    /// Whom it names, for errors.
+    subject: &'a str,
     subject_raw: &'a [u8],
     issuer_raw: &'a [u8],
     validity: Validity,
     extensions: Vec<CustomExtension>,
+    /// The extensions of another certificate in DER, which take the place of those.
+    old_extensions: Option<&'a [u8]>,
 }
 
 impl Unsigned<'_> {
     fn sign(
-        self,
+        mut self,
         key: &impl PublicKeyData,
         signer: &PrivateKey,
     ) -> Result<CertificateBundle, PkiError> {
         let failed = |reason: String| PkiError::Sign {
-            subject: self.subject.to_string(),
+            subject: self.subject.to_owned(),
             reason,
         };
         let time = |timestamp: Timestamp| {
@@ -236,7 +266,7 @@ impl Unsigned<'_> {
         params.distinguished_name = DistinguishedName::new();
         params.is_ca = IsCa::NoCa;
         params.use_authority_key_identifier_extension = false;
-        params.custom_extensions = self.extensions;
+        params.custom_extensions = std::mem::take(&mut self.extensions);
 
         let layout = {
             let mut nameless = CertificateParams::default();
@@ -246,7 +276,8 @@ impl Unsigned<'_> {
                 .signed_by(key, &issuer)
                 .map_err(|error| failed(error.to_string()))?
         };
-        let (tbs, algorithm) = put_names(layout.der(), self.issuer_raw, self.subject_raw)
+        let (tbs, algorithm) = self
+            .fill(layout.der())
             .ok_or_else(|| failed("its layout is not that of RFC 5280".to_owned()))?;
         let signature = signer
             .sign(&tbs)
@@ -258,33 +289,39 @@ impl Unsigned<'_> {
         ]);
         Ok(CertificateBundle::from_der([certificate.as_slice()]))
     }
+
+    /// The TBSCertificate (RFC 5280, section 4.1) of a layout with its empty names filled, and the
+    /// algorithm of its signature.
+    fn fill(&self, layout: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let [tbs, algorithm, _signature] = der::elements_of(layout)?.try_into().ok()?;
+        let [
+            version,
+            serial,
+            tbs_algorithm,
+            _issuer,
+            validity,
+            _subject,
+            public_key,
+            extensions,
+        ] = der::elements_of(tbs)?.try_into().ok()?;
+        let tbs = der::sequence([
+            version,
+            serial,
+            tbs_algorithm,
+            self.issuer_raw,
+            validity,
+            self.subject_raw,
+            public_key,
+            self.old_extensions.unwrap_or(extensions),
+        ]);
+        Some((tbs, algorithm.to_vec()))
+    }
 }
 
-/// The TBSCertificate (RFC 5280, section 4.1) of a certificate with its empty names filled, and the
-/// algorithm of its signature.
-fn put_names(certificate: &[u8], issuer: &[u8], subject: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let [tbs, algorithm, _signature] = der::elements_of(certificate)?.try_into().ok()?;
-    let [
-        version,
-        serial,
-        tbs_algorithm,
-        _issuer,
-        validity,
-        _subject,
-        public_key,
-        extensions,
-    ] = der::elements_of(tbs)?.try_into().ok()?;
-    let tbs = der::sequence([
-        version,
-        serial,
-        tbs_algorithm,
-        issuer,
-        validity,
-        subject,
-        public_key,
-        extensions,
-    ]);
-    Some((tbs, algorithm.to_vec()))
+/// The extensions of a certificate, with their tag `[3]`.
+fn extensions_of(certificate: &[u8]) -> Option<&[u8]> {
+    let last = *der::elements_of(der::elements_of(certificate)?.first()?)?.last()?;
+    (last.first() == Some(&0xa3)).then_some(last)
 }
 
 /// Stands in for a signer while the layout is made: it has the signer's algorithm and signs nothing.

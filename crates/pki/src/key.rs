@@ -13,7 +13,6 @@ use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::{PemObject as _, SectionKind};
 use zeroize::Zeroize as _;
 
-use crate::der::{self, tag};
 use crate::{Certificate, PkiError, pem_text};
 
 /// A private key with the text of its file.
@@ -82,10 +81,6 @@ impl PrivateKey {
             Err(rustls_pki_types::pem::Error::NoItemsFound) => return Err(PkiError::NoPrivateKey),
             Err(error) => return Err(crate::pem_error(&error)),
         };
-        if has_explicit_curve(&der) {
-            der.zeroize();
-            return Err(PkiError::ExplicitKey);
-        }
         let pair = KeyPair::try_from(&der);
         der.zeroize();
         let pair = pair.map_err(|_| PkiError::UnsupportedKey)?;
@@ -158,32 +153,6 @@ impl PrivateKey {
     pub(crate) fn pair(&self) -> &KeyPair {
         &self.pair
     }
-}
-
-/// Whether the parameters of a key's curve are spelled out (RFC 5480, section 2.1.1): the library
-/// takes such a key, and Go does not.
-fn has_explicit_curve(key: &PrivateKeyDer<'_>) -> bool {
-    let is_sequence =
-        |element: &[u8]| der::split_first(element).is_some_and(|one| one.tag == tag::SEQUENCE);
-    let explicit = match key {
-        // RFC 5915, section 3: the parameters are the element [0].
-        PrivateKeyDer::Sec1(key) => der::elements_of(key.secret_sec1_der()).and_then(|elements| {
-            let parameters = elements
-                .into_iter()
-                .filter_map(der::split_first)
-                .find(|element| element.tag == tag::context_constructed(0))?;
-            Some(is_sequence(parameters.content))
-        }),
-        // RFC 5958, section 2: the second element is the algorithm with its parameters.
-        PrivateKeyDer::Pkcs8(key) => {
-            der::elements_of(key.secret_pkcs8_der()).and_then(|elements| {
-                let algorithm = der::elements_of(elements.get(1)?)?;
-                Some(is_sequence(algorithm.get(1)?))
-            })
-        }
-        _ => None,
-    };
-    explicit.unwrap_or(false)
 }
 
 impl Drop for PrivateKey {

@@ -11,37 +11,30 @@ mod error;
 mod issue;
 mod judge;
 mod key;
-mod limits;
 mod name;
 mod pool;
-mod prolong;
 mod random;
 mod request;
 mod seal;
-mod server;
 mod trust;
-mod view;
 
 pub use certificate::{
-    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Unreadable, Usage,
-    certificates_of, has_private_key, public_key_pins,
+    AlternativeName, Certificate, KeyUsage, PublicKey, SignatureKind, Usage, certificates_of,
+    has_private_key, public_key_pins,
 };
-pub use chain::{ChainFault, SignedBy, chain};
-pub use error::{CurveFault, PkiError};
+pub use chain::{ChainFault, SignedBy, chain, hint_of_constraints, judge_signing};
+pub use error::PkiError;
 pub use issue::{Authority, Leaf, issue_authority};
 pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_expired, judge_key_pair, judge_leaf,
-    judge_signer, key_among_certificates,
+    judge_signer, key_among_certificates, renewal_in_a_new_cluster,
 };
 pub use key::PrivateKey;
-pub use limits::{Limit, judge_signing};
 pub use name::Name;
 pub use pool::KeyPool;
-pub use prolong::renewal_in_a_new_cluster;
 pub use random::{bootstrap_token, certificate_key};
 pub use request::{Request, request};
 pub use seal::{open, seal};
-pub use server::ServerVerifier;
 pub use trust::Trust;
 
 /// One PEM block (RFC 7468) with lines of 64 characters and a line feed after each.

@@ -2,7 +2,7 @@
 //! configuration. Tokens and keys are never repeated.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rinit_cli::{CommonArguments, GlobalArguments, SpecificationArguments};
 use rinit_diag::{Problem, shell_word};
@@ -15,18 +15,16 @@ pub(crate) struct Given {
     phase: String,
     /// For `rinit certs …`.
     certificates: String,
-    /// The folder that stands for the root of the host.
-    root: Option<PathBuf>,
+    /// For `rinit certs ca …`.
+    places: String,
     /// Whether there is a configuration file.
     has_file: bool,
 }
 
-/// Commands in hints that work on files of the host, named by whole paths.
-const OF_FILES: [&str; 5] = ["awk", "chmod", "mv", "openssl", "sed"];
-
 /// Which commands take a flag.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Takes {
+    All,
     Both,
     Phases,
     Certificates,
@@ -79,17 +77,18 @@ impl Given {
         let root = global.root.as_deref().filter(is_typed);
         let rootfs = global.rootfs.as_deref().filter(is_typed);
         let mut given = Self {
-            root: root.or(rootfs).map(Path::to_owned),
             has_file: config.is_some(),
             ..Self::default()
         };
         for (flag, path) in [("config", config), ("root", root), ("rootfs", rootfs)] {
             if let Some(path) = path {
-                given.add(flag, Some(&path.display().to_string()), Takes::Both);
+                given.add(flag, Some(&path.display().to_string()), Takes::All);
             }
         }
         for flag in Overrides::flags() {
-            let takes = if flag.is_of(Command::Certificates) {
+            let takes = if flag.is_of(Command::Cas) {
+                Takes::All
+            } else if flag.is_of(Command::Certificates) {
                 Takes::Both
             } else {
                 Takes::Phases
@@ -99,7 +98,7 @@ impl Given {
             }
         }
         if allow_unknown_fields {
-            given.add("allow-unknown-fields", None, Takes::Both);
+            given.add("allow-unknown-fields", None, Takes::All);
         }
         given
     }
@@ -115,42 +114,21 @@ impl Given {
         if takes != Takes::Phases {
             self.certificates.push_str(&text);
         }
+        if takes == Takes::All {
+            self.places.push_str(&text);
+        }
     }
 
-    /// Puts the flags behind a command of rinit, and the folder of `--root` in front of the files of
-    /// one that works on files.
+    /// Puts the flags after a command of rinit.
     pub(crate) fn complete(&self, command: &str) -> String {
-        let tool = command.split(' ').next().unwrap_or_default();
-        if let Some(root) = self.root.as_ref().filter(|_| OF_FILES.contains(&tool)) {
-            let below = |word: &str| {
-                // What is written to a file stands right behind the sign for it.
-                let file = word.trim_start_matches('>');
-                let sign = &word[..word.len() - file.len()];
-                // A program for awk or sed has a pattern at its beginning.
-                let is_program = file.starts_with("'/BEGIN");
-                match file.trim_start_matches('\'').strip_prefix('/') {
-                    Some(_) if is_program => word.to_owned(),
-                    Some(path) => {
-                        let path = root.join(path.trim_end_matches('\''));
-                        format!("{sign}{}", shell_word(&path.to_string_lossy()))
-                    }
-                    None => word.to_owned(),
-                }
-            };
-            return words(command)
-                .into_iter()
-                .map(below)
-                .collect::<Vec<_>>()
-                .join(" ");
-        }
-        // What has flags is complete, but for those that say what to do and not on what.
-        let bare = command
-            .trim_end_matches(" --config FILE")
-            .trim_end_matches(" --prune-authorities");
+        // What has flags is complete, but for the one that says what to do and not on what.
+        let bare = command.trim_end_matches(" --config FILE");
         let flags = if bare.contains(" --") {
             ""
         } else if command.starts_with("rinit init phase ") {
             &self.phase
+        } else if command.starts_with("rinit certs ca ") {
+            &self.places
         } else if command.starts_with("rinit certs ") {
             &self.certificates
         } else {
@@ -195,17 +173,6 @@ impl Given {
             })
             .collect()
     }
-}
-
-/// The words of a command with their quotes, and what separates them.
-fn words(command: &str) -> Vec<&str> {
-    let mut is_quoted = false;
-    command
-        .split(|character: char| {
-            is_quoted ^= character == '\'';
-            character == ' ' && !is_quoted
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -254,13 +221,8 @@ mod tests {
              --apiserver-cert-extra-sans a.b,c.d"
         );
         assert_eq!(
-            given.complete("awk '/BEGIN/{n++} n!=1' /a/b >>/a/c"),
-            "awk '/BEGIN/{n++} n!=1' '/my root/a/b' >>'/my root/a/c'"
-        );
-        assert_eq!(
-            given.complete("awk '/BEGIN a--/{n++}' '/a b/c' >'/a b/d' && mv '/a b/d' /e"),
-            "awk '/BEGIN a--/{n++}' '/my root/a b/c' >'/my root/a b/d' && mv '/my root/a b/d' '/my \
-             root/e'"
+            given.complete("rinit certs ca prune"),
+            "rinit certs ca prune --config a.yaml --root '/my root'"
         );
         let help = "`rinit init phase --help` lists them";
         assert_eq!(given.complete_all(help), help);

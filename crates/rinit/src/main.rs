@@ -49,7 +49,10 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
         Invocation::Init(_)
         | Invocation::Phase { .. }
         | Invocation::Certs(
-            CertsCommand::Renew(_) | CertsCommand::GenerateCsr(_) | CertsCommand::InstallSigned(_),
+            CertsCommand::Renew(_)
+            | CertsCommand::Ca(_)
+            | CertsCommand::GenerateCsr(_)
+            | CertsCommand::InstallSigned(_),
         ) => Builder::new_multi_thread(),
         Invocation::Certs(CertsCommand::CheckExpiration(_) | CertsCommand::CertificateKey)
         | Invocation::Config(_)

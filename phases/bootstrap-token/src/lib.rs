@@ -77,7 +77,9 @@ static CLUSTER_INFO_READERS: Readers = Readers {
 };
 
 fn plan(facts: &Facts) -> Plan {
-    let mut actions = vec![Action::from(Resource::ClusterAdmins(facts.node.access.clone()))];
+    let mut actions = vec![Action::from(Resource::ClusterAdmins(
+        facts.node.access.clone(),
+    ))];
     actions.extend(
         facts
             .inputs

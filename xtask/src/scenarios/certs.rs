@@ -169,14 +169,7 @@ fn trust(node: &Node, pki: &str) -> Result<()> {
         Ok((readers?, of(&["etcd", "kube-apiserver"])?))
     };
     let before = processes()?;
-    let renew = [
-        "rinit",
-        "certs",
-        "renew",
-        "all",
-        "--restart",
-        "--prune-authorities",
-    ];
+    let renew = ["rinit", "certs", "ca", "prune", "--restart"];
     let output = node.run(&renew)?;
     ensure!(
         output

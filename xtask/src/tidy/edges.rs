@@ -81,8 +81,8 @@ static EDGES: &[(&str, &[&str])] = &[
     ("rinit-plan", &["rinit-diag"]),
     ("rinit-config", &["rinit-diag", "rinit-plan"]),
     ("rinit-pki", &["rinit-diag", "rinit-plan"]),
-    ("rinit-host", &["rinit-diag", "rinit-pki", "rinit-plan"]),
-    ("rinit-cluster", &["rinit-diag", "rinit-pki", "rinit-plan"]),
+    ("rinit-host", &["rinit-diag", "rinit-plan"]),
+    ("rinit-cluster", &["rinit-diag", "rinit-plan"]),
     (
         "rinit-facts",
         &["rinit-config", "rinit-diag", "rinit-plan", "rinit-versions"],

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rinit_diag::{ExitCode, Problem};
 use rinit_manifest::kubeconfig::{CurrentContext, Source};
-use rinit_pki::{Certificate, ChainFault, Fault, Limit, SignedBy};
+use rinit_pki::{Certificate, ChainFault, Fault, SignedBy, hint_of_constraints};
 use rinit_plan::{
     Action, CaId, CertificateAuthoritySpec, CertificateSpec, ExtendedKeyUsage, KubeconfigSpec,
     LogicalPath, Resource, Signer,
@@ -90,9 +90,6 @@ pub struct Row {
     /// The first to end of the certificates behind it. Who trusts only what is above the authority needs
     /// them.
     pub behind: Option<Behind>,
-    /// Whether it is not known if its authority has signed it: the key is too short to be checked.
-    /// Then [`Self::unsigned`] says so.
-    pub is_unverifiable: bool,
     /// Whether its authority, or it as one, has no key here, so that it cannot be renewed here.
     pub externally_managed: bool,
     /// Whether nothing is amiss where it is missing.
@@ -252,9 +249,7 @@ impl ExpirationReport {
             State::OtherCredentials(_) => false,
             State::Present { .. } => {
                 // Another signer than the cluster's may sign for the kubelet as a server.
-                let is_unsigned = row.unsigned.is_some()
-                    && !row.is_unverifiable
-                    && row.kind != Kind::KubeletServer;
+                let is_unsigned = row.unsigned.is_some() && row.kind != Kind::KubeletServer;
                 is_unsigned
                     || row.state.begins_later(self.made).is_some()
                     || row.ends_within(within)
@@ -420,7 +415,6 @@ fn authority(
         signed_by: None,
         unsigned: None,
         behind: None,
-        is_unverifiable: false,
         externally_managed,
         optional: false,
     };
@@ -429,8 +423,7 @@ fn authority(
 
 fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row {
     let (state, chain) = state(read(&spec.certificate), now);
-    let (signed_by, unsigned, is_unverifiable) =
-        signature(&chain, &spec.signer, &spec.usages, read);
+    let (signed_by, unsigned) = signature(&chain, &spec.signer, &spec.usages, read);
     Row {
         name: spec.name.clone(),
         kind: Kind::Leaf,
@@ -441,7 +434,6 @@ fn leaf(spec: &CertificateSpec, read: &mut ReadFile<'_>, now: Timestamp) -> Row 
         signed_by,
         unsigned,
         behind: behind(&chain, &spec.signer, read),
-        is_unverifiable,
         optional: false,
     }
 }
@@ -476,7 +468,7 @@ fn kubeconfig(
         Ok(None) => (State::Missing, Vec::new()),
         Err(reason) => (State::Unreadable(reason), Vec::new()),
     };
-    let (signed_by, unsigned, is_unverifiable) =
+    let (signed_by, unsigned) =
         signature(&chain, &spec.signer, &[ExtendedKeyUsage::ClientAuth], read);
     Row {
         name: spec.name.clone(),
@@ -492,7 +484,6 @@ fn kubeconfig(
         signed_by,
         unsigned,
         behind: behind(&chain, &spec.signer, read),
-        is_unverifiable,
         // It opens a locked cluster; careful administrators take it off the node.
         optional: spec.name == "super-admin.conf",
     }
@@ -521,10 +512,10 @@ fn kubelet(
         if state == State::Missing {
             continue;
         }
-        let (signed_by, unsigned, is_unverifiable) = if signed {
+        let (signed_by, unsigned) = if signed {
             signature(&chain, &spec.signer, &[ExtendedKeyUsage::ServerAuth], read)
         } else {
-            (None, None, false)
+            (None, None)
         };
         rows.push(Row {
             name: "kubelet-server".to_owned(),
@@ -536,7 +527,6 @@ fn kubelet(
             unsigned,
             // What the kubelet makes for itself is trusted as it is, or not at all.
             behind: behind(&chain, &spec.signer, read).filter(|_| signed),
-            is_unverifiable,
             externally_managed: false,
             optional: true,
         });
@@ -551,32 +541,27 @@ fn signature(
     signer: &Signer,
     usages: &[ExtendedKeyUsage],
     read: &mut ReadFile<'_>,
-) -> (Option<SignedBy>, Option<Problem>, bool) {
+) -> (Option<SignedBy>, Option<Problem>) {
     if leaf.is_empty() {
-        return (None, None, false);
+        return (None, None);
     }
     // An authority that is missing or cannot be read has a row of its own that says so.
     let Ok(Some(pem)) = read(&signer.certificate) else {
-        return (None, None, false);
+        return (None, None);
     };
     let Ok(authority) = Certificate::read_all(&pem) else {
-        return (None, None, false);
+        return (None, None);
     };
     let file = &signer.certificate;
     match SignedBy::among(leaf, &authority, usages) {
-        Ok(signed_by) => (Some(signed_by), None, false),
-        Err(ChainFault::Limited(limit)) => {
-            let problem = Problem::new(format!("{file} must not sign it: {limit}"));
-            (None, Some(problem.with_hint(Limit::hint(file))), false)
-        }
-        Err(fault @ ChainFault::ShortKey(_)) => {
-            let problem = Problem::new(format!("whether {file} signed it is not known: {fault}"))
-                .with_hint("Replace the authority by one with an RSA key of 2048 bits or more.");
-            (None, Some(problem), true)
+        Ok(signed_by) => (Some(signed_by), None),
+        Err(ChainFault::NotAllowed(reason)) => {
+            let problem = Problem::new(format!("{file} must not sign it: {reason}"));
+            (None, Some(problem.with_hint(hint_of_constraints(file))))
         }
         Err(fault) => {
             let problem = Problem::new(format!("it is not signed by {file}: {fault}"));
-            (None, Some(problem), false)
+            (None, Some(problem))
         }
     }
 }

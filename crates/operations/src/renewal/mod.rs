@@ -6,6 +6,7 @@
 //! beside an old certificate: init and `check` tell of it, and the next renewal mends it, since it
 //! needs of the old pair nothing but what the certificate says.
 
+mod ca;
 mod kubeconfig;
 mod leaf;
 mod trusted;
@@ -20,6 +21,7 @@ use rinit_plan::{
     KubeconfigSpec, LogicalPath, Resource, Secret, Signer, Validity,
 };
 
+pub use self::ca::ca_names;
 use crate::Scope;
 use crate::expiration::ReadFile;
 use kubeconfig::{Found, NotFound, Place};
@@ -41,8 +43,6 @@ pub struct Options {
     pub configured: bool,
     /// Whether names that are no longer asked for are left out.
     pub prune: bool,
-    /// Whether authorities that a kubeconfig trusts beside its own are left out.
-    pub prune_authorities: bool,
     /// The moment of the renewal.
     pub now: Timestamp,
     /// Whose files are renewed.
@@ -189,32 +189,14 @@ impl Renewal {
         link: &mut LinkTarget<'_>,
     ) -> Result<Self, Vec<Problem>> {
         let actions: Vec<&Action> = actions.into_iter().collect();
-        let server = actions.iter().find_map(|action| match action {
-            Action::Ensure(Resource::Certificate(spec)) if spec.name == API_SERVER => {
-                Some(spec.clone())
-            }
-            _ => None,
-        });
+        let server = server_of(actions.iter().copied());
         let usual = if options.configured {
             None
         } else {
             usual_period(&actions, read)
         };
-        let mut planner = Planner {
-            options,
-            usual,
-            server,
-            read,
-            link,
-            problems: Vec::new(),
-            renewal: Self {
-                renewed: Vec::new(),
-                left: Vec::new(),
-                rewritten: Vec::new(),
-                warnings: Vec::new(),
-                authorities: BTreeMap::new(),
-            },
-        };
+        let mut planner = Planner::new(options, server, read, link);
+        planner.usual = usual;
         for action in actions {
             match action {
                 Action::Ensure(Resource::Certificate(spec)) if options.asks_for(&spec.name) => {
@@ -222,9 +204,6 @@ impl Renewal {
                 }
                 Action::Ensure(Resource::Kubeconfig(spec)) if options.asks_for(&spec.name) => {
                     planner.kubeconfig(spec);
-                }
-                Action::Ensure(Resource::Kubeconfig(spec)) if options.asks_for(API_SERVER) => {
-                    planner.stranger(spec)
                 }
                 _ => {}
             }
@@ -299,10 +278,38 @@ struct Planner<'a, 'b> {
     usual: Option<SignedDuration>,
     /// What the API server shows, where the plan has it.
     server: Option<CertificateSpec>,
+    /// Whether kubeconfigs trust nobody any longer whom they need not trust.
+    prunes: bool,
     read: &'a mut ReadFile<'b>,
     link: &'a mut LinkTarget<'b>,
     problems: Vec<Problem>,
     renewal: Renewal,
+}
+
+impl<'a, 'b> Planner<'a, 'b> {
+    fn new(
+        options: &'a Options,
+        server: Option<CertificateSpec>,
+        read: &'a mut ReadFile<'b>,
+        link: &'a mut LinkTarget<'b>,
+    ) -> Self {
+        Self {
+            options,
+            usual: None,
+            server,
+            prunes: false,
+            read,
+            link,
+            problems: Vec::new(),
+            renewal: Renewal {
+                renewed: Vec::new(),
+                left: Vec::new(),
+                rewritten: Vec::new(),
+                warnings: Vec::new(),
+                authorities: BTreeMap::new(),
+            },
+        }
+    }
 }
 
 impl Planner<'_, '_> {
@@ -524,69 +531,16 @@ impl Planner<'_, '_> {
             Err(error) => return self.refuse(path, &rinit_diag::chain(&error)),
         }
         changes.extend(names.others);
-        // Who trusts only what is above the authority finds the way by it.
+        // Who trusts only what is above the CA finds the way by them.
         let signing = authority.certificate();
-        let is_same = |one: &Certificate, other: &Certificate| {
-            one.subject == other.subject && one.public_key_pin() == other.public_key_pin()
-        };
-        match above.first_mut() {
-            None => {}
-            Some(first) if is_same(first, signing) => {}
-            // The authority has another key, and who is above it is the same.
-            Some(first)
-                if !signing.is_self_issued()
-                    && first.issuer == signing.issuer
-                    && first.subject == signing.subject =>
-            {
-                changes.push(format!(
-                    "has the certificate of {} until {} behind it",
-                    signing.subject, signing.validity.not_after
-                ));
-                *first = signing.clone();
-            }
-            Some(_) => {
-                above.clear();
-                changes.push(
-                    "no longer has certificates behind it that are not its authority's".to_owned(),
-                );
-            }
+        let leads_on =
+            |first: &Certificate| first.subject == signing.subject && first.has_same_key(signing);
+        if above.first().is_some_and(|first| !leads_on(first)) {
+            above.clear();
+            changes.push("no longer has certificates behind it that are not its CA's".to_owned());
         }
-        // One that ends is of no use to them. Its successor is one of the same issuer and, as long as it
-        // has not ended, of the same key of that: another would lead elsewhere.
-        let now = self.options.now;
-        for one in &mut above {
-            let is_successor = |other: &&Certificate| {
-                is_same(one, other)
-                    && other.issuer == one.issuer
-                    && other.is_valid_at(now)
-                    && other.validity.not_after > one.validity.not_after
-                    && (one.validity.not_after <= now
-                        || (one.authority_key_id.is_some()
-                            && one.authority_key_id == other.authority_key_id))
-            };
-            let successors = authority.certificates.iter().filter(is_successor);
-            let successor = successors.max_by_key(|other| other.validity.not_after);
-            if let Some(successor) = successor {
-                changes.push(format!(
-                    "has the certificate of {} until {} behind it",
-                    successor.subject, successor.validity.not_after
-                ));
-                *one = successor.clone();
-            } else if one.validity.not_after < leaf.validity.not_after {
-                let verb = if one.validity.not_after <= now {
-                    "expired"
-                } else {
-                    "ends"
-                };
-                self.renewal.warnings.push(
-                    Problem::new(format!(
-                        "{path}: the certificate of {} behind it {verb} at {}, and {} has none that \
-                         surely leads on in its place",
-                        one.subject, one.validity.not_after, signer.certificate
-                    ))
-                    .with_hint(format!("Put its successor, if there is one, in its place in {path}.")),
-                );
-            }
+        if let Some(first) = above.first_mut() {
+            *first = signing.clone();
         }
         self.renewal.renewed.push(Renewed {
             name: name.to_owned(),
@@ -653,16 +607,17 @@ impl Planner<'_, '_> {
                             not_before,
                             not_after,
                         } = certificate.validity;
-                        let prolong = authority.prolong(signer);
                         let (what, hint) = if self.options.now < not_before {
-                            // Made anew under a wrong clock, it would be worse.
                             let clock = "Look whether the clock of this host is right.";
                             (
                                 format!("is not valid before {not_before}"),
-                                format!("{clock} If it is: {prolong}"),
+                                clock.to_owned(),
                             )
                         } else {
-                            (format!("expired at {not_after}"), prolong)
+                            (
+                                format!("expired at {not_after}"),
+                                authority.renewal_hint(signer),
+                            )
                         };
                         Problem::new(format!(
                             "{}: the certificate of the authority {what}, so that nothing it signs \
@@ -672,11 +627,7 @@ impl Planner<'_, '_> {
                         .with_hint(hint)
                     }
                     // Judging knows the way out of these.
-                    Err(
-                        PkiError::ExplicitKey
-                        | PkiError::Curve { .. }
-                        | PkiError::TextBehindEnd { .. },
-                    ) => {
+                    Err(PkiError::Curve { .. } | PkiError::TextBehindEnd { .. }) => {
                         let findings = rinit_pki::judge_signer(
                             signer,
                             &certificate,
@@ -733,6 +684,15 @@ impl Planner<'_, '_> {
         self.problems
             .push(Problem::new(format!("{path}: {reason}")));
     }
+}
+
+fn server_of<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Option<CertificateSpec> {
+    actions.into_iter().find_map(|action| match action {
+        Action::Ensure(Resource::Certificate(spec)) if spec.name == API_SERVER => {
+            Some(spec.clone())
+        }
+        _ => None,
+    })
 }
 
 /// The longest period of the pairs that are there.

@@ -1,10 +1,10 @@
 //! Whom kubeconfigs trust after a renewal, and with whose certificate the controller manager signs.
 
 use rinit_diag::Problem;
-use rinit_pki::{Certificate, PrivateKey};
-use rinit_plan::{CaId, CertificateBundle, FileMode, KeyAlgorithm, KubeconfigSpec, Secret};
+use rinit_pki::Certificate;
+use rinit_plan::{CaId, FileMode, KubeconfigSpec, Secret};
 
-use super::kubeconfig::{self, Found};
+use super::kubeconfig::Found;
 use super::{API_SERVER, NewFile, Planner};
 use crate::trust::Question;
 
@@ -34,7 +34,7 @@ impl Planner<'_, '_> {
             authority: &authority,
             must_trust: self.options.configured,
             shown: &shown,
-            prune: Some(self.options.prune_authorities),
+            prune: self.prunes,
             now: self.options.now,
         };
         let answer = question.answer();
@@ -42,52 +42,6 @@ impl Planner<'_, '_> {
         let (authorities, sentence) = answer.change?;
         found.trust(&authorities);
         Some(sentence)
-    }
-
-    /// Tells of a kubeconfig that is not renewed and does not trust what the API server shows from now
-    /// on.
-    pub(super) fn stranger(&mut self, spec: &KubeconfigSpec) {
-        let Some(from_now) = self.trial() else {
-            return;
-        };
-        let Some(text) = (self.read)(&spec.path).ok().flatten().map(Secret::new) else {
-            return;
-        };
-        let scope = &self.options.scope;
-        let Ok(found) = kubeconfig::find(&spec.path, &text, scope, self.read, self.link) else {
-            return;
-        };
-        let authority = (self.read)(&spec.signer.certificate).ok().flatten();
-        let authority = Certificate::read_all(&authority.unwrap_or_default()).unwrap_or_default();
-        let question = Question {
-            spec,
-            trusted: found.trusted.as_deref(),
-            client: &found.certificate,
-            authority: &authority,
-            must_trust: false,
-            shown: &[],
-            prune: None,
-            now: self.options.now,
-        };
-        let path = self.server.as_ref().map(|spec| spec.certificate.clone());
-        let until_now = path.and_then(|path| (self.read)(&path).ok().flatten());
-        let stranger = question.stranger(&until_now.unwrap_or_default(), from_now.as_bytes());
-        self.renewal.warnings.extend(stranger);
-    }
-
-    /// What the API server will show, if its certificate is made anew, for a key of no use.
-    fn trial(&self) -> Option<CertificateBundle> {
-        let renewed = self
-            .renewal
-            .renewed
-            .iter()
-            .find(|one| one.name == API_SERVER)?;
-        let authority = self.renewal.authorities.get(&renewed.signer)?;
-        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).ok()?;
-        let certificate = authority.issue(renewed.leaf.as_leaf(), &key).ok()?;
-        let mut chain = Certificate::read_all(certificate.as_bytes()).ok()?;
-        chain.extend(renewed.above.iter().cloned());
-        Some(Certificate::bundle(&chain))
     }
 
     /// What the API server shows when all this is done (PEM). Nothing where its certificate is made

@@ -1,12 +1,13 @@
 //! Judging authorities: the certificates in the file of one, and its key.
 
 use jiff::Timestamp;
-use rinit_diag::shell_word;
 use rinit_plan::{CaId, CertificateAuthoritySpec, LogicalPath, Signer};
 
 use super::{Fault, Finding, timeliness, weakness};
-use crate::prolong::{prolong, prolong_one, renewal_in_a_new_cluster, take_out, take_out_keys};
-use crate::{Certificate, CurveFault, PkiError, PrivateKey, has_private_key};
+use crate::{Authority, Certificate, PkiError, PrivateKey, has_private_key};
+
+/// The command that takes what is of no use out of the files of CAs and out of kubeconfigs.
+const PRUNE: &str = "`rinit certs ca prune`";
 
 /// Judges the certificates and the key of an authority. Without a key it is an external authority,
 /// and that is no fault. Any subject, algorithm and period will do.
@@ -27,14 +28,13 @@ pub fn judge_signer(
     now: Timestamp,
 ) -> Vec<Finding> {
     let replace = format!(
-        "Put the certificate of the cluster's authority into {}. Only for a new cluster: move {} and \
-         {} away, make a new authority with `rinit init phase certs {}`, and then everything that \
-         it signs with `rinit certs renew all{}`.",
+        "Put the certificate of the cluster's CA into {}. Only for a new cluster: move {} and {} away, \
+         generate a new CA with `rinit init phase certs {}`, and {}.",
         spec.certificate,
         spec.certificate,
         spec.key,
         spec.id,
-        renewal_in_a_new_cluster(spec.id)
+        renewal_in_a_new_cluster(spec.id, "all")
     );
     let finding = |path: &LogicalPath, fault, hint: &str| Finding {
         path: path.clone(),
@@ -45,30 +45,21 @@ pub fn judge_signer(
     findings.extend(key_among_certificates(spec, certificate));
     let certificates = Certificate::read_all(certificate).unwrap_or_else(|error| {
         let hint = match &error {
-            PkiError::Curve {
-                what: CurveFault::Explicit,
-                ..
-            } => format!("Have it name its curve. {}", prolong(spec)),
             PkiError::TextBehindEnd { .. } => {
                 "Put every BEGIN and every END line on a line of its own, with an editor."
-                    .to_owned()
             }
-            _ => replace.clone(),
+            _ => &replace,
         };
-        findings.push(finding(&spec.certificate, Fault::Unreadable(error), &hint));
+        findings.push(finding(&spec.certificate, Fault::Unreadable(error), hint));
         Vec::new()
     });
     let loaded = key.map(PrivateKey::load);
     let signing = loaded.as_ref().and_then(|key| key.as_ref().ok());
-    for (position, certificate) in (1..).zip(&certificates) {
-        // An old one says nothing of that; kubeadm asks only the first, which it takes to sign.
-        if !certificate.is_authority && (position == 1 || !certificate.is_old) {
+    for certificate in &certificates {
+        if !certificate.is_authority {
             let subject = certificate.subject.to_string();
             let hint = if certificates.iter().any(|one| one.is_authority) {
-                format!(
-                    "Take it out: {}.",
-                    take_out(&spec.certificate, position, certificates.len())
-                )
+                format!("{PRUNE} takes it out.")
             } else {
                 replace.clone()
             };
@@ -93,24 +84,7 @@ pub fn judge_signer(
         );
         match key {
             Err(error) => {
-                let hint = if *error == PkiError::ExplicitKey {
-                    let key = shell_word(spec.key.as_str());
-                    let new = shell_word(&format!("{}.new", spec.key));
-                    format!(
-                        "Have it name its curve: `openssl ec -in {key} -param_enc named_curve -out \
-                         {new} && mv {new} {key}`."
-                    )
-                } else {
-                    hint
-                };
-                let told = finding(&spec.key, Fault::Unreadable(error.clone()), &hint);
-                // OpenSSL puts the parameters into a new certificate as the key has them.
-                let at = if *error == PkiError::ExplicitKey {
-                    0
-                } else {
-                    findings.len()
-                };
-                findings.insert(at, told);
+                findings.push(finding(&spec.key, Fault::Unreadable(error.clone()), &hint));
             }
             Ok(key)
                 if !certificates.is_empty()
@@ -129,20 +103,14 @@ pub fn judge_signer(
     findings
 }
 
-/// Tells of certificates in the file of an authority that have expired: of the first, which is the
-/// one that kubeadm shows, and of any that has signed something. `has_signed` says so of the one at
-/// that index.
+/// Reports certificates in the file of a CA that have expired: the first, which is the one that
+/// kubeadm shows, and any that has signed something. `has_signed` says so of the one at that index.
 pub fn judge_expired(
     spec: &Signer,
     certificates: &[Certificate],
     now: Timestamp,
     has_signed: &dyn Fn(usize) -> bool,
 ) -> Vec<Finding> {
-    let has_valid = |one: &Certificate| {
-        certificates
-            .iter()
-            .any(|other| other.is_authority && other.is_valid_at(now) && other.has_same_key(one))
-    };
     let is_alone = !certificates
         .iter()
         .any(|one| one.is_authority && one.is_valid_at(now));
@@ -155,15 +123,10 @@ pub fn judge_expired(
             let Fault::Expired { .. } = &fault else {
                 return None;
             };
-            let hint = if has_valid(one) {
+            let hint = if has_signed(index) || is_alone {
                 untimely(spec, one, certificates, None, now)
-            } else if has_signed(index) || is_alone {
-                prolong_one(spec, one, certificates)
             } else {
-                format!(
-                    "Nothing here is signed by it. Take it out: {}.",
-                    take_out(&spec.certificate, index + 1, certificates.len())
-                )
+                format!("Nothing here is signed by it. {PRUNE} takes it out.")
             };
             Some(Finding {
                 path: spec.certificate.clone(),
@@ -174,7 +137,7 @@ pub fn judge_expired(
         .collect()
 }
 
-/// What to do about a certificate of an authority that is not valid now.
+/// What to do about a certificate of a CA that is not valid now.
 fn untimely(
     spec: &Signer,
     certificate: &Certificate,
@@ -182,34 +145,63 @@ fn untimely(
     signing: Option<&PrivateKey>,
     now: Timestamp,
 ) -> String {
-    let file = &spec.certificate;
     let has_successor = all
         .iter()
         .any(|one| one.has_same_key(certificate) && one.is_valid_at(now));
+    let is_of_another_key =
+        all.len() > 1 && signing.is_some_and(|key| !key.belongs_to(certificate));
     if now < certificate.validity.not_before {
-        let clock = "Look whether the clock of this host is right.";
-        return if has_successor || signing.is_some_and(|key| !key.belongs_to(certificate)) {
-            clock.to_owned()
-        } else {
-            format!("{clock} If it is: {}", prolong_one(spec, certificate, all))
-        };
-    }
-    let take_out = || {
-        let index = all.iter().position(|one| one.der == certificate.der);
-        take_out(file, 1 + index.unwrap_or_default(), all.len())
-    };
-    if has_successor {
+        "Look whether the clock of this host is right.".to_owned()
+    } else if has_successor {
+        let file = &spec.certificate;
+        format!("{file} has another of the same key that is valid. {PRUNE} takes this one out.")
+    } else if is_of_another_key {
         format!(
-            "{file} has another of the same key that is valid. Take this one out: {}.",
-            take_out()
-        )
-    } else if all.len() > 1 && signing.is_some_and(|key| !key.belongs_to(certificate)) {
-        format!(
-            "Its key is not the one here. Once nothing that it has signed is in use, take it out: {}.",
-            take_out()
+            "Its key is not the one here. Once nothing that it has signed is in use, {PRUNE} takes it \
+             out."
         )
     } else {
-        prolong_one(spec, certificate, all)
+        renewal_of_a_ca(spec, certificate)
+    }
+}
+
+/// How a CA gets a certificate with another validity for the same key.
+fn renewal_of_a_ca(spec: &Signer, certificate: &Certificate) -> String {
+    let Signer {
+        certificate: file,
+        id,
+        ..
+    } = spec;
+    if certificate.is_self_issued() {
+        format!(
+            "Renew it where its key is: `rinit certs ca renew {id}`. What the CA has signed stays \
+             valid."
+        )
+    } else {
+        format!(
+            "Have {} sign another certificate for the same key and the same name, byte for byte, and \
+             put it in its place in {file}. What the CA has signed stays valid.",
+            certificate.issuer
+        )
+    }
+}
+
+impl Authority {
+    /// How this CA gets a certificate with another validity for the same key.
+    pub fn renewal_hint(&self, signer: &Signer) -> String {
+        renewal_of_a_ca(signer, self.certificate())
+    }
+}
+
+/// How what a new CA signs is renewed so that nobody trusts the CA before it; `names` is what
+/// follows `rinit certs renew`. Kubeconfigs trust that of the cluster alone.
+pub fn renewal_in_a_new_cluster(authority: CaId, names: &str) -> String {
+    let renew = format!("renew what it signs with `rinit certs renew {names}`");
+    match authority {
+        CaId::Cluster => {
+            format!("{renew}; then {PRUNE} removes the trust in the CA before it")
+        }
+        CaId::Etcd | CaId::FrontProxy => renew,
     }
 }
 
@@ -217,18 +209,12 @@ fn untimely(
 pub fn key_among_certificates(signer: &Signer, certificates: &[u8]) -> Option<Finding> {
     has_private_key(certificates).then(|| {
         let file = &signer.certificate;
-        let mut hint = match Certificate::read_all(certificates) {
-            Ok(all) => format!(
-                "Take it out: {}. If that changes nothing, do it with an editor.",
-                take_out_keys(file, all.len())
-            ),
-            Err(_) => "Take it out with an editor.".to_owned(),
-        };
+        let mut hint = format!("{PRUNE} takes it out.");
         if signer.id == CaId::Cluster {
             // As 1.37 does, with the ConfigMap `kube-root-ca.crt` of every namespace.
             hint.push_str(
                 " The controller manager hands its file as it is to every pod: if this is the one \
-                 that it has, replace the authority.",
+                 that it has, replace the CA.",
             );
         }
         Finding {

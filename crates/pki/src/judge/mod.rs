@@ -14,11 +14,13 @@ use jiff::Timestamp;
 use rinit_diag::Problem;
 use rinit_plan::{KeyPairSpec, LogicalPath, Severity};
 
-pub use self::authority::{judge_authority, judge_expired, judge_signer, key_among_certificates};
+pub use self::authority::{
+    judge_authority, judge_expired, judge_signer, key_among_certificates, renewal_in_a_new_cluster,
+};
 pub(crate) use self::leaf::usage_name;
 pub use self::leaf::{judge_client, judge_leaf};
 use crate::chain::ChainFault;
-use crate::{Certificate, Limit, PkiError, PrivateKey, PublicKey};
+use crate::{Certificate, PkiError, PrivateKey, PublicKey};
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +92,12 @@ pub enum Fault {
         /// Why not.
         reason: ChainFault,
     },
-    /// The authority is not allowed to sign what it is asked for.
+    /// The CA is not allowed to sign what it is asked for.
     Unsignable {
         /// The name of the certificate or kubeconfig.
         name: String,
-        /// What it is not allowed.
-        limit: Limit,
+        /// Why.
+        reason: String,
     },
     /// The certificate names somebody else, or lacks a group.
     WrongSubject {
@@ -189,14 +191,14 @@ impl fmt::Display for Fault {
             ),
             Self::Unchained {
                 authority,
-                reason: ChainFault::Limited(limit),
+                reason: ChainFault::NotAllowed(reason),
                 ..
             } => write!(
                 f,
-                "the certificate is signed by {authority}, which must not sign it: {limit}"
+                "the certificate is signed by {authority}, which must not sign it: {reason}"
             ),
-            Self::Unsignable { name, limit } => {
-                write!(f, "the authority must not sign {name}: {limit}")
+            Self::Unsignable { name, reason } => {
+                write!(f, "the CA must not sign {name}: {reason}")
             }
             Self::Unchained {
                 issuer,

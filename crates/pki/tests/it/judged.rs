@@ -194,8 +194,8 @@ fn a_foreign_signer_is_refused() {
         only(pair.judge(&server_spec())),
         refused(
             "the certificate names CN=kubernetes as its issuer and is not signed by \
-             /etc/kubernetes/pki/ca.crt: another key than that of the authority of the same name \
-             signed it"
+             /etc/kubernetes/pki/ca.crt: its signature does not verify with the key of the CA of \
+             that name"
         )
     );
     let mut other = authority_spec(KeyAlgorithm::EcdsaP256);
@@ -240,7 +240,7 @@ fn an_authority_in_place_of_a_leaf_is_refused() {
     );
     let (_, text) = only(findings);
     assert!(
-        text.ends_with("it is the certificate of an authority itself"),
+        text.ends_with("it is the certificate of a CA itself"),
         "{text}"
     );
 }
@@ -437,11 +437,8 @@ fn a_key_among_certificates_is_told() {
         assert_eq!(finding.severity(), Severity::Warning);
         assert_eq!(
             finding.hint.unwrap(),
-            "Take it out: `awk '/BEGIN .*PRIVATE KEY--/{k=1} !k; !k && /BEGIN CERTIFICATE--/{n++} /END \
-             .*PRIVATE KEY--/{k=0} END{exit k||n!=1}' /etc/kubernetes/pki/ca.crt \
-             >/etc/kubernetes/pki/ca.crt.new && mv /etc/kubernetes/pki/ca.crt.new \
-             /etc/kubernetes/pki/ca.crt`. If that changes nothing, do it with an editor. The controller manager hands its file as it is to every \
-             pod: if this is the one that it has, replace the authority."
+            "`rinit certs ca prune` takes it out. The controller manager hands its file as it is to \
+             every pod: if this is the one that it has, replace the CA."
         );
     }
 

@@ -7,5 +7,4 @@ mod foreign;
 mod issued;
 mod judged;
 mod kubeadm;
-mod server;
 mod support;

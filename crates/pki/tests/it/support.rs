@@ -160,16 +160,4 @@ impl Folder {
             String::from_utf8_lossy(&text).into_owned(),
         )
     }
-
-    /// Runs a command of a hint in the folder.
-    #[expect(clippy::disallowed_methods, reason = "people run what hints say")]
-    pub(crate) fn shell(&self, command: &str) {
-        let status = std::process::Command::new("sh")
-            .args(["-ec", command])
-            .current_dir(self.0.path())
-            .stdin(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "{command}");
-    }
 }

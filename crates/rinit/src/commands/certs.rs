@@ -1,5 +1,6 @@
 //! `rinit certs …`
 
+mod ca;
 mod csr;
 mod discover;
 mod interrupts;
@@ -45,6 +46,7 @@ pub(crate) async fn certs(
             check_expiration(tree, global, &arguments).await
         }
         CertsCommand::Renew(arguments) => Box::pin(renew::renew(tree, global, &arguments)).await,
+        CertsCommand::Ca(command) => Box::pin(ca::ca(tree, global, &command)).await,
         CertsCommand::CertificateKey => certificate_key(),
         CertsCommand::GenerateCsr(arguments) => csr::generate(tree, global, &arguments).await,
         CertsCommand::InstallSigned(arguments) => csr::install(tree, global, &arguments).await,

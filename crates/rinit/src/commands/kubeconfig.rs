@@ -59,12 +59,10 @@ async fn user(
         refuse(&Problem::new(format!("{place}: {error}")))
     })?;
     // Who answers there may show a certificate of one that the administrator trusts beside it.
-    let mut unreadable = Vec::new();
     match Trust::of(&server.trusted, &authorities) {
         Ok(trust) => {
             let valid = |one: &Certificate| one.validity.not_after > facts.inputs.now;
             authorities.extend(trust.foreign.into_iter().filter(valid));
-            unreadable = trust.unreadable;
         }
         Err(_) if server.trusted.is_empty() => {}
         Err(error) => printer::warning(&Problem::new(format!(
@@ -72,17 +70,7 @@ async fn user(
              cluster's authority alone"
         ))),
     }
-    let readable = authorities.iter().map(|one| one.der.as_slice());
-    let ca = CertificateBundle::from_der(
-        readable.chain(unreadable.iter().filter_map(|one| one.der.as_deref())),
-    );
-    let (_, lost): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(|one| one.der.is_some());
-    if !lost.is_empty() {
-        printer::warning(&Problem::new(format!(
-            "whom the administrator trusts has {} in it, which the new kubeconfig has not",
-            Trust::names(&[], &lost, facts.inputs.now)
-        )));
-    }
+    let ca = Certificate::bundle(&authorities);
     let unspecified = SpecificationArguments::default();
     let given = Given::to_certificates(global, &unspecified, None, &arguments.flags.overrides);
     if let Some(finding) = rinit_pki::key_among_certificates(&signer, trusted.expose()) {
@@ -149,7 +137,7 @@ async fn user(
         return Err(refuse(&if is_typed {
             problem
         } else {
-            problem.with_hint(given.complete_all(&authority.prolong(&signer)))
+            problem.with_hint(given.complete_all(&authority.renewal_hint(&signer)))
         }));
     }
     let leaf = Leaf {
@@ -159,8 +147,8 @@ async fn user(
         ip_addresses: &[],
         validity: validity(facts.inputs.now, period, &authority)?,
     };
-    if let Some(limit) = authority.limit_of(leaf).map_err(|error| unusable(&error))? {
-        let message = format!("{place}: the authority must not sign this: {limit}");
+    if let Some(reason) = authority.refusal(leaf).map_err(|error| unusable(&error))? {
+        let message = format!("{place}: the CA must not sign this: {reason}");
         return Err(refuse(&Problem::new(message)));
     }
     let text = if let Some((request, key_file)) = request {

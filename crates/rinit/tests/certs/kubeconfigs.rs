@@ -1,14 +1,12 @@
 //! `rinit certs renew` and kubeconfigs: whom they trust, where they lead, how long they live, and
 //! when the kubelet's is left to the kubelet.
 
-use std::process::{Command, Stdio};
-
 use jiff::{SignedDuration, Timestamp};
-use rinit_manifest::kubeconfig::{CurrentContext, Source};
+use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_pki::{Authority, Leaf, PrivateKey};
 use rinit_plan::{ExtendedKeyUsage, KeyAlgorithm, Subject, Validity};
 
-use crate::support::{KUBECONFIGS, Node, embedded, has};
+use crate::support::{KUBECONFIGS, Node, embedded};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -57,7 +55,7 @@ fn kubeconfigs_trust_the_authority_that_has_replaced_theirs() {
             let init = node.rinit(&init);
             assert_eq!(init.code, Some(0), "{}", init.stderr);
         }
-        node.renew(&["all", "--prune-authorities"]);
+        node.prune();
         for name in all() {
             assert_eq!(node.trusted(name), node.pki("ca.crt"), "{name}");
         }
@@ -81,7 +79,7 @@ fn who_trusts_an_authority_of_another_name_goes_on_and_that_is_told() {
     let output = node.renew(&["admin.conf", "--config", &node.config()]);
     assert!(!output.stderr.contains(told), "{}", output.stderr);
     assert_eq!(node.trusted("admin.conf"), [own.clone(), other].concat());
-    node.renew(&["admin.conf", "--prune-authorities"]);
+    node.prune();
     assert_eq!(node.trusted("admin.conf"), own);
 }
 
@@ -110,64 +108,6 @@ fn what_stands_beside_an_authority_that_is_replaced_stays() {
     assert_eq!(node.trusted("scheduler.conf"), prolonged.as_bytes());
 }
 
-/// What cannot be read may be of use to others than Kubernetes, and says nothing of the rest.
-#[test]
-fn what_cannot_be_read_among_the_trusted_stays_and_is_told() {
-    if !has("openssl") {
-        return;
-    }
-    let node = Node::new();
-    let folder = node.folder.path();
-    let status = Command::new("openssl")
-        .current_dir(folder)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:secp256k1",
-        ])
-        .args([
-            "-nodes", "-subj", "/CN=odd", "-keyout", "odd.key", "-out", "odd.crt",
-        ])
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let odd = std::fs::read(folder.join("odd.crt")).unwrap();
-    let (own, other) = (node.pki("ca.crt"), node.pki("etcd/ca.crt"));
-    let all = [own.clone(), odd.clone(), other.clone()].concat();
-    node.put("admin.conf", "certificate-authority-data", &all);
-    let config = node.config();
-    let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
-    let output = node.rinit(&init);
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let jane = node.rinit(&["kubeconfig", "user", "--client-name", "jane"]);
-    assert_eq!(jane.code, Some(0), "{}", jane.stderr);
-    let context = CurrentContext::parse(&jane.stdout).unwrap();
-    let Some(Source::Data(trusted)) = context.ca else {
-        panic!("no authority");
-    };
-    let sorted = [own.clone(), other, odd].concat();
-    assert_eq!(*trusted.expose(), sorted);
-
-    for words in [&["admin.conf"][..], &["admin.conf", "--config", &config]] {
-        let output = node.renew(words);
-        let told = "it trusts CN=etcd-ca (until ";
-        assert!(output.stderr.contains(told), "{}", output.stderr);
-        let told = "; CN=odd (certificate 2 of the file is one that Kubernetes cannot \
-                    read: its curve 1.3.132.0.10 is not known) too, beside what is in";
-        assert!(output.stderr.contains(told), "{}", output.stderr);
-        assert_eq!(node.trusted("admin.conf"), all);
-    }
-    let output = node.renew(&["admin.conf", "--prune-authorities"]);
-    let told = "and no longer CN=etcd-ca (until ";
-    assert!(output.stderr.contains(told), "{}", output.stderr);
-    assert!(output.stderr.contains("; CN=odd (certificate 2"));
-    assert_eq!(node.trusted("admin.conf"), own);
-}
-
 /// Whoever trusts the new authority alone does not reach an API server that shows the old one's.
 #[test]
 fn the_former_authority_is_trusted_until_the_api_server_shows_the_new_one() {
@@ -190,98 +130,13 @@ fn the_former_authority_is_trusted_until_the_api_server_shows_the_new_one() {
         for name in all() {
             assert_eq!(node.trusted(name), both, "{name}: {}", output.stderr);
         }
-        let output = node.renew(&["all", "--prune-authorities"]);
+        let output = node.prune();
         let kept = "which is kept; the API server shows a certificate of CN=kubernetes (until ";
         assert_eq!(output.stderr.contains(kept), !has_key, "{}", output.stderr);
         let expected = if has_key { new.pki("ca.crt") } else { both };
         for name in all() {
             assert_eq!(node.trusted(name), expected, "{name}");
         }
-    }
-}
-
-/// What nobody trusts is of no use to an API server.
-#[test]
-fn who_does_not_trust_a_renewed_api_server_is_told() {
-    let (node, new) = (Node::new(), Node::new());
-    for file in ["ca.crt", "ca.key"] {
-        std::fs::write(node.path("/etc/kubernetes/pki").join(file), new.pki(file)).unwrap();
-    }
-    node.renew(&["scheduler.conf"]);
-    let output = node.renew(&["apiserver"]);
-    let told = "it does not trust the certificate that the API server has now, which \
-                /etc/kubernetes/pki/ca.crt has signed";
-    assert_eq!(output.stderr.matches(told).count(), 4, "{}", output.stderr);
-    assert!(
-        !output.stderr.contains("scheduler.conf"),
-        "{}",
-        output.stderr
-    );
-    let output = node.renew(&["all"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-    // Who has never trusted what the API server shows has another way to it.
-    let other = node.pki("etcd/ca.crt");
-    node.put("admin.conf", "certificate-authority-data", &other);
-    let output = node.renew(&["apiserver"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-    // Both in one file, and only one of them signs.
-    let node = Node::new();
-    let whole = [new.pki("ca.crt"), node.pki("ca.crt")].concat();
-    std::fs::write(node.path("/etc/kubernetes/pki/ca.crt"), whole).unwrap();
-    std::fs::write(node.path("/etc/kubernetes/pki/ca.key"), new.pki("ca.key")).unwrap();
-    let output = node.renew(&["apiserver"]);
-    assert_eq!(output.stderr.matches(told).count(), 5, "{}", output.stderr);
-    let output = node.renew(&["all"]);
-    assert!(!output.stderr.contains(told), "{}", output.stderr);
-}
-
-/// Go passes over what is no PEM, and takes the rest.
-#[test]
-fn what_is_no_pem_among_the_trusted_costs_nobody_else_the_trust() {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let node = Node::new();
-    let (own, other) = (text(node.pki("ca.crt")), text(node.pki("etcd/ca.crt")));
-    let front = text(node.pki("front-proxy-ca.crt"));
-    let config = node.config();
-    let cut = &front[..front.len() - 40];
-    for (trusted, rest) in [
-        // Two in one line are two all the same.
-        (
-            format!("{own}{}{front}", other.trim_end()),
-            format!("{own}{other}{front}"),
-        ),
-        (format!("{own}{cut}\n{other}"), format!("{own}{other}")),
-        (format!("{own}{other}{cut}"), format!("{own}{other}")),
-        (
-            format!("{own}-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n{other}"),
-            format!("{own}{other}"),
-        ),
-    ] {
-        node.put(
-            "admin.conf",
-            "certificate-authority-data",
-            trusted.as_bytes(),
-        );
-        let init = ["init", "phase", "kubeconfig", "admin", "--config", &config];
-        let output = node.rinit(&init);
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        for words in [&["admin.conf"][..], &["admin.conf", "--config", &config]] {
-            let output = node.renew(words);
-            assert!(output.stderr.contains("CN=etcd-ca"), "{}", output.stderr);
-            let is_joined = rest.ends_with(&front);
-            for (told, is_told) in [
-                ("has more than the END line", is_joined),
-                ("malformed PEM", !is_joined),
-            ] {
-                assert_eq!(output.stderr.contains(told), is_told, "{}", output.stderr);
-            }
-            // Nothing has to change there.
-            assert_eq!(text(node.trusted("admin.conf")), trusted);
-        }
-        let only = trusted.replace(&own, "");
-        node.put("admin.conf", "certificate-authority-data", only.as_bytes());
-        node.renew(&["admin.conf", "--config", &config]);
-        assert_eq!(text(node.trusted("admin.conf")), rest);
     }
 }
 
@@ -446,12 +301,12 @@ fn what_a_kubeconfig_trusts_beside_its_authority_stays_until_it_is_pruned() {
         let init = node.rinit(&["init", "phase", "kubeconfig", "all", "--config", &config]);
         assert_eq!(init.code, Some(0), "{}", init.stderr);
         assert!(
-            init.stderr.contains("--prune-authorities --config "),
+            init.stderr.contains("rinit certs ca prune --config "),
             "{}",
             init.stderr
         );
     }
-    let output = node.renew(&["all", "--prune-authorities"]);
+    let output = node.prune();
     for name in all() {
         assert_eq!(node.trusted(name), [new.clone(), own.clone()].concat());
         let told = format!(
@@ -460,7 +315,7 @@ fn what_a_kubeconfig_trusts_beside_its_authority_stays_until_it_is_pruned() {
         );
         assert!(output.stderr.contains(&told), "{}", output.stderr);
     }
-    let output = node.renew(&["all", "--prune-authorities"]);
+    let output = node.prune();
     assert!(!output.stderr.contains("trusts"), "{}", output.stderr);
 }
 

@@ -628,10 +628,8 @@ fn certificates_behind_the_old_one_stay_where_they_lead_on() {
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     let told = "apiserver.crt: the certificate of CN=kubernetes expired at 2025-01-01";
     assert!(output.stderr.contains(told), "{}", output.stderr);
-    let output = node.renew(&["apiserver"]);
+    node.renew(&["apiserver"]);
     assert!(node.pki("apiserver.crt").ends_with(&authority));
-    let told = "has the certificate of CN=kubernetes until ";
-    assert!(output.stderr.contains(told), "{}", output.stderr);
     assert_eq!(node.rinit(&check).code, Some(0));
 
     // Another issuer's leads elsewhere, and nothing else is there.
@@ -645,6 +643,6 @@ fn certificates_behind_the_old_one_stay_where_they_lead_on() {
     let other = node.pki("etcd/ca.crt");
     std::fs::write(&file, [leaf, other].concat()).unwrap();
     let output = node.renew(&["apiserver"]);
-    let told = "apiserver.crt no longer has certificates behind it that are not its authority's";
+    let told = "apiserver.crt no longer has certificates behind it that are not its CA's";
     assert!(output.stderr.contains(told), "{}", output.stderr);
 }

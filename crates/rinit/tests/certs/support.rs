@@ -87,6 +87,12 @@ impl Node {
         output
     }
 
+    pub(crate) fn prune(&self) -> Output {
+        let output = self.rinit(&["certs", "ca", "prune"]);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output
+    }
+
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root().join(path.trim_start_matches('/'))
     }
@@ -245,9 +251,12 @@ impl Node {
 
 /// Runs the commands of a hint, one after the other.
 pub(crate) fn follow(hint: &str) {
+    let rinit = Path::new(env!("CARGO_BIN_EXE_rinit")).parent().unwrap();
+    let path = format!("{}:{}", rinit.display(), std::env::var("PATH").unwrap());
     for command in hint.split('`').skip(1).step_by(2) {
-        let status = Command::new("sh").args(["-c", command]).status().unwrap();
-        assert!(status.success(), "{command}");
+        let mut shell = Command::new("sh");
+        let status = shell.env("PATH", &path).args(["-c", command]).status();
+        assert!(status.unwrap().success(), "{command}");
     }
 }
 

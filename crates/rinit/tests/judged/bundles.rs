@@ -131,18 +131,3 @@ fn what_only_the_old_authority_signed_is_told_once_it_is_gone() {
     node.init().accepted();
     node.check_signatures("");
 }
-
-/// kubeadm takes the first certificate of the file for the signer, whatever the key.
-#[test]
-fn kubeadm_fails_where_the_key_is_that_of_the_second() {
-    let node = rotating(false);
-    for end in ["crt", "key"] {
-        remove(&node.pki(&format!("apiserver.{end}")));
-    }
-    if let Some(said) = node.kubeadm("certs apiserver") {
-        assert_ne!(said.code, Some(0), "{}", said.stdout);
-    }
-    node.shell(&node.init().remedy()[0]).succeeded();
-    node.init().accepted();
-    node.check_signatures("");
-}

@@ -125,37 +125,6 @@ fn a_certificate_that_is_made_anew_for_the_key_of_an_authority_is_told() {
 }
 
 #[test]
-fn a_key_that_cannot_be_used_is_moved_away_by_the_command_in_the_hint() {
-    let node = Node::whole();
-    let generate = "rinit certs generate-csr apiserver --root root --config c.yaml";
-    let mut commands = Vec::new();
-    for root in ["root", "'my root'"] {
-        write(&node.pki("apiserver.key"), b"no key");
-        node.shell(&format!("test -e {root} || mv root {root}"))
-            .succeeded();
-        let generate = generate.replace("--root root", &format!("--root {root}"));
-        let said = node.shell(&generate);
-        assert_eq!(said.code, Some(4), "{}", said.stderr);
-        let path = "/etc/kubernetes/pki/apiserver.key";
-        let error = format!("error: {path}: ");
-        assert!(said.stderr.starts_with(&error), "{}", said.stderr);
-        let command = said.stderr.split('`').nth(1).unwrap().to_owned();
-        node.shell(&command).succeeded();
-        node.shell(&generate).succeeded();
-        commands.push(command);
-        node.shell(&format!("test -e root || mv {root} root"))
-            .succeeded();
-    }
-    assert_eq!(
-        commands,
-        [
-            "mv root/etc/kubernetes/pki/apiserver.key root/etc/kubernetes/pki/apiserver.key.old",
-            "mv 'my root/etc/kubernetes/pki/apiserver.key' 'my root/etc/kubernetes/pki/apiserver.key.old'",
-        ]
-    );
-}
-
-#[test]
 fn what_cannot_be_read_is_named_once() {
     let node = Node::whole();
     remove(&node.pki("apiserver.key"));

@@ -325,7 +325,7 @@ fn what_is_refused_is_mended_by_the_command_that_is_hinted() {
             };
             assert!(warning.contains("does not trust just"), "{warning}");
             let remedy = after.remedy().concat();
-            assert!(remedy.contains("--prune-authorities"), "{remedy}");
+            assert!(remedy.contains("rinit certs ca prune"), "{remedy}");
             node.shell(&remedy).succeeded();
             after = node.init();
         }
@@ -465,9 +465,9 @@ fn a_bad_authority_is_told_with_the_ways_out() {
     );
     let hint = refused.hints("problem").remove(0);
     // One way: the right certificate again.
-    assert!(hint.contains(
-        "Put the certificate of the cluster's authority into /etc/kubernetes/pki/ca.crt"
-    ));
+    assert!(
+        hint.contains("Put the certificate of the cluster's CA into /etc/kubernetes/pki/ca.crt")
+    );
     write(&node.pki("ca.crt"), &good);
     node.init().accepted();
     // The other: a new authority, and everything that it signs.
@@ -477,7 +477,8 @@ fn a_bad_authority_is_told_with_the_ways_out() {
         commands,
         [
             "rinit init phase certs ca --config c.yaml --root root",
-            "rinit certs renew all --prune-authorities --config c.yaml --root root"
+            "rinit certs renew all --config c.yaml --root root",
+            "rinit certs ca prune --config c.yaml --root root"
         ]
     );
     for file in ["ca.crt", "ca.key"] {

@@ -9,7 +9,7 @@ use rinit_cli::{
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::Facts;
 use rinit_host::Lock;
-use rinit_operations::renewal::NewFile;
+use rinit_operations::renewal::{self, NewFile};
 use rinit_operations::requests;
 use rinit_pki::KeyPool;
 use rinit_plan::{Action, LogicalPath};
@@ -36,7 +36,7 @@ pub(super) async fn generate(
     };
     let outcome = async {
         let (work, _lock) = begin(tree, global, typed, false).await?;
-        let names = asked(&arguments.names, &work.actions)?;
+        let names = asked(&arguments.names, &renewal::names(&work.actions))?;
         let work = Arc::new(work);
         let making = Arc::clone(&work);
         let mut interrupts = Interrupts::listen_or_fail()?;

@@ -1,15 +1,18 @@
 //! `rinit certs renew`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rinit_cli::{GlobalArguments, RenewArguments, ReportFormat};
+use rinit_config::ReadOptions;
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::Facts;
-use rinit_host::Host;
+use rinit_facts::{Facts, Overrides};
+use rinit_host::{Host, Lock};
 use rinit_operations::Scope;
-use rinit_operations::renewal::{self, LeftReason, NewFile, Options, Renewal};
+use rinit_operations::expiration::ReadFile;
+use rinit_operations::renewal::{self, LeftReason, LinkTarget, NewFile, Options, Renewal};
 use rinit_pki::{KeyPool, SignedBy};
-use rinit_plan::{Action, LogicalPath};
+use rinit_plan::LogicalPath;
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
@@ -44,18 +47,12 @@ async fn run(
     global: &GlobalArguments,
     arguments: &RenewArguments,
 ) -> Result<ExitCode, ExitCode> {
-    if arguments.restart && global.root.is_some() {
-        printer::error(
-            "--restart is about the running host, and --root is not",
-            Some("leave out `--restart`"),
-        );
-        return Err(ExitCode::Usage);
-    }
+    may_restart(global, arguments.restart)?;
     let specification = &arguments.specification;
     let overrides = specification.flags.overrides.clone();
     let config = arguments.config.as_deref();
     let configured = config.is_some() || overrides.decide_certificates();
-    if arguments.prune.prune_sans && !configured {
+    if arguments.prune_sans && !configured {
         printer::error(
             "--prune-sans needs to know which names are asked for",
             Some("give the configuration with `--config`, or the flags of `rinit init`"),
@@ -64,119 +61,195 @@ async fn run(
     }
     let reading = settings::reading(specification.allow_unknown_fields);
     let given = Given::to_certificates(global, specification, config, &overrides);
-    let (setting, _lock) = if arguments.dry_run {
-        let setting = setting_of(global, config, reading, overrides, !configured).await?;
-        warn_of_cut_off_runs(&setting, &given);
-        (setting, None)
-    } else {
-        let (setting, lock) =
-            writing_setting(global, config, reading, overrides, !configured).await?;
-        (setting, Some(lock))
-    };
-    let Setting {
-        host,
-        facts,
-        scope,
-        keeping,
-        ..
-    } = setting;
-    let actions = actions(tree, &facts, &PHASES)?;
-    let names = asked(&arguments.names, &actions)?;
+    let (setting, _lock) = begin(
+        global,
+        config,
+        reading,
+        overrides,
+        !configured,
+        arguments.dry_run,
+        &given,
+    )
+    .await?;
+    let actions = actions(tree, &setting.facts, &PHASES)?;
+    let names = asked(&arguments.names, &renewal::names(&actions))?;
+    let is_named = !names.is_empty();
     let options = Options {
         names,
         configured,
-        prune: arguments.prune.prune_sans,
-        prune_authorities: arguments.prune.prune_authorities,
-        now: facts.inputs.now,
-        scope,
-        cluster_signer: facts.node.paths.cluster_signer_certificate(),
+        prune: arguments.prune_sans,
+        now: setting.facts.inputs.now,
+        scope: setting.scope.clone(),
+        cluster_signer: setting.facts.node.paths.cluster_signer_certificate(),
     };
-    let renewal = Arc::new(plan(&host, &actions, &options, &given)?);
-    tell(&renewal, arguments.dry_run);
-    given
-        .complete_problems(&renewal.warnings)
-        .iter()
-        .for_each(printer::warning);
-    if !options.names.is_empty()
-        && let Some(left) = renewal.left.first()
-    {
+    let renewal = planned(&setting.host, &given, |read, link| {
+        Renewal::plan(&actions, &options, read, link)
+    })?;
+    Run {
+        tree,
+        global,
+        setting: &setting,
+        given: &given,
+        restart: arguments.restart,
+        dry_run: arguments.dry_run,
+        output: arguments.output,
+    }
+    .finish(renewal, is_named)
+    .await
+}
+
+/// Refuses to restart anything below another root.
+pub(super) fn may_restart(global: &GlobalArguments, restart: bool) -> Result<(), ExitCode> {
+    if restart && global.root.is_some() {
         printer::error(
-            &format!("{} is not renewed: {}", left.name, left.reason.text()),
-            None,
+            "--restart is about the running host, and --root is not",
+            Some("leave out `--restart`"),
         );
-        return Err(ExitCode::Blocked);
+        return Err(ExitCode::Usage);
     }
-    let is_empty = renewal.renewed.is_empty() && renewal.rewritten.is_empty();
-    if is_empty
-        && renewal
-            .left
-            .iter()
-            .all(|left| left.reason == LeftReason::Missing)
-    {
-        printer::error(
-            &format!(
-                "there is nothing to renew in {}",
-                host.resolve(&facts.node.paths.certificates).display()
-            ),
-            Some("is this a control-plane node? `--cert-dir` and `--root` name other folders"),
-        );
-        return Err(ExitCode::Blocked);
-    }
-    if arguments.dry_run || is_empty {
-        report(arguments.output, &renewal, None);
-        return Ok(ExitCode::Success);
-    }
-    // Until here one that comes ends the program at once, for nothing is under way.
-    let mut interrupts = Interrupts::listen_or_fail()?;
-    let issued = Arc::clone(&renewal);
-    let files = interrupts.unless(move || issue(&issued)).await??;
-    let before = if arguments.restart {
-        Some(Before::look(tree, &host, &facts).await?)
+    Ok(())
+}
+
+/// What the commands that write certificates are given.
+pub(super) struct Run<'a> {
+    pub(super) tree: &'a [Phase<Facts>],
+    pub(super) global: &'a GlobalArguments,
+    pub(super) setting: &'a Setting,
+    pub(super) given: &'a Given,
+    pub(super) restart: bool,
+    pub(super) dry_run: bool,
+    pub(super) output: ReportFormat,
+}
+
+/// The host and the facts, and the lock unless nothing is written.
+pub(super) async fn begin(
+    global: &GlobalArguments,
+    config: Option<&Path>,
+    reading: ReadOptions,
+    overrides: Overrides,
+    lenient: bool,
+    dry_run: bool,
+    given: &Given,
+) -> Result<(Setting, Option<Lock>), ExitCode> {
+    if dry_run {
+        let setting = setting_of(global, config, reading, overrides, lenient).await?;
+        warn_of_cut_off_runs(&setting, given);
+        Ok((setting, None))
     } else {
-        None
-    };
-    let backup =
-        replace(&host, &keeping, facts.inputs.now, &files).map_err(|problem| failed(&problem))?;
-    if let Some(folder) = &backup.folder {
-        printer::progress(&format!(
-            "the old files are in {}",
-            host.resolve(folder).display()
-        ));
+        let (setting, lock) = writing_setting(global, config, reading, overrides, lenient).await?;
+        Ok((setting, Some(lock)))
     }
-    report(arguments.output, &renewal, backup.folder.as_ref());
-    let paths: Vec<LogicalPath> = files.iter().map(|file| file.path.clone()).collect();
-    let kubelet = options.scope == Scope::Host
-        && (renewal
-            .renewed
+}
+
+impl Run<'_> {
+    /// Reports a plan, carries it out, and restarts what uses the files. `is_named` is whether
+    /// single names were asked for, none of which may be left out.
+    pub(super) async fn finish(
+        self,
+        renewal: Renewal,
+        is_named: bool,
+    ) -> Result<ExitCode, ExitCode> {
+        let Self {
+            tree,
+            global,
+            setting,
+            given,
+            restart,
+            dry_run,
+            output,
+        } = self;
+        let Setting {
+            host,
+            facts,
+            scope,
+            keeping,
+            ..
+        } = setting;
+        let renewal = Arc::new(renewal);
+        tell(&renewal, dry_run);
+        given
+            .complete_problems(&renewal.warnings)
             .iter()
-            .any(|renewed| renewed.name == KUBELET)
-            || renewal
-                .rewritten
+            .for_each(printer::warning);
+        if is_named && let Some(left) = renewal.left.first() {
+            printer::error(
+                &format!("{} is not renewed: {}", left.name, left.reason.text()),
+                None,
+            );
+            return Err(ExitCode::Blocked);
+        }
+        let is_empty = renewal.renewed.is_empty() && renewal.rewritten.is_empty();
+        if is_empty
+            && renewal
+                .left
                 .iter()
-                .any(|rewritten| rewritten.path.file_name() == KUBELET));
-    drop(files);
-    if interrupts.have_come().await {
-        printer::error(
-            "interrupted",
-            Some("the new certificates are in place, and nothing was restarted"),
-        );
-        return Ok(ExitCode::Failure);
-    }
-    if let Some(before) = before {
-        let restart = Restart {
-            before,
-            host: &host,
-            facts: &facts,
-            backup: &backup,
-            renewed: &paths,
-            kubelet,
+                .all(|left| left.reason == LeftReason::Missing)
+        {
+            printer::error(
+                &format!(
+                    "there is nothing to renew in {}",
+                    host.resolve(&facts.node.paths.certificates).display()
+                ),
+                Some("is this a control-plane node? `--cert-dir` and `--root` name other folders"),
+            );
+            return Err(ExitCode::Blocked);
+        }
+        if dry_run || is_empty {
+            report(output, &renewal, None);
+            return Ok(ExitCode::Success);
+        }
+        // Until here one that comes ends the program at once, for nothing is under way.
+        let mut interrupts = Interrupts::listen_or_fail()?;
+        let issued = Arc::clone(&renewal);
+        let files = interrupts.unless(move || issue(&issued)).await??;
+        let before = if restart {
+            Some(Before::look(tree, host, facts).await?)
+        } else {
+            None
         };
-        return Ok(restart.run(&mut interrupts).await);
+        let backup =
+            replace(host, keeping, facts.inputs.now, &files).map_err(|problem| failed(&problem))?;
+        if let Some(folder) = &backup.folder {
+            printer::progress(&format!(
+                "the old files are in {}",
+                host.resolve(folder).display()
+            ));
+        }
+        report(output, &renewal, backup.folder.as_ref());
+        let paths: Vec<LogicalPath> = files.iter().map(|file| file.path.clone()).collect();
+        let kubelet = *scope == Scope::Host
+            && (renewal
+                .renewed
+                .iter()
+                .any(|renewed| renewed.name == KUBELET)
+                || renewal
+                    .rewritten
+                    .iter()
+                    .any(|rewritten| rewritten.path.file_name() == KUBELET));
+        drop(files);
+        if interrupts.have_come().await {
+            printer::error(
+                "interrupted",
+                Some("the new certificates are in place, and nothing was restarted"),
+            );
+            return Ok(ExitCode::Failure);
+        }
+        if let Some(before) = before {
+            let restart = Restart {
+                before,
+                host,
+                facts,
+                backup: &backup,
+                renewed: &paths,
+                kubelet,
+            };
+            return Ok(restart.run(&mut interrupts).await);
+        }
+        if global.root.is_none() {
+            remind(host, facts, &paths, kubelet);
+        }
+        Ok(ExitCode::Success)
     }
-    if global.root.is_none() {
-        remind(&host, &facts, &paths, kubelet);
-    }
-    Ok(ExitCode::Success)
 }
 
 fn failed(problem: &Problem) -> ExitCode {
@@ -185,8 +258,7 @@ fn failed(problem: &Problem) -> ExitCode {
 }
 
 /// The names that were typed; none for all.
-pub(super) fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>, ExitCode> {
-    let known = renewal::names(actions);
+pub(super) fn asked(typed: &[String], known: &[&str]) -> Result<Vec<String>, ExitCode> {
     for name in typed {
         if name == ALL || known.contains(&name.as_str()) {
             continue;
@@ -205,16 +277,16 @@ pub(super) fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>,
     Ok(typed.to_vec())
 }
 
-fn plan(
+/// Makes a plan of what the host has.
+pub(super) fn planned(
     host: &Host,
-    actions: &[Action],
-    options: &Options,
     given: &Given,
+    plan: impl FnOnce(&mut ReadFile<'_>, &mut LinkTarget<'_>) -> Result<Renewal, Vec<Problem>>,
 ) -> Result<Renewal, ExitCode> {
     let reader = Reader::new(host);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
-    Renewal::plan(actions, options, &mut read, &mut link).map_err(|problems| {
+    plan(&mut read, &mut link).map_err(|problems| {
         given
             .complete_problems(&problems)
             .iter()
