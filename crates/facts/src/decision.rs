@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::facts::{Etcd, Facts};
-use crate::host_facts::HostFacts;
+use crate::host_facts::{HostFacts, Look};
 use crate::overrides::{IGNORED_CHECKS, Overrides};
 
 /// Where a value came from.
@@ -262,9 +262,9 @@ impl<'run> Book<'run> {
             let value = facts.cluster_configuration.get(field);
             value.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        let version = match &host.existing.version {
+        let version = match &host.existing_version {
             // One that this rinit does not know does not count.
-            Some(found) if *found == facts.version.to_string() => {
+            Look::Present(found) if *found == facts.version.to_string() => {
                 detected("the control plane that is on this host")
             }
             _ => Origin::Default,

@@ -202,21 +202,15 @@ pub enum WaitTarget {
         /// The URL, such as `http://127.0.0.1:10248/healthz`.
         url: String,
     },
-    /// The health endpoint of a static pod answers 200. Address and port are read from the
-    /// command line in its manifest, so that a user's arguments are followed.
+    /// The health endpoint of a static pod answers 200. Address and port are read from its
+    /// manifest, so that a user's arguments are followed.
     StaticPod {
         /// The component, such as `kube-apiserver`.
         component: &'static str,
         /// Its manifest.
         manifest: LogicalPath,
-        /// The path of the endpoint, such as `/livez`.
-        endpoint: &'static str,
-        /// The argument that holds the address.
-        address_argument: &'static str,
-        /// The address where the argument is absent.
+        /// The address where the manifest names none.
         default_address: String,
-        /// The port where `--secure-port` is absent.
-        default_port: u16,
         /// The kubeconfig whose credentials are shown, where anonymous requests may be refused.
         credentials: Option<LogicalPath>,
     },

@@ -12,6 +12,7 @@ mod artefact;
 mod bundle;
 mod certificate;
 mod check;
+pub mod component;
 pub mod defaults;
 mod identity;
 mod object;

@@ -157,7 +157,7 @@ async fn deal_with<E: Executor>(
             dealt.outcome = Outcome::Changed;
             dealt.detail = Some(diff);
         }
-        State::Unknown { .. } | State::Unverified { .. } => dealt.outcome = Outcome::Done,
+        State::Unknown { .. } => dealt.outcome = Outcome::Done,
     }
     let progress = |message: String| account.progress(*place, message);
     match executor.ensure(&task.action, &progress).await {

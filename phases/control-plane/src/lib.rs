@@ -90,7 +90,7 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
 fn file(row: &Row, facts: &Facts) -> Result<FileSpec, PodError> {
     let pod = (row.pod)(facts);
     Ok(FileSpec {
-        path: facts.paths.manifest(pod.component),
+        path: facts.paths.manifest(pod.component.name),
         mode: Facts::MANIFEST_MODE,
         text: pod.manifest(facts.version.table(), facts.patches_of(row.patches))?,
     })

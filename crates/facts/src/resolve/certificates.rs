@@ -12,6 +12,7 @@ use super::Resolver;
 use super::components::{arguments, environment};
 use crate::facts::{Api, Certificates, Etcd, ExternalEtcd, LocalEtcd, Network, Node};
 use crate::gates;
+use crate::host_facts::ClusterCa;
 
 /// How long a certificate is valid before it is made, for clocks that are behind (kubeadm 1.28).
 pub const BACKDATE: SignedDuration = SignedDuration::from_mins(5);
@@ -141,8 +142,11 @@ impl Resolver<'_> {
             leaf_validity,
             api_server_dns_names,
             api_server_ip_addresses,
-            external_cluster_ca: self.host.cluster_ca_certificate && !self.host.cluster_ca_key,
-            cluster_ca_signer: self.host.cluster_ca_signer.clone(),
+            external_cluster_ca: self.host.cluster_ca == ClusterCa::External,
+            cluster_ca_signer: match &self.host.cluster_ca {
+                ClusterCa::Local { signer } => signer.clone(),
+                ClusterCa::Absent | ClusterCa::External => None,
+            },
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::component_configs;
 use crate::facts::{Addon, Facts, JoinOptions};
 use crate::host_facts::HostFacts;
 use crate::overrides::Overrides;
-use crate::paths::Paths;
+use crate::paths::{KUBECONFIGS, Paths};
 
 /// Everything that keeps the configuration from being resolved.
 #[derive(Debug, Clone)]
@@ -370,26 +370,17 @@ impl Resolver<'_> {
     }
 
     fn paths(&mut self, cluster: &ClusterConfiguration) -> Paths {
-        let certificates = cluster
-            .certificates_dir
-            .as_deref()
-            .unwrap_or(defaults::CERTIFICATES_FOLDER);
-        let kubeconfigs = self
-            .overrides
-            .kubeconfig_dir
-            .as_deref()
-            .unwrap_or(defaults::KUBERNETES_FOLDER);
-        Paths {
-            certificates: self.path("certificatesDir", certificates),
-            kubeconfigs: LogicalPath::parse(kubeconfigs).unwrap_or_else(|error| {
-                let problem = Problem::new(error.to_string())
-                    .with_hint("give the path from `/` on, without `..`");
-                self.wrong_flag("kubeconfig-dir", problem);
-                self.path("", defaults::KUBERNETES_FOLDER)
-            }),
-            manifests: self.path("", defaults::MANIFESTS_FOLDER),
-            kubelet: self.path("", defaults::KUBELET_FOLDER),
+        let (paths, wrong) = Paths::of(Some(cluster), self.overrides);
+        for (name, error) in wrong {
+            let problem = Problem::new(error.to_string())
+                .with_hint("give the path from `/` on, without `..`");
+            if name == KUBECONFIGS {
+                self.wrong_flag(name, problem);
+            } else {
+                self.wrong(Rule::AbsolutePath, name, problem);
+            }
         }
+        paths
     }
 }
 

@@ -5,14 +5,15 @@ use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments}
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Decision, Facts, Overrides};
 use rinit_host::{Host, Lock, Root};
-use rinit_plan::Action;
-use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
+use rinit_observe::{Observed, Verdict};
+use rinit_plan::{Action, WriteStyle};
+use rinit_workflow::{Event, Executor as _, Mode, Phase, Reporter, RunOptions, Selection, State};
 
 use crate::given::Given;
 use crate::printer::{self, Printer};
+use crate::settings;
 use crate::settings::Flags;
 use crate::trouble::{Remarks, Trouble};
-use crate::{collect, settings};
 
 /// What the command line asks for.
 struct Asked<'run> {
@@ -107,13 +108,12 @@ async fn run(asked: Asked<'_>) -> ExitCode {
             message: decision.to_string(),
         });
     }
-    let executor = Apply::new(prepared.host, &prepared.facts);
     act(
         tree,
         &prepared.facts,
         &prepared.selection,
         prepared.options,
-        &executor,
+        &prepared.executor,
         &printer,
     )
     .await
@@ -123,7 +123,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
 struct Prepared {
     /// Held until the run ends.
     _lock: Option<Lock>,
-    host: Host,
+    executor: Apply,
     overrides: Overrides,
     facts: Facts,
     selection: Selection,
@@ -142,7 +142,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         mut flags,
         mut selection,
         skips_by_file,
-        phase: _,
+        phase,
     } = asked;
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
@@ -172,18 +172,25 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         Some(lock.map_err(|error| Trouble::of(ExitCode::Blocked, &error))?)
     };
     // Looked at under the lock: another run may just have ended.
-    let mut host_facts = match collect::host_facts(&host, &documents, &flags.overrides).await {
-        Ok(host_facts) => host_facts,
+    let mut observed = match Observed::of_host(&host, &documents, &flags.overrides).await {
+        Ok(observed) => observed,
         Err(problem) => {
             let trouble = Trouble::configuration(problem).beside(&flags.problems);
             let trouble = trouble.and(settings::refused(documents).remarks);
             return Err(worse(unknown, trouble));
         }
     };
-    host_facts.missing = collect::missing(&host, &documents, &flags.overrides).await;
-    let resolved = settings::resolve(&documents, &flags, &host_facts, common.strict);
+    observed
+        .look_for_named(&host, &documents, &flags.overrides)
+        .await;
+    // A phase that is asked for by name asks no cluster how that was made.
+    if phase.is_none() {
+        observed.ask_cluster(&host).await;
+    }
+    let host_facts = &observed.host;
+    let resolved = settings::resolve(&documents, &flags, host_facts, common.strict);
     let judged = resolved.and_then(|facts| {
-        let resolved = Some((&facts, &host_facts));
+        let resolved = Some((&facts, host_facts));
         let overrides = &flags.overrides;
         let remarks = settings::warnings(&documents, overrides, resolved, common.strict)?;
         Ok((facts, remarks))
@@ -194,23 +201,79 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
     let told = if dry_run || global.verbosity() > 0 {
-        rinit_facts::decisions(&documents, &flags.overrides, &host_facts, &facts)
+        rinit_facts::decisions(&documents, &flags.overrides, host_facts, &facts)
     } else {
         Vec::new()
     };
+    let executor = Apply::new(host.clone(), &facts);
+    let executor = if phase.is_some() {
+        executor.reconfiguring()
+    } else {
+        let given = Given::new(
+            global,
+            common,
+            &flags.overrides,
+            facts.api.advertise_address,
+        );
+        match contradiction(tree, &facts, &selection, &observed, &executor).await {
+            Ok(()) => executor,
+            Err((code, problem)) => {
+                let problems = given.complete_problems(&[problem]);
+                let trouble = Trouble {
+                    code,
+                    remarks: Remarks::default(),
+                };
+                return Err(trouble.beside(&problems).and(remarks));
+            }
+        }
+    };
     Ok(Prepared {
         _lock: lock,
+        executor,
         options: RunOptions {
             mode: if dry_run { Mode::DryRun } else { Mode::Apply },
             rooted: !host.is_running_system(),
         },
-        host,
         overrides: flags.overrides,
         facts,
         selection,
         remarks,
         told,
     })
+}
+
+/// Why a whole init must not go on: it completes a cluster and does not change one.
+async fn contradiction(
+    tree: &[Phase],
+    facts: &Facts,
+    selection: &Selection,
+    observed: &Observed,
+    executor: &Apply,
+) -> Result<(), (ExitCode, Problem)> {
+    let plans = rinit_workflow::plans(tree, facts, selection).unwrap_or_default();
+    let actions: Vec<Action> = plans.into_iter().flat_map(|plan| plan.actions).collect();
+    let stored = actions.iter().find_map(|action| match action {
+        Action::Object { object, .. } if object.write == WriteStyle::Verify => Some(object),
+        _ => None,
+    });
+    match stored.map(|object| observed.verdict(object)) {
+        None | Some(Verdict::Same) => Ok(()),
+        Some(Verdict::Differs(problem)) => Err((ExitCode::Conflict, problem)),
+        // As long as no file would change, that does not matter.
+        Some(Verdict::Unknown(problem)) => {
+            for action in &actions {
+                if matches!(action, Action::File(_))
+                    && matches!(
+                        executor.inspect(action).await,
+                        State::Absent | State::Differs { .. }
+                    )
+                {
+                    return Err((ExitCode::Blocked, problem));
+                }
+            }
+            Ok(())
+        }
+    }
 }
 
 /// What is refused with an unknown phase, if there is one: the line is the first to mend.

@@ -14,7 +14,7 @@ use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
 use super::interrupts::Interrupts;
-use super::read::Reader;
+use super::read::{Reader, UnknownDirectory};
 use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
@@ -82,6 +82,7 @@ async fn run(
         facts,
         scope,
         keeping,
+        unknown,
         ..
     } = setting;
     let actions = actions(tree, &facts, &PHASES)?;
@@ -95,7 +96,7 @@ async fn run(
         scope,
         cluster_signer: facts.paths.cluster_signer_certificate(),
     };
-    let renewal = Arc::new(plan(&host, &actions, &options, &given)?);
+    let renewal = Arc::new(plan(&host, unknown.as_ref(), &actions, &options, &given)?);
     tell(&renewal, arguments.dry_run);
     given
         .complete_problems(&renewal.warnings)
@@ -210,11 +211,12 @@ pub(super) fn asked(typed: &[String], actions: &[Action]) -> Result<Vec<String>,
 
 fn plan(
     host: &Host,
+    unknown: Option<&UnknownDirectory>,
     actions: &[Action],
     options: &Options,
     given: &Given,
 ) -> Result<Renewal, ExitCode> {
-    let reader = Reader::new(host);
+    let reader = Reader::new(host, unknown);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
     Renewal::plan(actions, options, &mut read, &mut link).map_err(|problems| {
