@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rinit_cluster::{Client, ClusterError, Desired, Outcome, Patience, Standing, TokenStanding};
-use rinit_diag::Problem;
-use rinit_manifest::yaml;
+use rinit_observe::documents_differ;
 use rinit_plan::{
     ApiAccess, BootstrapTokenSpec, Fill, LogicalPath, NodeMark, ObjectId, ObjectSpec, Reference,
     WriteStyle,
@@ -192,11 +190,6 @@ impl Apply {
         access: &ApiAccess,
         object: &ObjectSpec,
     ) -> Result<State, ApplyError> {
-        let verified = object.write == WriteStyle::Verify;
-        let finished = verified && self.looking.load(Ordering::Relaxed) && self.is_finished();
-        if finished {
-            self.await_api_server(access).await;
-        }
         let asked = self
             .asked(access, async |client, patience| {
                 client.get_patiently(&object.id, patience).await
@@ -205,11 +198,6 @@ impl Apply {
         let live = match asked {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(State::Absent),
-            Err(State::Unknown { reason }) if finished => {
-                return Ok(State::Unverified {
-                    problem: unverified(&reason),
-                });
-            }
             Err(state) => return Ok(state),
         };
         if object.write == WriteStyle::Retain {
@@ -221,45 +209,17 @@ impl Apply {
             });
         }
         let body = self.filled(access, object).await?;
-        let differences = if verified {
-            documents_differ(&body, &live, &object.unmanaged)
+        let differences = match object.write {
+            WriteStyle::Verify => documents_differ(&body, &live, &object.unmanaged),
+            _ => rinit_cluster::compare(&body, &live, &object.unmanaged),
+        };
+        Ok(if differences.is_empty() {
+            State::HOLDS
         } else {
-            rinit_cluster::compare(&body, &live, &object.unmanaged)
-        };
-        if differences.is_empty() {
-            return Ok(State::HOLDS);
-        }
-        let diff = rinit_cluster::render(&differences);
-        if !verified {
-            return Ok(State::Differs { diff });
-        }
-        Ok(State::Blocked {
-            problems: vec![
-                Problem::new(format!(
-                    "the cluster was made with another configuration; {} differs (- cluster, + configuration):\n{diff}",
-                    object.id
-                ))
-                .with_hint(
-                    "init completes a cluster and does not change one: give it the configuration that the cluster has, `kubectl -n kube-system get configmap kubeadm-config -o yaml`",
-                ),
-            ],
-            conflict: true,
+            State::Differs {
+                diff: rinit_cluster::render(&differences),
+            }
         })
-    }
-
-    /// Gives the API server of a finished control plane a moment, since it may just be starting.
-    async fn await_api_server(&self, access: &ApiAccess) {
-        if !self.kubelet_runs().await {
-            return;
-        }
-        let Ok(client) = self.admin(access).await else {
-            return;
-        };
-        // How it stands then is seen by the question that follows.
-        let _ = client
-            .wait_until_well("/readyz", &Patience::of(VERIFY_LIMIT))
-            .await;
-        self.clients.forget_unreachable();
     }
 
     pub(crate) async fn ensure_object(
@@ -272,8 +232,10 @@ impl Apply {
         let desired = Desired {
             id: &object.id,
             body: &body,
-            // `inspect` has verified; what was absent then is made now.
-            style: object.write,
+            style: match object.write {
+                WriteStyle::Verify if self.reconfigures => WriteStyle::Replace,
+                style => style,
+            },
             unmanaged: &object.unmanaged,
         };
         let written = client.write(&desired, &self.patience()).await?;
@@ -439,63 +401,8 @@ impl Apply {
     }
 }
 
-/// How long a finished control plane may take to answer before it counts as down.
-const VERIFY_LIMIT: Duration = Duration::from_secs(15);
-
 fn is_sealed(fill: &Fill) -> bool {
     matches!(fill.reference, Reference::SealedFile { .. })
-}
-
-/// A finished control plane cannot be asked for its configuration.
-fn unverified(reason: &str) -> Problem {
-    Problem::new(format!(
-        "this host has a finished control plane, and it cannot be told whether it was made with this configuration: {reason}"
-    ))
-    .with_hint(
-        "bring its API server back first, such as with `systemctl start kubelet`, or give the configuration that it was made with; to change single files all the same, run their phases, such as `rinit init phase control-plane apiserver`",
-    )
-}
-
-/// Compares the YAML documents in the data of two ConfigMaps by meaning, in both directions: what
-/// the cluster says and the configuration does not is a difference too.
-fn documents_differ(
-    ours: &Value,
-    live: &Value,
-    unmanaged: &[&str],
-) -> Vec<rinit_cluster::Difference> {
-    let documents = |object: &Value, keys: &Map<String, Value>| -> Value {
-        let data = &object["data"];
-        keys.keys()
-            .map(|key| {
-                let text = data[key].as_str().unwrap_or_default();
-                let document = yaml::parse_documents(text)
-                    .ok()
-                    .and_then(|documents| documents.into_iter().next())
-                    .unwrap_or_else(|| Value::from(text));
-                (key.clone(), document)
-            })
-            .collect::<Map<_, _>>()
-            .into()
-    };
-    let Some(keys) = ours["data"].as_object() else {
-        return Vec::new();
-    };
-    let (ours, live) = (documents(ours, keys), documents(live, keys));
-    let mut differences = rinit_cluster::compare(&ours, &live, &[]);
-    for back in rinit_cluster::compare(&live, &ours, &[]) {
-        if !differences
-            .iter()
-            .any(|known| known.pointer == back.pointer)
-        {
-            differences.push(rinit_cluster::Difference {
-                pointer: back.pointer,
-                ours: back.live,
-                live: back.ours,
-            });
-        }
-    }
-    differences.retain(|difference| !unmanaged.contains(&difference.pointer.as_str()));
-    differences
 }
 
 /// Sets a value by its JSON pointer, making the maps on the way.
@@ -539,40 +446,5 @@ mod tests {
             set(&mut body, "/metadata/ownerReferences/7/uid", json!("u")),
             None
         );
-    }
-
-    #[test]
-    fn documents_are_compared_by_meaning_and_both_ways() {
-        let map = |text: &str| json!({"data": {"ClusterConfiguration": text}});
-        let ours = map("networking:\n  serviceSubnet: 10.96.0.0/12\n");
-        assert!(
-            documents_differ(
-                &ours,
-                &map("networking: {serviceSubnet: \"10.96.0.0/12\"}"),
-                &[]
-            )
-            .is_empty()
-        );
-        let other = map("networking:\n  serviceSubnet: 10.97.0.0/16\ncontrolPlaneEndpoint: a\n");
-        let pointers: Vec<String> = documents_differ(&ours, &other, &[])
-            .into_iter()
-            .map(|difference| difference.pointer)
-            .collect();
-        assert_eq!(
-            pointers,
-            [
-                "/ClusterConfiguration/networking/serviceSubnet",
-                "/ClusterConfiguration/controlPlaneEndpoint"
-            ]
-        );
-        let left: Vec<String> = documents_differ(
-            &ours,
-            &other,
-            &["/ClusterConfiguration/controlPlaneEndpoint"],
-        )
-        .into_iter()
-        .map(|difference| difference.pointer)
-        .collect();
-        assert_eq!(left, ["/ClusterConfiguration/networking/serviceSubnet"]);
     }
 }

@@ -36,6 +36,8 @@ pub struct Apply {
     pub(crate) writes_preferences: bool,
     /// The socket of the container runtime, for evidence of what went wrong.
     pub(crate) cri_socket: String,
+    /// Where the static pods are.
+    pub(crate) manifests: LogicalPath,
     /// Keys that are made in the background.
     pub(crate) keys: Mutex<Option<Arc<KeyPool>>>,
     /// A permit for each credential that may be written at a time.
@@ -43,11 +45,10 @@ pub struct Apply {
     pub(crate) clients: Clients,
     /// Whether the first write is still to come. Until then nobody waits for anything.
     pub(crate) looking: AtomicBool,
+    /// Whether the configuration that a cluster keeps may be changed.
+    pub(crate) reconfigures: bool,
     /// Whether this run has uploaded certificates.
     pub(crate) uploaded: AtomicBool,
-    /// The kubelet's configuration once a finished init has left it: it points at a certificate
-    /// that the kubelet renews.
-    pub(crate) kubelet_kubeconfig: LogicalPath,
     /// The controller manager's own copy of the certificate that signs for the cluster.
     pub(crate) cluster_signer: LogicalPath,
     /// When what is signed in this run ends.
@@ -66,15 +67,26 @@ impl Apply {
             api_limit: Duration::from_secs(facts.node.timeouts.kubernetes_api_call),
             writes_preferences: facts.cluster.version.table().writes_zero_values,
             cri_socket: facts.node.cri_socket.clone(),
+            manifests: facts.node.paths.manifests.clone(),
             keys: Mutex::new(None),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
             clients: Clients::default(),
             looking: AtomicBool::new(true),
+            reconfigures: false,
             uploaded: AtomicBool::new(false),
-            kubelet_kubeconfig: facts.node.paths.kubeconfig("kubelet.conf"),
             cluster_signer: facts.node.paths.cluster_signer_certificate(),
             leaf_not_after: facts.cluster.certificates.leaf_validity.not_after,
             told: Mutex::default(),
+        }
+    }
+
+    /// The same for a phase that is asked for by name, which may change how a cluster is
+    /// configured.
+    #[must_use]
+    pub fn reconfiguring(self) -> Self {
+        Self {
+            reconfigures: true,
+            ..self
         }
     }
 

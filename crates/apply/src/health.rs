@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rinit_diag::Problem;
-use rinit_host::{HostError, Identity, InitSystem, Trust, probe};
+use rinit_host::{HostError, Identity, InitSystem, Suspect, Trust, probe};
 use rinit_manifest::kubeconfig::CurrentContext;
-use rinit_manifest::yaml;
+use rinit_manifest::view::ManifestView;
+use rinit_plan::component::Component;
 use rinit_plan::{ApiAccess, LogicalPath, ObjectId, WaitSpec, WaitTarget, constants};
 use rinit_workflow::{Ensured, State};
 use tokio::time::Instant;
@@ -71,15 +72,15 @@ impl Apply {
 
     /// What seems to keep a component from coming up.
     async fn causes(&self, component: &str) -> Vec<Problem> {
-        let components: &[&str] = match component {
-            "kubelet" => &[],
-            // The API server hangs on etcd, and the others on the API server.
-            "kube-apiserver" => &["etcd", "kube-apiserver"],
-            other => &["etcd", "kube-apiserver", other],
-        };
+        let suspects: Vec<Suspect> = Component::named(component)
+            .map(Component::with_dependencies)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|one| self.suspect(one))
+            .collect();
         let system = InitSystem::detect().await;
         self.host
-            .diagnose(system, "kubelet", &self.cri_socket, components)
+            .diagnose(system, "kubelet", &self.cri_socket, &suspects)
             .await
     }
 
@@ -112,14 +113,33 @@ impl Apply {
         Ok(Answer::Healthy)
     }
 
+    /// What its manifest says of a component, as far as it can be read.
+    fn suspect(&self, component: &'static Component) -> Suspect {
+        let manifest = self.manifests.join(&format!("{}.yaml", component.name));
+        let text = self.host.read_text(&manifest).ok().flatten();
+        let view = text.and_then(|text| ManifestView::parse(&text).ok());
+        let view = view.as_ref();
+        let data = component.data_flag.zip(view);
+        Suspect {
+            component,
+            manifest,
+            ports: view.map_or_else(
+                || component.ports.iter().map(|port| port.number).collect(),
+                |view| view.ports(component),
+            ),
+            data: data.and_then(|(flag, view)| Some(view.flag(component, flag)?.to_owned())),
+        }
+    }
+
     async fn ask(&self, target: &WaitTarget) -> Result<Answer, ApplyError> {
         let (url, identity) = match target {
             WaitTarget::Kubelet { url } => (url.clone(), None),
             WaitTarget::ApiServer { access } => return self.accepts_writes(access).await,
             WaitTarget::StaticPod {
+                component,
                 manifest,
+                default_address,
                 credentials,
-                ..
             } => {
                 let text = self
                     .host
@@ -127,10 +147,15 @@ impl Apply {
                     .ok_or_else(|| ApplyError::Missing {
                         path: manifest.clone(),
                     })?;
-                let url = health_url(target, &text).ok_or_else(|| ApplyError::Malformed {
+                let malformed = |reason: String| ApplyError::Malformed {
                     path: manifest.clone(),
-                    reason: "it is no static pod with a command line".to_owned(),
-                })?;
+                    reason,
+                };
+                let view = ManifestView::parse(&text)
+                    .map_err(|error| malformed(rinit_diag::chain(&error)))?;
+                let component = Component::named(component)
+                    .ok_or_else(|| malformed(format!("there is no component {component}")))?;
+                let url = view.health_url(component, default_address);
                 (url, self.identity(credentials.as_ref())?)
             }
         };
@@ -236,76 +261,9 @@ fn first_complaint(body: &str) -> &str {
         .trim()
 }
 
-/// The URL of a static pod's health endpoint, from the command line in its manifest.
-fn health_url(target: &WaitTarget, manifest: &str) -> Option<String> {
-    let WaitTarget::StaticPod {
-        endpoint,
-        address_argument,
-        default_address,
-        default_port,
-        ..
-    } = target
-    else {
-        return None;
-    };
-    let pod = yaml::parse_documents(manifest).ok()?.into_iter().next()?;
-    let command = pod.pointer("/spec/containers/0/command")?.as_array()?;
-    // The last one counts, as for the component itself.
-    let argument = |name: &str| {
-        command.iter().rev().find_map(|word| {
-            word.as_str()?
-                .strip_prefix("--")?
-                .strip_prefix(name)?
-                .strip_prefix('=')
-        })
-    };
-    let address = match argument(address_argument).unwrap_or(default_address) {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "[::1]".to_owned(),
-        address if address.contains(':') => format!("[{address}]"),
-        address => address.to_owned(),
-    };
-    let port = argument("secure-port")
-        .and_then(|port| port.parse().ok())
-        .unwrap_or(*default_port);
-    Some(format!("https://{address}:{port}{endpoint}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target() -> WaitTarget {
-        WaitTarget::StaticPod {
-            component: "kube-scheduler",
-            manifest: LogicalPath::parse("/m.yaml").unwrap(),
-            endpoint: "/livez",
-            address_argument: "bind-address",
-            default_address: "127.0.0.1".to_owned(),
-            default_port: 10259,
-            credentials: None,
-        }
-    }
-
-    fn url(arguments: &str) -> Option<String> {
-        let manifest =
-            format!("spec:\n  containers:\n  - command:\n    - kube-scheduler\n{arguments}");
-        health_url(&target(), &manifest)
-    }
-
-    #[test]
-    fn the_health_endpoint_follows_the_command_line() {
-        assert_eq!(url("").unwrap(), "https://127.0.0.1:10259/livez");
-        assert_eq!(
-            url("    - --bind-address=fd00::1\n    - --secure-port=1\n").unwrap(),
-            "https://[fd00::1]:1/livez"
-        );
-        assert_eq!(
-            url("    - --bind-address=10.0.0.1\n    - --bind-address=0.0.0.0\n").unwrap(),
-            "https://127.0.0.1:10259/livez"
-        );
-        assert_eq!(health_url(&target(), "spec: {}"), None);
-    }
 
     #[test]
     fn a_cause_is_believed_when_it_stands() {

@@ -297,16 +297,6 @@ impl Apply {
         Ok(Ensured::default())
     }
 
-    /// Whether an earlier init has come to its end: the kubelet's kubeconfig points at a
-    /// certificate that the kubelet renews, which is written after the cluster's configuration.
-    pub(crate) fn is_finished(&self) -> bool {
-        let text = self.host.read_text(&self.kubelet_kubeconfig).ok().flatten();
-        text.map(Secret::new).is_some_and(|text| {
-            CurrentContext::parse(text.expose())
-                .is_ok_and(|context| matches!(context.client_certificate, Some(Source::File(_))))
-        })
-    }
-
     fn kubeconfig_document(&self, path: &LogicalPath) -> Result<Option<Value>, ApplyError> {
         let Some(text) = self.host.read_text(path)? else {
             return Ok(None);

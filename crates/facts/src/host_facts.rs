@@ -10,12 +10,8 @@ use serde_json::Value;
 
 use crate::advice::Missing;
 
-/// What the host is, as far as decisions hang on it. Plain data; the binary collects it.
+/// What the host is, as far as decisions depend on it. Plain data, which `rinit-observe` fills.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and any of them may hold with any other"
-)]
 pub struct HostFacts {
     /// The name of the operating system's host.
     pub hostname: String,
@@ -36,14 +32,10 @@ pub struct HostFacts {
     pub proxy_environment: Vec<(String, String)>,
     /// Whether systemd-resolved is active.
     pub systemd_resolved: bool,
-    /// Whether the cluster authority's certificate is there.
-    pub cluster_ca_certificate: bool,
-    /// Whether the cluster authority's key is there.
-    pub cluster_ca_key: bool,
-    /// The certificate of the cluster authority's key as PEM, if others are in its file too.
-    pub cluster_ca_signer: Option<String>,
-    /// What an earlier init left.
-    pub existing: ExistingCluster,
+    /// What there is of the cluster's CA.
+    pub cluster_ca: ClusterCa,
+    /// The image tag of the API server of an earlier init, such as `v1.37.2`.
+    pub existing_version: Look<String>,
     /// The files of the patches folder.
     pub patch_files: Vec<PatchFile>,
     /// What the configuration names and is not there. Only looked for where the host will be a
@@ -103,10 +95,8 @@ impl HostFacts {
             ca_folders: Vec::new(),
             proxy_environment: Vec::new(),
             systemd_resolved: false,
-            cluster_ca_certificate: false,
-            cluster_ca_key: false,
-            cluster_ca_signer: None,
-            existing: ExistingCluster::default(),
+            cluster_ca: ClusterCa::Absent,
+            existing_version: Look::Absent,
             patch_files: Vec::new(),
             missing: Missing::default(),
             unseen: Vec::new(),
@@ -127,13 +117,54 @@ pub struct DefaultRoute {
     pub interface: Option<String>,
 }
 
-/// What an earlier init left on this host, so that a second one takes it up.
-#[derive(Debug, Clone, Default)]
-pub struct ExistingCluster {
-    /// The image tag of the API server's manifest, such as `v1.37.2`.
-    pub version: Option<String>,
-    /// Why the version cannot be told although the manifest is there.
-    pub unreadable: Option<String>,
+/// What was found where something was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look<T> {
+    /// It is there.
+    Present(T),
+    /// It is not there.
+    Absent,
+    /// It is there and cannot be read, or does not say what was looked for.
+    Unreadable(String),
+    /// Nobody answers who knows.
+    Unreachable(String),
+}
+
+impl<T> Look<T> {
+    /// Returns what is read from what is there. Where that fails, it is unreadable.
+    pub fn read<U>(&self, read: impl FnOnce(&T) -> Result<U, String>) -> Look<U> {
+        match self {
+            Self::Present(found) => match read(found) {
+                Ok(read) => Look::Present(read),
+                Err(reason) => Look::Unreadable(reason),
+            },
+            Self::Absent => Look::Absent,
+            Self::Unreadable(reason) => Look::Unreadable(reason.clone()),
+            Self::Unreachable(reason) => Look::Unreachable(reason.clone()),
+        }
+    }
+
+    /// Returns why it is not known.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable(reason) | Self::Unreachable(reason) => Some(reason),
+            Self::Present(_) | Self::Absent => None,
+        }
+    }
+}
+
+/// What there is of the cluster's CA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterCa {
+    /// No certificate.
+    Absent,
+    /// Its certificate and its key.
+    Local {
+        /// The certificate of the key as PEM, if others are in the file of the CA too.
+        signer: Option<String>,
+    },
+    /// Its certificate alone: its key is elsewhere.
+    External,
 }
 
 /// One file of the patches folder.

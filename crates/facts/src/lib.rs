@@ -5,7 +5,7 @@
 //! functions of facts.
 //!
 //! This crate never reads a file, a clock or the environment: all of that is in [`HostFacts`],
-//! which the host crate's caller collects.
+//! which `rinit-observe` fills.
 
 mod advice;
 mod component_configs;
@@ -24,7 +24,7 @@ pub use facts::{
     LocalEtcd, Network, NodeSpec, Patch, PatchTarget, PatchType, Role, RunInputs, Signing,
     Timeouts, UploadCerts,
 };
-pub use host_facts::{DefaultRoute, ExistingCluster, HostFacts, PatchFile};
+pub use host_facts::{ClusterCa, DefaultRoute, HostFacts, Look, PatchFile};
 pub use overrides::{Command, Flag, Kind, Overrides, truth};
 pub use paths::Paths;
 pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};

@@ -1,7 +1,15 @@
 //! Where everything lies on the node, by kubeadm's names.
 
-use rinit_plan::{CaId, LogicalPath, Signer};
+use rinit_config::v1beta4::ClusterConfiguration;
+use rinit_plan::{CaId, LogicalPath, PathError, Signer, defaults};
 use serde::Serialize;
+
+use crate::overrides::Overrides;
+
+/// The field of the directory of certificates.
+pub(crate) const CERTIFICATES: &str = "certificatesDir";
+/// The flag of the directory of kubeconfigs.
+pub(crate) const KUBECONFIGS: &str = "kubeconfig-dir";
 
 /// The directories of a control-plane node. All other paths follow from these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +25,39 @@ pub struct Paths {
 }
 
 impl Paths {
+    /// Where everything lies by the configuration and the flags. A path that cannot be used is
+    /// returned with the field or flag that names it, and the default counts.
+    pub fn of(
+        cluster: Option<&ClusterConfiguration>,
+        overrides: &Overrides,
+    ) -> (Self, Vec<(&'static str, PathError)>) {
+        let mut wrong = Vec::new();
+        let mut path = |name, written: Option<&str>, usual| {
+            let parsed = written.map(LogicalPath::parse);
+            if let Some(Err(error)) = &parsed {
+                wrong.push((name, error.clone()));
+            }
+            match parsed {
+                Some(Ok(path)) => path,
+                _ => LogicalPath::parse(usual)
+                    .unwrap_or_else(|_| unreachable!("{usual} is absolute")),
+            }
+        };
+        let configured = cluster.and_then(|cluster| cluster.certificates_dir.as_deref());
+        let certificates = overrides.cert_dir.as_deref().or(configured);
+        let paths = Self {
+            certificates: path(CERTIFICATES, certificates, defaults::CERTIFICATES_FOLDER),
+            kubeconfigs: path(
+                KUBECONFIGS,
+                overrides.kubeconfig_dir.as_deref(),
+                defaults::KUBERNETES_FOLDER,
+            ),
+            manifests: path("", None, defaults::MANIFESTS_FOLDER),
+            kubelet: path("", None, defaults::KUBELET_FOLDER),
+        };
+        (paths, wrong)
+    }
+
     /// A file below the certificates directory, such as `apiserver.crt` or `etcd/server.key`.
     pub fn certificate_file(&self, name: &str) -> LogicalPath {
         self.certificates.join(name)

@@ -2,8 +2,8 @@
 //! resolving refuses.
 
 use rinit_config::ReadOptions;
-use rinit_facts::{ExistingCluster, Facts, HostFacts, Overrides, resolve};
-use rinit_plan::Secret;
+use rinit_facts::{Facts, HostFacts, Look, Overrides, resolve};
+use rinit_plan::{LogicalPath, Secret};
 use rinit_testkit::{documents, facts, facts_with, host_facts};
 
 #[test]
@@ -268,22 +268,19 @@ bootstrapTokens:
 #[test]
 fn a_version_that_cannot_be_read_is_told() {
     let none = rinit_config::Documents::none("no file");
-    for (version, unreadable) in [
-        (None, Some("cannot open the manifest".to_owned())),
-        (Some("mine-7".to_owned()), None),
+    for existing_version in [
+        Look::Unreadable("cannot open the manifest".to_owned()),
+        Look::Present("mine-7".to_owned()),
     ] {
         let host = HostFacts {
-            existing: ExistingCluster {
-                version,
-                unreadable,
-            },
+            existing_version,
             ..host_facts()
         };
         let facts = resolve(&none, &Overrides::default(), &host).unwrap();
         let [warning] = &facts.warnings[..] else {
             panic!("{:?}", facts.warnings)
         };
-        assert!(warning.message.contains("cannot be told"), "{warning}");
+        assert!(warning.message.contains("is not known"), "{warning}");
         let overrides = Overrides {
             kubernetes_version: Some("v1.37.0".to_owned()),
             ..Overrides::default()
@@ -486,7 +483,7 @@ fn a_host_without_a_default_route_needs_an_address() {
 #[test]
 fn without_a_version_the_one_on_the_host_counts() {
     let mut host = host_facts();
-    host.existing.version = Some("v1.36.2".to_owned());
+    host.existing_version = Look::Present("v1.36.2".to_owned());
     let none = rinit_config::Documents::none("no file");
     let facts = resolve(&none, &Overrides::default(), &host).unwrap();
     assert_eq!(facts.cluster.version.to_string(), "v1.36.2");

@@ -27,13 +27,13 @@ mod root;
 mod typed;
 mod write;
 
-pub use check::CheckOutcome;
+pub use check::{CheckOutcome, resolves};
 pub use clock::now;
 pub use cri::{
     CgroupDriver, Condition, Container, ContainerState, ContainerStatus, Runtime, RuntimeVersion,
     Sandbox,
 };
-pub use diagnosis::{ComponentEvidence, Evidence, judge};
+pub use diagnosis::{ComponentEvidence, Evidence, Suspect, judge};
 pub use error::HostError;
 pub use files::{FileInfo, FileKind, SIZE_LIMIT};
 pub use init_system::{InitSystem, UnitState};

@@ -1,6 +1,7 @@
 //! Command lines of the components: what rinit sets, and what the user adds or sets otherwise.
 
-use rinit_facts::Argument;
+use rinit_facts::{Argument, Paths};
+use rinit_plan::component::{Component, KUBECONFIG_FLAGS};
 
 /// The arguments of a component as `--name=value`.
 ///
@@ -23,6 +24,21 @@ pub fn command_line(
     arguments
         .into_iter()
         .map(|(name, value)| format!("--{name}={value}"))
+        .collect()
+}
+
+/// The arguments that name files which every node of kubeadm's has: certificates, keys and the
+/// component's kubeconfig.
+pub fn of_files(component: &Component, paths: &Paths) -> Vec<(&'static str, String)> {
+    let kubeconfigs = component
+        .kubeconfig
+        .into_iter()
+        .flat_map(|file| KUBECONFIG_FLAGS.map(|flag| (flag, paths.kubeconfig(file).to_string())));
+    component
+        .files
+        .iter()
+        .map(|(flag, file)| (*flag, paths.certificate_file(file).to_string()))
+        .chain(kubeconfigs)
         .collect()
 }
 

@@ -13,4 +13,5 @@ pub mod discovery;
 pub mod kubeconfig;
 pub mod patch;
 pub mod pod;
+pub mod view;
 pub mod yaml;

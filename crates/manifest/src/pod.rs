@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use rinit_diag::Hint;
 use rinit_facts::{EnvironmentVariable, HostPathVolume, Patch};
+use rinit_plan::component::Component;
 use rinit_plan::constants::KUBE_SYSTEM;
 use rinit_plan::{FileMode, FileSpec, Gate, LogicalPath, ResourceId, StaticPodSpec};
 use rinit_versions::MinorTable;
@@ -25,8 +26,8 @@ pub type Volumes = Vec<HostPathVolume>;
 /// What differs between the static pods.
 #[derive(Debug, Clone)]
 pub struct StaticPod<'a> {
-    /// The name of the pod, its container and its executable, such as `kube-apiserver`.
-    pub component: &'static str,
+    /// The component.
+    pub component: &'static Component,
     /// The image.
     pub image: &'a str,
     /// The arguments behind the executable.
@@ -39,11 +40,11 @@ pub struct StaticPod<'a> {
     pub volumes: Volumes,
     /// What the container asks for, such as `("cpu", "250m")`.
     pub requests: &'static [(&'static str, &'static str)],
-    /// Where it tells its health.
+    /// Where it reports its health.
     pub health: Health,
 }
 
-/// Where a component tells its health, and how patiently it is asked.
+/// Where the kubelet asks a component for its health, and how long it may take to start.
 #[derive(Debug, Clone)]
 pub struct Health {
     /// The address that the kubelet asks; the pod's own, which is the node's, if none.
@@ -52,12 +53,6 @@ pub struct Health {
     pub port: u16,
     /// `HTTP` or `HTTPS`.
     pub scheme: &'static str,
-    /// The path of the liveness probe.
-    pub liveness: &'static str,
-    /// The path of the readiness probe, if there is one.
-    pub readiness: Option<&'static str>,
-    /// The path of the startup probe.
-    pub startup: &'static str,
     /// How long the component may take to start, in seconds.
     pub startup_seconds: u64,
 }
@@ -139,7 +134,7 @@ impl StaticPod<'_> {
             let patched = patch::apply(manifest, patches, MergeKeys::Workload)?;
             // Read as a pod once more, so that what no kubelet would understand is found here.
             let pod = serde_json::from_value(patched).map_err(|source| PodError::Patched {
-                component: self.component,
+                component: self.component.name,
                 source,
             })?;
             manifest = written(pod, table);
@@ -148,6 +143,7 @@ impl StaticPod<'_> {
     }
 
     fn pod(&self, table: &MinorTable) -> Result<Pod, PodError> {
+        let name = self.component.name;
         let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let annotations: BTreeMap<String, String> = self
             .annotations
@@ -158,10 +154,10 @@ impl StaticPod<'_> {
         volumes.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(Pod {
             metadata: ObjectMeta {
-                name: Some(self.component.to_owned()),
+                name: Some(name.to_owned()),
                 namespace: Some(KUBE_SYSTEM.to_owned()),
                 labels: Some(BTreeMap::from([
-                    label("component", self.component),
+                    label("component", name),
                     label("tier", "control-plane"),
                 ])),
                 annotations: (!annotations.is_empty()).then_some(annotations),
@@ -187,6 +183,7 @@ impl StaticPod<'_> {
     }
 
     fn container(&self, table: &MinorTable) -> Result<Container, PodError> {
+        let paths = &self.component.health;
         let environment = self
             .environment
             .iter()
@@ -199,18 +196,35 @@ impl StaticPod<'_> {
             ..ContainerPort::default()
         };
         Ok(Container {
-            name: self.component.to_owned(),
+            name: self.component.name.to_owned(),
             image: Some(self.image.to_owned()),
             image_pull_policy: Some("IfNotPresent".to_owned()),
             command: Some(
-                std::iter::once(self.component.to_owned())
+                std::iter::once(self.component.name.to_owned())
                     .chain(self.arguments.iter().cloned())
                     .collect(),
             ),
             env: (!environment.is_empty()).then_some(environment),
-            liveness_probe: Some(self.health.liveness_probe(table)),
-            readiness_probe: self.health.readiness_probe(table),
-            startup_probe: Some(self.health.startup_probe(table)),
+            liveness_probe: Some(Probe {
+                failure_threshold: Some(8),
+                initial_delay_seconds: Some(10),
+                period_seconds: Some(10),
+                ..self.health.probe(paths.liveness, table)
+            }),
+            readiness_probe: paths.readiness.map(|path| Probe {
+                failure_threshold: Some(3),
+                period_seconds: Some(1),
+                ..self.health.probe(path, table)
+            }),
+            // As many tries of ten seconds as cover the time that the component may take.
+            startup_probe: Some(Probe {
+                failure_threshold: Some(
+                    i32::try_from(self.health.startup_seconds.div_ceil(10)).unwrap_or(i32::MAX),
+                ),
+                initial_delay_seconds: Some(10),
+                period_seconds: Some(10),
+                ..self.health.probe(paths.startup, table)
+            }),
             ports: table.named_probe_port.then(|| vec![port]),
             resources: Some(ResourceRequirements {
                 requests: Some(
@@ -232,7 +246,7 @@ impl StaticPod<'_> {
         let mut parsed: EnvVar =
             serde_json::from_value(Value::Object(source)).map_err(|source| {
                 PodError::Environment {
-                    component: self.component,
+                    component: self.component.name,
                     name: variable.name.clone(),
                     source,
                 }
@@ -282,35 +296,6 @@ fn reads(pod: &Value) -> Vec<ResourceId> {
 const PROBE_PORT: &str = "probe-port";
 
 impl Health {
-    fn liveness_probe(&self, table: &MinorTable) -> Probe {
-        Probe {
-            failure_threshold: Some(8),
-            initial_delay_seconds: Some(10),
-            period_seconds: Some(10),
-            ..self.probe(self.liveness, table)
-        }
-    }
-
-    fn readiness_probe(&self, table: &MinorTable) -> Option<Probe> {
-        self.readiness.map(|path| Probe {
-            failure_threshold: Some(3),
-            period_seconds: Some(1),
-            ..self.probe(path, table)
-        })
-    }
-
-    /// As many tries of ten seconds as cover the time that the component may take.
-    fn startup_probe(&self, table: &MinorTable) -> Probe {
-        Probe {
-            failure_threshold: Some(
-                i32::try_from(self.startup_seconds.div_ceil(10)).unwrap_or(i32::MAX),
-            ),
-            initial_delay_seconds: Some(10),
-            period_seconds: Some(10),
-            ..self.probe(self.startup, table)
-        }
-    }
-
     fn probe(&self, path: &str, table: &MinorTable) -> Probe {
         Probe {
             http_get: Some(HTTPGetAction {

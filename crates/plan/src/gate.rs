@@ -60,14 +60,8 @@ pub enum WaitTarget {
         component: &'static str,
         /// Its manifest.
         manifest: LogicalPath,
-        /// The path of the endpoint, such as `/livez`.
-        endpoint: &'static str,
-        /// The argument that holds the address.
-        address_argument: &'static str,
-        /// The address where the argument is absent.
+        /// The address where the manifest names none.
         default_address: String,
-        /// The port where `--secure-port` is absent.
-        default_port: u16,
         /// The kubeconfig whose credentials are shown, where anonymous requests may be refused.
         credentials: Option<LogicalPath>,
     },

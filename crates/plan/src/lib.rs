@@ -11,6 +11,7 @@ mod action;
 mod bundle;
 mod certificate;
 mod check;
+pub mod component;
 pub mod defaults;
 mod gate;
 mod identity;

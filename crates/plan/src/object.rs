@@ -74,7 +74,8 @@ pub enum WriteStyle {
     Replace,
     /// It is made where it is absent and left alone where it stands.
     Retain,
-    /// It says how the cluster was made: a difference is refused before any write.
+    /// It says in YAML documents how the cluster was made. They are compared by meaning, and a
+    /// difference is refused, unless a phase that is asked for by name writes it.
     Verify,
 }
 

@@ -1,10 +1,8 @@
 //! The rinit program: reads the command line, runs a command, and ends with its exit code.
 //!
 //! The phases are brought together in [`registry`], flags become plain settings in [`settings`],
-//! what planning must know of the host is collected in [`collect`], and everything that a user
-//! sees goes through [`printer`]. It never decides what a control plane is.
+//! and everything that a user sees goes through [`printer`]. It never decides what a control plane is.
 
-mod collect;
 mod commands;
 mod given;
 mod printer;

@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use rinit_config::{Documents, ReadOptions};
-use rinit_facts::{DefaultRoute, ExistingCluster, Facts, HostFacts, Missing, Overrides};
+use rinit_facts::{ClusterCa, DefaultRoute, Facts, HostFacts, Look, Missing, Overrides};
 use rinit_plan::Secret;
 
 /// The folder `testdata` of the checkout.
@@ -53,10 +53,8 @@ pub fn host_facts() -> HostFacts {
         ca_folders: Vec::new(),
         proxy_environment: Vec::new(),
         systemd_resolved: false,
-        cluster_ca_certificate: false,
-        cluster_ca_key: false,
-        cluster_ca_signer: None,
-        existing: ExistingCluster::default(),
+        cluster_ca: ClusterCa::Absent,
+        existing_version: Look::Absent,
         patch_files: Vec::new(),
         missing: Missing::default(),
         unseen: Vec::new(),

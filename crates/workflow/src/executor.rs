@@ -37,12 +37,6 @@ pub enum State {
         /// What cannot be looked at, and who could.
         problem: Problem,
     },
-    /// It cannot be told whether the cluster was made with this configuration, though it seems to
-    /// be finished. As long as nothing of the configuration would change, that does not matter.
-    Unverified {
-        /// Why not, and how it could be told.
-        problem: Problem,
-    },
     /// What is there does not fit. Init does not change it, but a command does.
     Unfit {
         /// What does not fit.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use rinit_diag::Problem;
-use rinit_plan::{Action, CheckKind, Gate, Plan, Resource, ResourceId};
+use rinit_plan::{Action, CheckKind, Gate, Plan, ResourceId};
 
 use crate::event::{Event, Reporter};
 use crate::executor::{Executor, Presence, State};
@@ -82,10 +82,7 @@ pub(crate) async fn look<I, E: Executor>(
                         problems.push(PhaseProblem { phase, problem });
                     }
                 }
-                State::Absent
-                | State::Differs { .. }
-                | State::Unknown { .. }
-                | State::Unverified { .. } => {
+                State::Absent | State::Differs { .. } | State::Unknown { .. } => {
                     for need in action.requires() {
                         if !given.contains(&need)
                             && executor.holds(&need).await == Presence::Missing
@@ -108,7 +105,6 @@ pub(crate) async fn look<I, E: Executor>(
         }
         stages.push(Stage { phase, tasks });
     }
-    problems.extend(unverified(&stages));
     if problems.is_empty() {
         remedy::report(&remedies, reporter);
         return (stages, None);
@@ -143,31 +139,6 @@ pub(crate) fn of_phase(phase: &str, problems: &[Problem]) -> Vec<PhaseProblem> {
             problem: problem.clone(),
         })
         .collect()
-}
-
-/// Files that would be written though nobody can tell whether the cluster was made with this
-/// configuration: init completes a cluster and does not change one.
-fn unverified(stages: &[Stage]) -> Option<PhaseProblem> {
-    let tasks = || {
-        stages
-            .iter()
-            .flat_map(|stage| stage.tasks.iter().map(|task| (&stage.phase, task)))
-    };
-    let writes = tasks().any(|(_, task)| {
-        matches!(
-            task.action,
-            Action::Ensure(Resource::File(_) | Resource::StaticPod(_))
-        ) && matches!(task.seen, State::Absent | State::Differs { .. })
-    });
-    tasks()
-        .filter(|_| writes)
-        .find_map(|(phase, task)| match &task.seen {
-            State::Unverified { problem } => Some(PhaseProblem {
-                phase: phase.clone(),
-                problem: problem.clone(),
-            }),
-            _ => None,
-        })
 }
 
 /// A dry run is for everybody: not being root is worth a note there, not a refusal.

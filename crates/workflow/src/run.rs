@@ -330,7 +330,6 @@ fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
                 }
                 State::Hidden { problem } => (Outcome::Hidden, Some(problem.message.clone())),
                 _ if task.action.is_read_only() => (Outcome::Unknown, None),
-                State::Unverified { problem } => (Outcome::Unknown, Some(problem.message.clone())),
                 State::Absent => (Outcome::WouldCreate, None),
                 State::Differs { diff } => (Outcome::WouldChange, Some(diff.clone())),
                 State::Unknown { reason } => (Outcome::Unknown, Some(reason.clone())),

@@ -332,7 +332,7 @@ async fn run<E: Executor>(
         _ if task.action.is_read_only() => Done::with(Outcome::Done, None),
         State::Absent => Done::with(Outcome::Created, None),
         State::Differs { diff } => Done::with(Outcome::Changed, Some(diff)),
-        State::Unknown { .. } | State::Unverified { .. } => Done::with(Outcome::Done, None),
+        State::Unknown { .. } => Done::with(Outcome::Done, None),
     };
     reporter.report(Event::StepStarted {
         phase: (*phase).to_owned(),

@@ -1,7 +1,7 @@
 //! What the certs phase plans; the certificates themselves are held against kubeadm's in the
 //! manifest crate's tests.
 
-use rinit_facts::{Facts, HostFacts, Overrides};
+use rinit_facts::{ClusterCa, Facts, HostFacts, Overrides};
 use rinit_plan::{Action, Plan, Resource};
 use rinit_testkit::{facts, facts_with, host_facts};
 use rinit_workflow::Body;
@@ -80,7 +80,7 @@ fn the_client_of_kubelets_is_an_administrator_where_kubeadm_makes_it_one() {
 #[test]
 fn an_authority_without_its_key_is_planned_all_the_same() {
     let host = HostFacts {
-        cluster_ca_certificate: true,
+        cluster_ca: ClusterCa::External,
         ..host_facts()
     };
     let external = plans(&facts_with("minimal", &Overrides::default(), &host));

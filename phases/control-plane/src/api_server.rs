@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use rinit_facts::{Etcd, Facts};
-use rinit_manifest::arguments::{command_line, last_value};
+use rinit_manifest::arguments::{command_line, last_value, of_files};
 use rinit_manifest::pod::{Health, StaticPod, merge_environment, merge_volumes};
 use rinit_plan::CaId;
+use rinit_plan::component::{API_SERVER, ETCD};
 
 use crate::{authorization, volumes};
 
@@ -13,7 +14,7 @@ use crate::{authorization, volumes};
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     let configured = &facts.cluster.api_server;
     StaticPod {
-        component: "kube-apiserver",
+        component: &API_SERVER,
         image: &facts.cluster.images.api_server,
         arguments: command_line(arguments(facts), &configured.extra_args),
         // By which a second node and other tools find this API server; the user's own
@@ -28,50 +29,28 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
         health: Health {
             host: Some(facts.node.api.advertise_address.to_string()),
             port: facts.node.api.bind_port,
-            scheme: "HTTPS",
-            liveness: "/livez",
-            readiness: Some("/readyz"),
-            startup: "/livez",
+            scheme: API_SERVER.health.scheme,
             startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
 }
 
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
-    let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
     let fixed = |text: &str| text.to_owned();
-    let mut arguments = vec![
+    let mut arguments = of_files(&API_SERVER, &facts.node.paths);
+    arguments.extend([
         (
             "advertise-address",
             facts.node.api.advertise_address.to_string(),
         ),
         ("allow-privileged", fixed("true")),
-        (
-            "client-ca-file",
-            facts.node.paths.ca_certificate(CaId::Cluster).to_string(),
-        ),
         ("enable-admission-plugins", fixed("NodeRestriction")),
         ("enable-bootstrap-token-auth", fixed("true")),
-        (
-            "kubelet-client-certificate",
-            file("apiserver-kubelet-client.crt"),
-        ),
-        ("kubelet-client-key", file("apiserver-kubelet-client.key")),
         (
             "kubelet-preferred-address-types",
             fixed("InternalIP,ExternalIP,Hostname"),
         ),
-        ("proxy-client-cert-file", file("front-proxy-client.crt")),
-        ("proxy-client-key-file", file("front-proxy-client.key")),
         ("requestheader-allowed-names", fixed("front-proxy-client")),
-        (
-            "requestheader-client-ca-file",
-            facts
-                .node
-                .paths
-                .ca_certificate(CaId::FrontProxy)
-                .to_string(),
-        ),
         (
             "requestheader-extra-headers-prefix",
             fixed("X-Remote-Extra-"),
@@ -86,15 +65,11 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
                 facts.cluster.network.dns_domain
             ),
         ),
-        ("service-account-key-file", file("sa.pub")),
-        ("service-account-signing-key-file", file("sa.key")),
         (
             "service-cluster-ip-range",
             facts.cluster.network.service_subnet.clone(),
         ),
-        ("tls-cert-file", file("apiserver.crt")),
-        ("tls-private-key-file", file("apiserver.key")),
-    ];
+    ]);
     arguments.extend(etcd_arguments(facts));
     arguments.extend(authorization::mode(facts).map(|mode| ("authorization-mode", mode)));
     arguments
@@ -104,13 +79,16 @@ fn etcd_arguments(facts: &Facts) -> Vec<(&'static str, String)> {
     match &facts.cluster.etcd {
         Etcd::Local(etcd) => {
             let loopback = match facts.node.api.advertise_address {
-                IpAddr::V4(_) => "https://127.0.0.1:2379",
-                IpAddr::V6(_) => "https://[::1]:2379",
+                IpAddr::V4(_) => "127.0.0.1",
+                IpAddr::V6(_) => "[::1]",
             };
-            let servers = last_value(&etcd.extra_args, "advertise-client-urls").unwrap_or(loopback);
+            let servers = last_value(&etcd.extra_args, "advertise-client-urls").map_or_else(
+                || format!("https://{loopback}:{}", ETCD.port()),
+                str::to_owned,
+            );
             let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
             vec![
-                ("etcd-servers", servers.to_owned()),
+                ("etcd-servers", servers),
                 (
                     "etcd-cafile",
                     facts.node.paths.ca_certificate(CaId::Etcd).to_string(),

@@ -1,8 +1,9 @@
 //! The controller manager.
 
 use rinit_facts::Facts;
-use rinit_manifest::arguments::{command_line, last_value};
+use rinit_manifest::arguments::{command_line, last_value, of_files};
 use rinit_manifest::pod::{Health, StaticPod, merge_environment, merge_volumes};
+use rinit_plan::component::CONTROLLER_MANAGER;
 use rinit_plan::{CaId, FileMode, FileSpec};
 
 use crate::{LOOPBACK, probe_host, volumes};
@@ -11,7 +12,7 @@ use crate::{LOOPBACK, probe_host, volumes};
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     let configured = &facts.cluster.controller_manager;
     StaticPod {
-        component: "kube-controller-manager",
+        component: &CONTROLLER_MANAGER,
         image: &facts.cluster.images.controller_manager,
         arguments: command_line(arguments(facts), &configured.extra_args),
         annotations: Vec::new(),
@@ -23,11 +24,8 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
         requests: &[("cpu", "200m")],
         health: Health {
             host: probe_host(configured),
-            port: 10257,
-            scheme: "HTTPS",
-            liveness: "/healthz",
-            readiness: None,
-            startup: "/healthz",
+            port: CONTROLLER_MANAGER.port(),
+            scheme: CONTROLLER_MANAGER.health.scheme,
             startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
@@ -53,13 +51,8 @@ pub(crate) fn signer(facts: &Facts) -> Option<FileSpec> {
 
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
     let fixed = |text: &str| text.to_owned();
-    let kubeconfig = facts
-        .node
-        .paths
-        .kubeconfig("controller-manager.conf")
-        .to_string();
     let ca = facts.node.paths.ca_certificate(CaId::Cluster).to_string();
-    let signer = signer(facts).map_or_else(|| ca.clone(), |file| file.path.to_string());
+    let signer = signer(facts).map_or(ca, |file| file.path.to_string());
     // Who holds the authority's key elsewhere signs there.
     let signing = |path: String| {
         if facts.node.signing.external {
@@ -68,11 +61,9 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
             path
         }
     };
-    let mut arguments = vec![
-        ("authentication-kubeconfig", kubeconfig.clone()),
-        ("authorization-kubeconfig", kubeconfig.clone()),
+    let mut arguments = of_files(&CONTROLLER_MANAGER, &facts.node.paths);
+    arguments.extend([
         ("bind-address", fixed(LOOPBACK)),
-        ("client-ca-file", ca.clone()),
         ("cluster-name", facts.cluster.name.clone()),
         ("cluster-signing-cert-file", signing(signer)),
         (
@@ -80,23 +71,9 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
             signing(facts.node.paths.ca_key(CaId::Cluster).to_string()),
         ),
         ("controllers", fixed("*,bootstrapsigner,tokencleaner")),
-        ("kubeconfig", kubeconfig),
         ("leader-elect", fixed("true")),
-        (
-            "requestheader-client-ca-file",
-            facts
-                .node
-                .paths
-                .ca_certificate(CaId::FrontProxy)
-                .to_string(),
-        ),
-        ("root-ca-file", ca),
-        (
-            "service-account-private-key-file",
-            facts.node.paths.certificate_file("sa.key").to_string(),
-        ),
         ("use-service-account-credentials", fixed("true")),
-    ];
+    ]);
     if !facts.cluster.network.pod_subnet.is_empty() {
         arguments.push(("allocate-node-cidrs", fixed("true")));
         arguments.push(("cluster-cidr", facts.cluster.network.pod_subnet.clone()));

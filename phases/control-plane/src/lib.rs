@@ -91,7 +91,7 @@ fn plan(row: &Row, facts: &Facts) -> Plan {
 fn file(row: &Row, facts: &Facts) -> Result<StaticPodSpec, PodError> {
     let pod = (row.pod)(facts);
     pod.spec(
-        facts.node.paths.manifest(pod.component),
+        facts.node.paths.manifest(pod.component.name),
         Facts::MANIFEST_MODE,
         facts.cluster.version.table(),
         facts.patches_of(row.patches),

@@ -1,8 +1,9 @@
 //! The scheduler.
 
 use rinit_facts::Facts;
-use rinit_manifest::arguments::command_line;
+use rinit_manifest::arguments::{command_line, of_files};
 use rinit_manifest::pod::{Health, StaticPod, merge_environment, merge_volumes};
+use rinit_plan::component::SCHEDULER;
 
 use crate::{LOOPBACK, probe_host, volumes};
 
@@ -10,7 +11,7 @@ use crate::{LOOPBACK, probe_host, volumes};
 pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     let configured = &facts.cluster.scheduler;
     StaticPod {
-        component: "kube-scheduler",
+        component: &SCHEDULER,
         image: &facts.cluster.images.scheduler,
         arguments: command_line(arguments(facts), &configured.extra_args),
         annotations: Vec::new(),
@@ -19,23 +20,18 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
         requests: &[("cpu", "100m")],
         health: Health {
             host: probe_host(configured),
-            port: 10259,
-            scheme: "HTTPS",
-            liveness: "/livez",
-            readiness: Some("/readyz"),
-            startup: "/livez",
+            port: SCHEDULER.port(),
+            scheme: SCHEDULER.health.scheme,
             startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
 }
 
 fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
-    let kubeconfig = facts.node.paths.kubeconfig("scheduler.conf").to_string();
-    vec![
-        ("authentication-kubeconfig", kubeconfig.clone()),
-        ("authorization-kubeconfig", kubeconfig.clone()),
+    let mut arguments = of_files(&SCHEDULER, &facts.node.paths);
+    arguments.extend([
         ("bind-address", LOOPBACK.to_owned()),
-        ("kubeconfig", kubeconfig),
         ("leader-elect", "true".to_owned()),
-    ]
+    ]);
+    arguments
 }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken fixture ends the test")]
 
-use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
+use rinit_facts::{ClusterCa, Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
 use rinit_plan::{Action, Gate, Plan, Resource, StaticPodSpec};
 use rinit_testkit::{facts, facts_with, host_facts};
@@ -148,9 +148,13 @@ fn a_patch_that_does_not_fit_stops_the_run() {
 fn the_controller_manager_signs_by_one_certificate() {
     let at = |external: bool| {
         let host = HostFacts {
-            cluster_ca_certificate: true,
-            cluster_ca_key: !external,
-            cluster_ca_signer: Some("the one that signs".to_owned()),
+            cluster_ca: if external {
+                ClusterCa::External
+            } else {
+                ClusterCa::Local {
+                    signer: Some("the one that signs".to_owned()),
+                }
+            },
             ..host_facts()
         };
         facts_with("minimal", &Overrides::default(), &host)

@@ -5,9 +5,10 @@
 use std::net::IpAddr;
 
 use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget};
-use rinit_manifest::arguments::{command_line, last_value};
+use rinit_manifest::arguments::{command_line, last_value, of_files};
 use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
-use rinit_plan::{CaId, DirectorySpec, FileMode, Plan, Resource, StaticPodSpec};
+use rinit_plan::component::ETCD;
+use rinit_plan::{DirectorySpec, FileMode, Plan, Resource, StaticPodSpec};
 use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
 
@@ -26,10 +27,6 @@ pub fn phase() -> Phase<Facts> {
         )],
     )
 }
-
-const COMPONENT: &str = "etcd";
-const CLIENT_PORT: u16 = 2379;
-const PEER_PORT: u16 = 2380;
 
 fn plan(facts: &Facts) -> Plan {
     let etcd = match &facts.cluster.etcd {
@@ -63,13 +60,13 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
     );
     let certificates = facts.node.paths.certificate_file("etcd").to_string();
     StaticPod {
-        component: COMPONENT,
+        component: &ETCD,
         image: &facts.cluster.images.etcd,
         arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args),
         // The address under which other nodes join, even where the user announces another.
         annotations: vec![(
             "kubeadm.kubernetes.io/etcd.advertise-client-urls",
-            url(facts.node.api.advertise_address, CLIENT_PORT),
+            url(facts.node.api.advertise_address, ETCD.port()),
         )],
         environment: merge_environment(&[], &etcd.extra_envs),
         volumes: vec![
@@ -81,14 +78,11 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
             host: Some(metrics.host),
             port: metrics.port,
             scheme: metrics.scheme,
-            liveness: "/livez",
-            readiness: Some("/readyz"),
-            startup: "/readyz",
             startup_seconds: facts.node.timeouts.control_plane_component_health_check,
         },
     }
     .spec(
-        facts.node.paths.manifest(COMPONENT),
+        facts.node.paths.manifest(ETCD.name),
         Facts::MANIFEST_MODE,
         table,
         facts.patches_of(PatchTarget::Etcd),
@@ -97,36 +91,30 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
 
 fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'static str, String)> {
     let address = facts.node.api.advertise_address;
-    let client_url = url(address, CLIENT_PORT);
-    let peer_url = url(address, PEER_PORT);
+    let [client_port, peer_port] = [0, 1].map(|index| ETCD.ports[index].number);
+    let client_url = url(address, client_port);
+    let peer_url = url(address, peer_port);
     let loopback = loopback(address);
-    let file = |name: &str| facts.node.paths.certificate_file(name).to_string();
-    let ca = facts.node.paths.ca_certificate(CaId::Etcd).to_string();
-    let mut arguments = vec![
+    let mut arguments = of_files(&ETCD, &facts.node.paths);
+    arguments.extend([
         ("advertise-client-urls", client_url.clone()),
-        ("cert-file", file("etcd/server.crt")),
         ("client-cert-auth", "true".to_owned()),
         ("data-dir", etcd.data_dir.to_string()),
         ("initial-advertise-peer-urls", peer_url.clone()),
         ("initial-cluster", format!("{}={peer_url}", facts.node.name)),
-        ("key-file", file("etcd/server.key")),
         (
             "listen-client-urls",
-            format!("{},{client_url}", url(loopback, CLIENT_PORT)),
+            format!("{},{client_url}", url(loopback, client_port)),
         ),
         (
             "listen-metrics-urls",
-            format!("http://{}:{}", host(loopback), metrics::PORT),
+            format!("http://{}:{}", host(loopback), ETCD.health.port.number),
         ),
         ("listen-peer-urls", peer_url),
         ("name", facts.node.name.clone()),
-        ("peer-cert-file", file("etcd/peer.crt")),
         ("peer-client-cert-auth", "true".to_owned()),
-        ("peer-key-file", file("etcd/peer.key")),
-        ("peer-trusted-ca-file", ca.clone()),
         ("snapshot-count", "10000".to_owned()),
-        ("trusted-ca-file", ca),
-    ];
+    ]);
     if takes_new_flags(facts, table) {
         arguments.push(("feature-gates", "InitialCorruptCheck=true".to_owned()));
         arguments.push(("watch-progress-notify-interval", "5s".to_owned()));

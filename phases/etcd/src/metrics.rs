@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-/// The port that etcd tells its health on, unless configured.
-pub(crate) const PORT: u16 = 2381;
+use rinit_plan::component::ETCD;
 
 /// Where the kubelet asks for etcd's health.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,11 +28,11 @@ pub(crate) fn endpoint(configured: Option<&str>, loopback: IpAddr) -> Endpoint {
         } else {
             host.to_owned()
         },
-        port: port.unwrap_or(PORT),
+        port: port.unwrap_or(ETCD.health.port.number),
         scheme: if scheme.eq_ignore_ascii_case("https") {
             "HTTPS"
         } else {
-            "HTTP"
+            ETCD.health.scheme
         },
     }
 }

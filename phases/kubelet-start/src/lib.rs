@@ -8,6 +8,7 @@ mod flags;
 use rinit_facts::{Etcd, Facts, Patch, PatchTarget, PatchType};
 use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
+use rinit_plan::component::{COMPONENTS, Component, ETCD};
 use rinit_plan::{DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource, UnitSpec};
 use rinit_workflow::{Phase, Reach};
 use serde_json::{Value, json};
@@ -114,13 +115,10 @@ fn instance_configuration(facts: &Facts) -> Option<String> {
 
 /// The manifests of the static pods that this node runs.
 fn static_pods(facts: &Facts) -> Vec<LogicalPath> {
-    let etcd = matches!(facts.cluster.etcd, Etcd::Local(_)).then_some("etcd");
-    etcd.into_iter()
-        .chain([
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-        ])
-        .map(|component| facts.node.paths.manifest(component))
+    let is_here = |one: &&Component| *one != &ETCD || matches!(facts.cluster.etcd, Etcd::Local(_));
+    COMPONENTS
+        .into_iter()
+        .filter(is_here)
+        .map(|one| facts.node.paths.manifest(one.name))
         .collect()
 }

@@ -2,6 +2,9 @@
 //! configuration or the Kubernetes minor has no use for it.
 
 use rinit_facts::{Etcd, Facts, LocalEtcd};
+use rinit_plan::component::{
+    API_SERVER, COMPONENTS, CONTROLLER_MANAGER, ETCD, KUBELET_PORT, SCHEDULER,
+};
 use rinit_plan::{CheckKind, LogicalPath, Severity};
 
 use crate::{Look, network};
@@ -12,8 +15,6 @@ const MINIMUM_PROCESSORS: u32 = 2;
 const MINIMUM_MEGABYTES: u64 = 1700;
 /// By how many minors a kubelet may be older than its API server (Kubernetes version skew policy).
 const KUBELET_SKEW: u32 = 3;
-/// The port of the kubelet's own API.
-const KUBELET_PORT: u16 = 10250;
 
 /// The rows.
 pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
@@ -52,25 +53,20 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             },
         )
     },
-    |facts| port(facts.node.api.bind_port, "kube-apiserver"),
-    |_| port(10259, "kube-scheduler"),
-    |_| port(10257, "kube-controller-manager"),
+    |facts| port(facts.node.api.bind_port, API_SERVER.name),
+    |_| port(SCHEDULER.port(), SCHEDULER.name),
+    |_| port(CONTROLLER_MANAGER.port(), CONTROLLER_MANAGER.name),
     |facts| {
-        [
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "etcd",
-        ]
-        .into_iter()
-        .flat_map(|component| {
-            let path = facts.node.paths.manifest(component);
-            error(
-                &path_name("FileAvailable", &path),
-                CheckKind::FileAvailable { path },
-            )
-        })
-        .collect()
+        COMPONENTS
+            .into_iter()
+            .flat_map(|component| {
+                let path = facts.node.paths.manifest(component.name);
+                error(
+                    &path_name("FileAvailable", &path),
+                    CheckKind::FileAvailable { path },
+                )
+            })
+            .collect()
     },
     |facts| {
         warning(
@@ -184,13 +180,13 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
 ];
 
 fn local_etcd(facts: &Facts, etcd: &LocalEtcd) -> Vec<Look> {
-    let mut looks = port(2379, "etcd");
-    looks.extend(port(2380, "etcd"));
+    let ports = ETCD.ports.iter();
+    let mut looks: Vec<Look> = ports.flat_map(|one| port(one.number, ETCD.name)).collect();
     looks.extend(error(
         &path_name("DirAvailable", &etcd.data_dir),
         CheckKind::DirectoryAvailable {
             path: etcd.data_dir.clone(),
-            owner_manifest: facts.node.paths.manifest("etcd"),
+            owner_manifest: facts.node.paths.manifest(ETCD.name),
         },
     ));
     looks

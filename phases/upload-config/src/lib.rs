@@ -1,7 +1,7 @@
 //! The upload-config phase of init: the cluster keeps the ClusterConfiguration and the kubelets'
 //! configuration, and nodes that join may read them.
 //!
-//! It never changes a ClusterConfiguration that stands: init is no reconfiguration.
+//! A whole init never changes a ClusterConfiguration that stands; a phase asked for by name does.
 
 use rinit_facts::Facts;
 use rinit_manifest::cluster;

@@ -4,7 +4,8 @@
 //! It never restarts or mends anything; what does not answer in time is reported.
 
 use rinit_facts::Facts;
-use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, WaitSpec, WaitTarget};
+use rinit_plan::component::{API_SERVER, CONTROLLER_MANAGER, KUBELET_HEALTH_PORT, SCHEDULER};
+use rinit_plan::{Action, Gate, Plan, Resource, WaitSpec, WaitTarget};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
@@ -18,39 +19,6 @@ pub fn phase() -> Phase<Facts> {
     .with_aliases(&["wait"])
 }
 
-/// A component of the control plane and where it says how it is.
-struct Component {
-    name: &'static str,
-    endpoint: &'static str,
-    /// The argument of its command line with the address it listens at.
-    address_argument: &'static str,
-    /// The port it listens at where its command line names none.
-    default_port: u16,
-}
-
-/// The components (endpoints as in kubeadm 1.33, addresses and ports by the components' own
-/// defaults).
-static COMPONENTS: &[Component] = &[
-    Component {
-        name: "kube-apiserver",
-        endpoint: "/livez",
-        address_argument: "advertise-address",
-        default_port: 6443,
-    },
-    Component {
-        name: "kube-controller-manager",
-        endpoint: "/healthz",
-        address_argument: "bind-address",
-        default_port: 10257,
-    },
-    Component {
-        name: "kube-scheduler",
-        endpoint: "/livez",
-        address_argument: "bind-address",
-        default_port: 10259,
-    },
-];
-
 fn plan(facts: &Facts) -> Plan {
     let mut plan = Plan::default();
     match kubelet_url(facts) {
@@ -63,23 +31,20 @@ fn plan(facts: &Facts) -> Plan {
             .push("the kubelet is not waited for: its `healthzPort` is 0".to_owned()),
     }
     let limit = facts.node.timeouts.control_plane_component_health_check;
-    for component in COMPONENTS {
-        let is_api_server = component.name == "kube-apiserver";
+    // etcd has no URL that kubeadm waits for: the API server is healthy with it alone.
+    for component in [&API_SERVER, &CONTROLLER_MANAGER, &SCHEDULER] {
+        let is_api_server = component == &API_SERVER;
         // The API server may refuse anonymous requests; the others let them read their health.
-        let credentials: Option<LogicalPath> =
-            is_api_server.then(|| facts.node.access.kubeconfig.clone());
+        let credentials = is_api_server.then(|| facts.node.access.kubeconfig.clone());
         plan.actions.push(wait(
             WaitTarget::StaticPod {
                 component: component.name,
                 manifest: facts.node.paths.manifest(component.name),
-                endpoint: component.endpoint,
-                address_argument: component.address_argument,
                 default_address: if is_api_server {
                     facts.node.api.advertise_address.to_string()
                 } else {
                     "127.0.0.1".to_owned()
                 },
-                default_port: component.default_port,
                 credentials,
             },
             limit,
@@ -111,7 +76,9 @@ fn kubelet_url(facts: &Facts) -> Option<String> {
         .as_str()
         .filter(|address| !address.is_empty())
         .unwrap_or("127.0.0.1");
-    let port = configuration["healthzPort"].as_u64().unwrap_or(10248);
+    let port = configuration["healthzPort"]
+        .as_u64()
+        .unwrap_or(KUBELET_HEALTH_PORT.into());
     let host = if address.contains(':') {
         format!("[{address}]")
     } else {

@@ -45,6 +45,9 @@ pub(super) fn again(context: &Context) -> Result<()> {
         || unverified(&node, &config),
     )?;
     shell::step("single phases", || phases(&node))?;
+    shell::step("a single phase changes the stored configuration", || {
+        reconfigured(&node, &config)
+    })?;
     shell::step("check-expiration beside kubeadm's", || {
         expirations(&node, "the certificates of rinit")
     })?;
@@ -305,6 +308,34 @@ fn phases(node: &Node) -> Result<()> {
         output.code == Some(USAGE) && output.stderr.contains("there is no phase"),
         "{output}"
     );
+    Ok(())
+}
+
+/// `upload-config` by name writes what it is given, shows what changes, and does so again.
+fn reconfigured(node: &Node, config: &str) -> Result<()> {
+    let version = line_of(config, "kubernetesVersion:")?;
+    let other = config.replace(version, "kubernetesVersion: v1.37.0");
+    let phase = ["rinit", "init", "phase", "upload-config", "kubeadm"];
+    for given in [other.as_str(), config] {
+        node.write_file(CONFIG, given, 0o600)?;
+        let output = node.run(&[&phase[..], &["--config", CONFIG]].concat())?;
+        ensure!(output.stderr.contains("v1.37.0"), "{output}");
+        let stored = [
+            "kubectl",
+            "-n",
+            "kube-system",
+            "get",
+            "cm",
+            "kubeadm-config",
+        ];
+        let stored = node.run(&[&stored[..], &["-o", "yaml"]].concat())?.stdout;
+        ensure!(
+            stored.contains(line_of(given, "kubernetesVersion:")?),
+            "{stored}"
+        );
+    }
+    let output = node.run(&Initiator::Rinit.command())?;
+    ensure!(output.stderr.contains("nothing was changed"), "{output}");
     Ok(())
 }
 

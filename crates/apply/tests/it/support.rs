@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use rinit_apply::Apply;
 use rinit_config::ReadOptions;
-use rinit_facts::{Facts, HostFacts, Overrides};
+use rinit_facts::{ClusterCa, Facts, HostFacts, Overrides};
 use rinit_host::{Host, Root};
 use rinit_plan::{Resource, ResourceId};
 use rinit_workflow::{
@@ -208,8 +208,12 @@ impl Node {
             rinit_config::parse("config.yaml", config.as_bytes(), ReadOptions::default())
                 .unwrap_or_else(|findings| panic!("{findings}"));
         let host = HostFacts {
-            cluster_ca_certificate: self.at(&format!("{PKI}/ca.crt")).exists(),
-            cluster_ca_key: self.at(&format!("{PKI}/ca.key")).exists(),
+            cluster_ca: match ["crt", "key"].map(|end| self.at(&format!("{PKI}/ca.{end}")).exists())
+            {
+                [false, _] => ClusterCa::Absent,
+                [true, false] => ClusterCa::External,
+                [true, true] => ClusterCa::Local { signer: None },
+            },
             ..rinit_testkit::host_facts()
         };
         rinit_facts::resolve(&documents, &Overrides::default(), &host)

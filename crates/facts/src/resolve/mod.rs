@@ -30,9 +30,9 @@ use crate::component_configs;
 use crate::facts::{
     Addon, Api, ClusterSpec, Facts, JoinOptions, NodeSpec, Role, RunInputs, Signing,
 };
-use crate::host_facts::HostFacts;
+use crate::host_facts::{ClusterCa, HostFacts};
 use crate::overrides::{Kind, Overrides, of_flag};
-use crate::paths::Paths;
+use crate::paths::{KUBECONFIGS, Paths};
 use crate::sourced::{Origin, Origins};
 
 /// Everything that keeps the configuration from being resolved.
@@ -356,8 +356,11 @@ impl Resolver<'_> {
         let access = self.access(&paths, &api);
         let bootstrap_tokens = token_specs(&init, &generated, now);
         let signing = Signing {
-            external: self.host.cluster_ca_certificate && !self.host.cluster_ca_key,
-            certificate: self.host.cluster_ca_signer.clone(),
+            external: self.host.cluster_ca == ClusterCa::External,
+            certificate: match &self.host.cluster_ca {
+                ClusterCa::Local { signer } => signer.clone(),
+                ClusterCa::Absent | ClusterCa::External => None,
+            },
         };
         let upload_certs = self.upload_certs(&mut init, &signing, now);
         let patches = self.patches();
@@ -480,23 +483,17 @@ impl Resolver<'_> {
     }
 
     fn paths(&mut self, cluster: &ClusterConfiguration) -> Paths {
-        let certificates = cluster.certificates_dir.as_deref().unwrap_or_default();
-        let kubeconfigs = self
-            .overrides
-            .kubeconfig_dir
-            .as_deref()
-            .unwrap_or(defaults::KUBERNETES_FOLDER);
-        Paths {
-            certificates: self.path("certificatesDir", certificates),
-            kubeconfigs: LogicalPath::parse(kubeconfigs).unwrap_or_else(|error| {
-                let problem = Problem::new(error.to_string())
-                    .with_hint("give the path from `/` on, without `..`");
-                self.wrong_flag("kubeconfig-dir", problem);
-                self.path("", defaults::KUBERNETES_FOLDER)
-            }),
-            manifests: self.path("", defaults::MANIFESTS_FOLDER),
-            kubelet: self.path("", defaults::KUBELET_FOLDER),
+        let (paths, wrong) = Paths::of(Some(cluster), self.overrides);
+        for (name, error) in wrong {
+            let problem = Problem::new(error.to_string())
+                .with_hint("give the path from `/` on, without `..`");
+            if name == KUBECONFIGS {
+                self.wrong_flag(name, problem);
+            } else {
+                self.wrong(Rule::AbsolutePath, name, problem);
+            }
         }
+        paths
     }
 }
 

@@ -7,6 +7,7 @@ use rinit_versions::KubernetesVersion;
 
 use super::Resolver;
 use crate::gates::GATES;
+use crate::host_facts::Look;
 
 impl Resolver<'_> {
     /// The version that is asked for, or that is there already, or the newest.
@@ -14,23 +15,23 @@ impl Resolver<'_> {
         let newest = KubernetesVersion::newest();
         let Some(asked) = &cluster.kubernetes_version else {
             // A second init verifies what the first one made; it is no upgrade.
-            let existing = &self.host.existing;
-            let mut unreadable = existing.unreadable.clone();
-            match existing.version.as_deref().map(str::parse) {
-                Some(Ok(version)) => {
-                    self.find(
-                        "kubernetesVersion",
-                        "the control plane that is on this host",
-                    );
-                    return version;
-                }
-                Some(Err(error)) => unreadable = Some(error.to_string()),
-                None => {}
+            let found = match &self.host.existing_version {
+                Look::Present(tag) => Some(tag.parse::<KubernetesVersion>()),
+                _ => None,
+            };
+            if let Some(Ok(version)) = found {
+                self.find(
+                    "kubernetesVersion",
+                    "the control plane that is on this host",
+                );
+                return version;
             }
-            if let Some(reason) = unreadable {
+            let unknown = found.and_then(Result::err).map(|error| error.to_string());
+            let unread = self.host.existing_version.reason().map(str::to_owned);
+            if let Some(reason) = unknown.or(unread) {
                 self.warnings.push(
                     Problem::new(format!(
-                        "the version of the control plane that is on this host cannot be told, so the newest counts, {newest}: {reason}"
+                        "the version of the control plane that is on this host is not known, so the newest counts, {newest}: {reason}"
                     ))
                     .with_hint("name its version with `--kubernetes-version` or `kubernetesVersion`"),
                 );

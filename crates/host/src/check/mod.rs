@@ -10,6 +10,8 @@ mod version;
 use rinit_diag::Problem;
 use rinit_plan::{Check, CheckKind};
 
+pub use resources::resolves;
+
 use crate::{Host, HostError, InitSystem};
 
 /// What a check found.

@@ -126,6 +126,18 @@ pub(super) fn executable(name: &str) -> CheckOutcome {
 /// How long the look-up of a name may take. A name server that drops packets takes far longer.
 const LOOKUP_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long the name of an endpoint may take.
+const ENDPOINT_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Whether a name resolves to an address, in a moment.
+pub async fn resolves(name: &str) -> bool {
+    let lookup = tokio::net::lookup_host((name, 0));
+    match tokio::time::timeout(ENDPOINT_LIMIT, lookup).await {
+        Ok(Ok(mut addresses)) => addresses.next().is_some(),
+        Ok(Err(_)) | Err(_) => false,
+    }
+}
+
 pub(super) async fn hostname(name: &str) -> CheckOutcome {
     let lookup = tokio::net::lookup_host((name, 0));
     let Ok(found) = tokio::time::timeout(LOOKUP_LIMIT, lookup).await else {

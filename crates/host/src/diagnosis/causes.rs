@@ -1,6 +1,8 @@
 //! Known causes: words that a component says, what they mean, and what to do.
 
 use rinit_diag::Problem;
+use rinit_plan::component::{API_SERVER, Component, ETCD};
+use rinit_plan::defaults::ETCD_FOLDER;
 
 use super::lines::{essence, is_error};
 use super::{ComponentEvidence, Evidence};
@@ -13,7 +15,7 @@ enum Speaker {
     /// The kubelet, running or not.
     Kubelet,
     /// This static pod.
-    Component(&'static str),
+    Component(&'static Component),
     /// Any static pod.
     AnyComponent,
 }
@@ -21,13 +23,14 @@ enum Speaker {
 /// A known cause.
 struct Cause {
     speaker: Speaker,
-    /// Words that a line must have, all of them.
+    /// Words that a line must have, all of them. `{port}` is any port of the component that it
+    /// follows.
     words: &'static [&'static str],
     meaning: &'static str,
-    /// `{component}`, `{container}` and `{socket}` are filled in.
+    /// `{component}`, `{container}`, `{socket}` and `{data}` are filled in.
     remedy: &'static str,
-    /// The static pod whose own trouble explains this one.
-    follows: Option<&'static str>,
+    /// The component whose own trouble explains this one.
+    follows: Option<&'static Component>,
 }
 
 const fn cause(
@@ -42,6 +45,24 @@ const fn cause(
         meaning,
         remedy,
         follows: None,
+    }
+}
+
+impl Cause {
+    fn is_in(&self, line: &str, evidence: &Evidence) -> bool {
+        self.words.iter().all(|word| {
+            let Some(start) = word.strip_suffix("{port}") else {
+                return line.contains(word);
+            };
+            self.follows.is_some_and(|leader| {
+                let found = evidence.ports.iter().find(|(name, _)| *name == leader.name);
+                let usual = [leader.port()];
+                let ports = found.map_or(usual.as_slice(), |(_, ports)| ports);
+                ports
+                    .iter()
+                    .any(|port| line.contains(&format!("{start}{port}:")))
+            })
+        })
     }
 }
 
@@ -161,34 +182,34 @@ const CAUSES: &[Cause] = &[
         "See the addresses with `ip -brief address`, and mend localAPIEndpoint.advertiseAddress.",
     ),
     cause(
-        Speaker::Component("etcd"),
+        Speaker::Component(&ETCD),
         &["couldn't find local name"],
         "its member name is not in its initial cluster",
         "Mend name and initial-cluster in extraArgs of etcd, then `rinit init phase etcd local`.",
     ),
     cause(
-        Speaker::Component("etcd"),
+        Speaker::Component(&ETCD),
         &["cluster ID mismatch"],
         "its data belong to another cluster",
-        "Move the data away with `mv /var/lib/etcd /var/lib/etcd.old` if a new cluster is wanted.",
+        "Move the data away with `mv {data} {data}.old` if a new cluster is wanted.",
     ),
     cause(
-        Speaker::Component("etcd"),
+        Speaker::Component(&ETCD),
         &["has already been bootstrapped"],
         "its data belong to another cluster",
-        "Move the data away with `mv /var/lib/etcd /var/lib/etcd.old` if a new cluster is wanted.",
+        "Move the data away with `mv {data} {data}.old` if a new cluster is wanted.",
     ),
     cause(
-        Speaker::Component("etcd"),
+        Speaker::Component(&ETCD),
         &["data directory", "permission denied"],
         "it may not use its data folder",
-        "See the rights with `ls -ldZ /var/lib/etcd`; etcd runs as root and needs mode 0700.",
+        "See the rights with `ls -ldZ {data}`; etcd runs as root and needs mode 0700.",
     ),
     cause(
-        Speaker::Component("etcd"),
+        Speaker::Component(&ETCD),
         &["crc mismatch"],
         "its data are damaged",
-        "Restore a backup, or move the data away with `mv /var/lib/etcd /var/lib/etcd.old` to begin \
+        "Restore a backup, or move the data away with `mv {data} {data}.old` to begin \
          anew.",
     ),
     cause(
@@ -205,18 +226,18 @@ const CAUSES: &[Cause] = &[
          moving the wrong ones away, `rinit init phase certs all` makes them anew.",
     ),
     Cause {
-        speaker: Speaker::Component("kube-apiserver"),
-        words: &["dial tcp", ":2379", "connection refused"],
+        speaker: Speaker::Component(&API_SERVER),
+        words: &["dial tcp", ":{port}", "connection refused"],
         meaning: "it cannot reach etcd",
         remedy: "See whether etcd runs with `crictl --runtime-endpoint {socket} ps -a --name etcd`.",
-        follows: Some("etcd"),
+        follows: Some(&ETCD),
     },
     Cause {
-        speaker: Speaker::Component("kube-apiserver"),
+        speaker: Speaker::Component(&API_SERVER),
         words: &["error creating storage factory"],
         meaning: "it cannot reach etcd",
         remedy: "See whether etcd runs with `crictl --runtime-endpoint {socket} ps -a --name etcd`.",
-        follows: Some("etcd"),
+        follows: Some(&ETCD),
     },
     cause(
         Speaker::AnyComponent,
@@ -226,11 +247,11 @@ const CAUSES: &[Cause] = &[
     ),
     Cause {
         speaker: Speaker::AnyComponent,
-        words: &["dial tcp", ":6443", "connection refused"],
+        words: &["dial tcp", ":{port}", "connection refused"],
         meaning: "it cannot reach the API server",
         remedy: "See why that is down with \
                  `crictl --runtime-endpoint {socket} ps -a --name kube-apiserver`.",
-        follows: Some("kube-apiserver"),
+        follows: Some(&API_SERVER),
     },
 ];
 
@@ -251,7 +272,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Problem> {
     }
     for (problem, leader) in following {
         // The leader's own trouble, or that no pod starts at all, was told already.
-        if !faulty.contains(&leader) && problems.is_empty() {
+        if !faulty.contains(&leader.name) && problems.is_empty() {
             problems.push(problem);
         }
     }
@@ -280,7 +301,7 @@ fn judge_kubelet(evidence: &Evidence) -> Option<Problem> {
         Speaker::StoppedKubelet => stopped,
         Speaker::Component(_) | Speaker::AnyComponent => false,
     };
-    if let Some((cause, line)) = find_cause(&evidence.kubelet_log, fits) {
+    if let Some((cause, line)) = find_cause(&evidence.kubelet_log, evidence, fits) {
         return Some(tell(cause, line, "kubelet", "", evidence));
     }
     if !stopped {
@@ -301,14 +322,14 @@ fn judge_kubelet(evidence: &Evidence) -> Option<Problem> {
 fn judge_component(
     component: &ComponentEvidence,
     evidence: &Evidence,
-) -> Option<(Problem, Option<&'static str>)> {
+) -> Option<(Problem, Option<&'static Component>)> {
     let fits = |speaker| match speaker {
         Speaker::AnyComponent => true,
-        Speaker::Component(name) => name == component.name,
+        Speaker::Component(one) => one.name == component.name,
         Speaker::Kubelet | Speaker::StoppedKubelet => false,
     };
     let name = &component.name;
-    if let Some((cause, line)) = find_cause(&component.log, fits) {
+    if let Some((cause, line)) = find_cause(&component.log, evidence, fits) {
         let problem = tell(cause, line, name, &component.container, evidence);
         return Some((problem, cause.follows));
     }
@@ -338,12 +359,16 @@ fn judge_component(
 }
 
 /// The first cause that the newest telling line fits.
-fn find_cause(log: &str, fits: impl Fn(Speaker) -> bool) -> Option<(&'static Cause, &str)> {
+fn find_cause<'log>(
+    log: &'log str,
+    evidence: &Evidence,
+    fits: impl Fn(Speaker) -> bool,
+) -> Option<(&'static Cause, &'log str)> {
     log.lines().rev().find_map(|line| {
         let cause = CAUSES
             .iter()
             .filter(|cause| fits(cause.speaker))
-            .find(|cause| cause.words.iter().all(|word| line.contains(word)))?;
+            .find(|cause| cause.is_in(line, evidence))?;
         Some((cause, line))
     })
 }
@@ -363,7 +388,8 @@ fn tell(
         .remedy
         .replace("{component}", component)
         .replace("{container}", container)
-        .replace("{socket}", &evidence.socket);
+        .replace("{socket}", &evidence.socket)
+        .replace("{data}", evidence.data.as_deref().unwrap_or(ETCD_FOLDER));
     let meaning = if component == "kubelet" {
         cause.meaning.to_owned()
     } else {

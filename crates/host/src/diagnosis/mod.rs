@@ -1,7 +1,7 @@
 //! Why a control plane does not come up: what the kubelet, its journal and the containers of static
 //! pods say, turned into causes with a way out.
 //!
-//! Gathering never fails; what cannot be read is left out. Judging is pure.
+//! Gathering never fails; what cannot be read is left out. Finding causes in it is pure.
 
 mod causes;
 mod lines;
@@ -9,11 +9,25 @@ mod lines;
 use std::path::Path;
 
 use rinit_diag::Problem;
-use rinit_plan::{LogicalPath, defaults::MANIFESTS_FOLDER};
+use rinit_plan::LogicalPath;
+use rinit_plan::component::Component;
 
 use crate::{ContainerState, Host, InitSystem, Runtime, UnitState};
 
 pub use causes::judge;
+
+/// A static pod to ask about.
+#[derive(Debug, Clone)]
+pub struct Suspect {
+    /// The component.
+    pub component: &'static Component,
+    /// Its manifest.
+    pub manifest: LogicalPath,
+    /// The ports at which it is reached, by its manifest.
+    pub ports: Vec<u16>,
+    /// The directory of its data, by its manifest.
+    pub data: Option<String>,
+}
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +40,10 @@ pub struct Evidence {
     pub socket: String,
     /// Why the container runtime could not be asked, if so.
     pub runtime_problem: Option<Problem>,
+    /// The ports of each component.
+    pub ports: Vec<(&'static str, Vec<u16>)>,
+    /// The directory of etcd's data.
+    pub data: Option<String>,
     /// Static pods, in the order in which they were asked about.
     pub components: Vec<ComponentEvidence>,
 }
@@ -63,10 +81,13 @@ impl Host {
         init_system: InitSystem,
         unit: &str,
         socket: &str,
-        components: &[&str],
+        suspects: &[Suspect],
     ) -> Evidence {
+        let ports = |one: &Suspect| (one.component.name, one.ports.clone());
         let mut evidence = Evidence {
             socket: socket.to_owned(),
+            ports: suspects.iter().map(ports).collect(),
+            data: suspects.iter().find_map(|one| one.data.clone()),
             ..Evidence::default()
         };
         if init_system != InitSystem::None {
@@ -76,7 +97,7 @@ impl Host {
                 .await
                 .unwrap_or_default();
         }
-        match self.ask_runtime(socket, components).await {
+        match self.ask_runtime(socket, suspects).await {
             Ok(components) => evidence.components = components,
             Err(error) => evidence.runtime_problem = Some(Problem::from_error(&error)),
         }
@@ -89,30 +110,36 @@ impl Host {
         init_system: InitSystem,
         unit: &str,
         socket: &str,
-        components: &[&str],
+        suspects: &[Suspect],
     ) -> Vec<Problem> {
-        let evidence = self.gather_evidence(init_system, unit, socket, components);
+        let evidence = self.gather_evidence(init_system, unit, socket, suspects);
         judge(&evidence.await)
     }
 
     async fn ask_runtime(
         &self,
         socket: &str,
-        components: &[&str],
+        suspects: &[Suspect],
     ) -> crate::Result<Vec<ComponentEvidence>> {
         let runtime = Runtime::connect(socket).await?;
         let containers = runtime.containers().await?;
         let mut found = Vec::new();
-        for name in components {
-            let since = self.manifest_written(name);
+        for suspect in suspects {
+            let name = suspect.component.name;
+            // In nanoseconds since 1970; 0 if it is not known.
+            let since = self
+                .info(&suspect.manifest)
+                .ok()
+                .flatten()
+                .map_or(0, |info| info.modified.as_nanosecond());
             // Newest first. What an earlier manifest led to says nothing about this one.
             let own: Vec<_> = containers
                 .iter()
-                .filter(|container| container.name == *name && container.namespace == "kube-system")
+                .filter(|container| container.name == name && container.namespace == "kube-system")
                 .filter(|container| i128::from(container.created_at) >= since)
                 .collect();
             let mut evidence = ComponentEvidence {
-                name: (*name).to_owned(),
+                name: name.to_owned(),
                 exists: !own.is_empty(),
                 ..ComponentEvidence::default()
             };
@@ -139,14 +166,5 @@ impl Host {
             found.push(evidence);
         }
         Ok(found)
-    }
-
-    /// When the manifest of a static pod was last written, in nanoseconds since 1970; 0 if it
-    /// cannot be told.
-    fn manifest_written(&self, component: &str) -> i128 {
-        LogicalPath::parse(&format!("{MANIFESTS_FOLDER}/{component}.yaml"))
-            .ok()
-            .and_then(|path| self.info(&path).ok().flatten())
-            .map_or(0, |info| info.modified.as_nanosecond())
     }
 }

@@ -15,7 +15,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rinit_facts::{Facts, HostFacts, Overrides, PatchFile};
+use rinit_facts::{ClusterCa, Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
 use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, Subject};
 use rinit_workflow::{Body, Phase};
@@ -170,7 +170,11 @@ fn facts(case: &Case, version: &str) -> Facts {
             .map(|folder| LogicalPath::parse(folder).unwrap())
             .collect(),
         patch_files: case.patches.map(patch_files).unwrap_or_default(),
-        cluster_ca_certificate: case.external_ca,
+        cluster_ca: if case.external_ca {
+            ClusterCa::External
+        } else {
+            ClusterCa::Absent
+        },
         ..rinit_testkit::host_facts()
     };
     rinit_testkit::facts_with(&format!("files/{}", case.name), &overrides, &host)

@@ -2,7 +2,6 @@
 
 mod ca;
 mod csr;
-mod discover;
 mod interrupts;
 mod read;
 mod renew;
@@ -19,18 +18,19 @@ use rinit_cli::{
 };
 use rinit_config::{Documents, ReadOptions};
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Facts, Overrides};
+use rinit_facts::{Facts, Look, Overrides};
 use rinit_host::{FileKind, Host, HostError, Lock, Root};
+use rinit_observe::{Manifests, Observed};
 use rinit_operations::Scope;
 use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::defaults::{CERTIFICATES_FOLDER, KUBERNETES_FOLDER};
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::{Phase, Selection};
 
-use self::read::Reader;
+use self::read::{Reader, UnknownDirectory};
 use crate::commands::{refuse, resolve};
 use crate::given::Given;
-use crate::{collect, printer, settings};
+use crate::{printer, settings};
 
 /// The phases that make what can expire.
 const PHASES: [&str; 2] = ["certs", "kubeconfig"];
@@ -62,6 +62,8 @@ pub(crate) struct Setting {
     is_copy: bool,
     /// The folder that keeps what is replaced.
     keeping: LogicalPath,
+    /// Whether it is not known where the certificates of this host's control plane are.
+    unknown: Option<UnknownDirectory>,
 }
 
 /// The host and the facts. Where `lenient`, nothing is asked of a host that only its own name and
@@ -85,27 +87,36 @@ pub(crate) async fn setting_of(
     lenient: bool,
 ) -> Result<Setting, ExitCode> {
     let host = Host::new(Root::typed(global.root.as_deref()));
-    let told = if lenient && config.is_none() {
-        discover::documents(&host)
+    let manifests = Manifests::read(&host);
+    let found = if lenient && config.is_none() {
+        manifests.documents()
     } else {
-        None
+        Look::Absent
     };
-    let documents: Documents = match told {
-        Some(documents) => documents,
-        None => settings::readable(config, reading, &overrides).map_err(refuse)?,
+    let typed = overrides.cert_dir.is_some();
+    let (documents, reason) = match found {
+        Look::Present(documents) => (documents, None),
+        other => (
+            settings::readable(config, reading, &overrides).map_err(refuse)?,
+            other.reason().filter(|_| !typed).map(str::to_owned),
+        ),
     };
-    let host_facts = if lenient {
-        collect::of_any_machine(&host, &documents, &overrides)
+    let observed = if lenient {
+        Observed::of_files(&host, manifests, &documents, &overrides)
     } else {
-        collect::host_facts(&host, &documents, &overrides).await
+        Observed::of_host(&host, &documents, &overrides).await
     };
-    let host_facts = host_facts.map_err(|problem| {
+    let observed = observed.map_err(|problem| {
         printer::problem(&problem);
         ExitCode::Failure
     })?;
-    let typed = overrides.cert_dir.is_some();
-    let facts = resolve(&documents, &overrides, &host_facts)?;
-    let (scope, is_copy) = scope(&host, &facts, typed.then_some(&documents));
+    let facts = resolve(&documents, &overrides, &observed.host)?;
+    let unknown = reason.map(|reason| UnknownDirectory {
+        usual: facts.node.paths.certificates.clone(),
+        reason,
+    });
+    let typed = typed.then_some(&documents);
+    let (scope, is_copy) = scope(&observed.manifests, &facts, typed);
     // Keys of a copy are no matter of this host's folders.
     let keeping = if is_copy {
         facts.node.paths.kubeconfigs.join("tmp")
@@ -118,13 +129,14 @@ pub(crate) async fn setting_of(
         scope,
         is_copy,
         keeping,
+        unknown,
     })
 }
 
 /// Whose files the folders hold. Kubeconfigs of a control plane are in one place; its certificates
 /// are where the configuration or the static pods of this host have them. Where `--cert-dir` was
 /// typed, `documents` are what there is without it. With it whether neither is of this host.
-fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> (Scope, bool) {
+fn scope(manifests: &Manifests, facts: &Facts, documents: Option<&Documents>) -> (Scope, bool) {
     let paths = &facts.node.paths;
     let is_own = |documents: &Documents| {
         let cluster = documents.cluster.as_ref();
@@ -133,7 +145,7 @@ fn scope(host: &Host, facts: &Facts, documents: Option<&Documents>) -> (Scope, b
             .is_ok_and(|folder| folder == paths.certificates)
     };
     let has_own_certificates = documents.is_none_or(|documents| {
-        is_own(documents) || discover::documents(host).as_ref().is_some_and(is_own)
+        is_own(documents) || manifests.certificates() == Look::Present(paths.certificates.clone())
     });
     let has_own_kubeconfigs = paths.kubeconfigs.as_str() == KUBERNETES_FOLDER;
     let scope = if has_own_certificates && has_own_kubeconfigs {
@@ -295,20 +307,24 @@ async fn check_expiration(
     }
     let is_half_made = warn_of_cut_off_runs(&setting, &given);
     let Setting {
-        host, facts, scope, ..
+        host,
+        facts,
+        scope,
+        unknown,
+        ..
     } = setting;
     let actions = match actions(tree, &facts, &PHASES) {
         Ok(actions) => actions,
         Err(code) => return code,
     };
     let mut files = BTreeMap::new();
-    let reader = Reader::new(&host);
+    let reader = Reader::new(&host, unknown.as_ref());
     let mut read = |path: &LogicalPath| {
         // Of a key only its presence counts, and others than root may not read it.
         if path.file_name().rsplit('.').next() == Some("key") {
             return reader.find(path);
         }
-        // Each certificate asks for the authority that signed it.
+        // Each certificate asks for the CA that signed it.
         files
             .entry(path.clone())
             .or_insert_with(|| reader.read(path))

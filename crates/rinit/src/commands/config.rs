@@ -8,6 +8,7 @@ use rinit_cli::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
     PrintCommand, ValidateArguments,
 };
+use rinit_config::v1beta4::ApiEndpoint;
 use rinit_config::{BootstrapToken, Documents, Surroundings};
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, HostFacts, Overrides};
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::commands::{refuse, resolve};
 use crate::trouble::Trouble;
-use crate::{collect, printer, settings};
+use crate::{printer, settings};
 
 /// What kubeadm writes where the real value is a secret or depends on the host.
 const PLACEHOLDER_TOKEN: &str = "abcdef.0123456789abcdef";
@@ -241,7 +242,7 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
     let addresses = machine.default_addresses;
     let address = match addresses.ipv4.or(addresses.ipv6) {
         Some(address) => address.to_string(),
-        None if collect::needs_address(&documents) => {
+        None if needs_address(&documents) => {
             printer::problem(
                 &Problem::new("this host has no default route to take an advertise address from")
                     .with_hint("set `localAPIEndpoint.advertiseAddress` in the file"),
@@ -273,6 +274,27 @@ async fn migrate(arguments: &MigrateArguments) -> Result<(), ExitCode> {
         _ => printer::data(&text),
     }
     Ok(())
+}
+
+/// Whether an address of this host is wanted where the documents name none.
+fn needs_address(documents: &Documents) -> bool {
+    let asks = |endpoint: &ApiEndpoint| {
+        let written = endpoint.advertise_address.as_deref();
+        written.is_none_or(|text| {
+            text.is_empty()
+                || rinit_config::parse_ip(text).is_some_and(|address| address.is_unspecified())
+        })
+    };
+    let control_plane = documents
+        .join
+        .as_ref()
+        .and_then(|join| join.control_plane.as_ref());
+    let init = match (&documents.init, &documents.cluster) {
+        (Some(init), _) => asks(&init.local_api_endpoint),
+        // An InitConfiguration is made beside it.
+        (None, cluster) => cluster.is_some(),
+    };
+    init || control_plane.is_some_and(|node| asks(&node.local_api_endpoint))
 }
 
 /// What a label in the file, or no version at all, stands for. Refuses a file with errors, with all

@@ -5,13 +5,14 @@ use rinit_cli::{CommonArguments, GlobalArguments, InitArguments, PhaseArguments}
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Facts, Origin, Overrides};
 use rinit_host::{Host, Lock, Root};
-use rinit_plan::{Action, Gate, Resource};
-use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
+use rinit_observe::{Observed, Verdict};
+use rinit_plan::{Action, Gate, Resource, WriteStyle};
+use rinit_workflow::{Event, Executor as _, Mode, Phase, Reporter, RunOptions, Selection, State};
 
 use crate::given::Given;
 use crate::printer::{self, Printer};
+use crate::settings;
 use crate::trouble::{Remarks, Trouble};
-use crate::{collect, settings};
 
 /// What the command line asks for.
 struct Asked<'run> {
@@ -112,13 +113,12 @@ async fn run(asked: Asked<'_>) -> ExitCode {
             });
         }
     }
-    let executor = Apply::new(prepared.host, &prepared.facts);
     act(
         tree,
         &prepared.facts,
         &prepared.selection,
         &prepared.options,
-        &executor,
+        &prepared.executor,
         &printer,
     )
     .await
@@ -128,7 +128,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
 struct Prepared {
     /// Held until the run ends.
     _lock: Option<Lock>,
-    host: Host,
+    executor: Apply,
     overrides: Overrides,
     facts: Facts,
     selection: Selection,
@@ -147,7 +147,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         mut overrides,
         mut selection,
         skips_by_file,
-        phase: _,
+        phase,
     } = asked;
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
@@ -176,18 +176,23 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         Some(lock.map_err(|error| Trouble::of(ExitCode::Blocked, &error))?)
     };
     // Looked at under the lock: another run may just have ended.
-    let mut host_facts = match collect::host_facts(&host, &documents, &overrides).await {
-        Ok(host_facts) => host_facts,
+    let mut observed = match Observed::of_host(&host, &documents, &overrides).await {
+        Ok(observed) => observed,
         Err(problem) => {
             let trouble = Trouble::configuration(problem).beside(&overrides.problems);
             let trouble = trouble.and(settings::refused(documents).remarks);
             return Err(worse(unknown, trouble));
         }
     };
-    host_facts.missing = collect::missing(&host, &documents, &overrides).await;
-    let resolved = settings::resolve(&documents, &overrides, &host_facts, common.strict);
+    observed.look_for_named(&host, &documents, &overrides).await;
+    // A phase that is asked for by name asks no cluster how that was made.
+    if phase.is_none() {
+        observed.ask_cluster(&host).await;
+    }
+    let host_facts = &observed.host;
+    let resolved = settings::resolve(&documents, &overrides, host_facts, common.strict);
     let judged = resolved.and_then(|facts| {
-        let resolved = Some((&facts, &host_facts));
+        let resolved = Some((&facts, host_facts));
         let remarks = settings::warnings(&documents, &overrides, resolved, common.strict)?;
         Ok((facts, remarks))
     });
@@ -196,8 +201,27 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Ok((_, remarks)), Err(unknown)) => return Err(unknown.and(remarks)),
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
+    let executor = Apply::new(host.clone(), &facts);
+    let executor = if phase.is_some() {
+        executor.reconfiguring()
+    } else {
+        match contradiction(tree, &facts, &selection, &observed, &executor).await {
+            Ok(()) => executor,
+            Err((code, problem)) => {
+                let address = facts.node.api.advertise_address;
+                let given = Given::new(global, common, &overrides, address);
+                let problems = given.complete_problems(&[problem]);
+                let trouble = Trouble {
+                    code,
+                    remarks: Remarks::default(),
+                };
+                return Err(trouble.beside(&problems).and(remarks));
+            }
+        }
+    };
     Ok(Prepared {
         _lock: lock,
+        executor,
         options: RunOptions {
             command: "init",
             kubernetes_version: Some(facts.cluster.version.to_string()),
@@ -206,13 +230,49 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
             warnings: facts.warnings.clone(),
             notes: facts.detected.clone(),
         },
-        host,
         overrides,
         facts,
         selection,
         remarks,
         tells_settings: dry_run || global.verbosity() > 0,
     })
+}
+
+/// Why a whole init must not go on: it completes a cluster and does not change one.
+async fn contradiction(
+    tree: &[Phase<Facts>],
+    facts: &Facts,
+    selection: &Selection,
+    observed: &Observed,
+    executor: &Apply,
+) -> Result<(), (ExitCode, Problem)> {
+    let plans = rinit_workflow::plans(tree, facts, selection).unwrap_or_default();
+    let actions: Vec<Action> = plans.into_iter().flat_map(|plan| plan.actions).collect();
+    let stored = actions.iter().find_map(|action| match action {
+        Action::Ensure(Resource::Object { object, .. }) if object.write == WriteStyle::Verify => {
+            Some(object)
+        }
+        _ => None,
+    });
+    match stored.map(|object| observed.verdict(object)) {
+        None | Some(Verdict::Same) => Ok(()),
+        Some(Verdict::Differs(problem)) => Err((ExitCode::Conflict, problem)),
+        // As long as no file would change, that does not matter.
+        Some(Verdict::Unknown(problem)) => {
+            for action in &actions {
+                if matches!(
+                    action,
+                    Action::Ensure(Resource::File(_) | Resource::StaticPod(_))
+                ) && matches!(
+                    executor.inspect(action).await,
+                    State::Absent | State::Differs { .. }
+                ) {
+                    return Err((ExitCode::Blocked, problem));
+                }
+            }
+            Ok(())
+        }
+    }
 }
 
 /// What is refused with an unknown phase, if there is one: the line is the first to mend.

@@ -181,6 +181,46 @@ fn an_own_folder_and_an_external_etcd_are_found_by_the_static_pods() {
     assert_ne!(node.read("/srv/pki/etcd/server.crt"), before);
 }
 
+/// A flag counts as Kubernetes reads it. Where no flag is found, nobody knows what is missing.
+#[test]
+fn the_folder_is_found_in_every_spelling_of_a_flag() {
+    let node = Node::new();
+    let kubernetes = node.path("/etc/kubernetes");
+    std::fs::create_dir_all(node.path("/srv")).unwrap();
+    std::fs::rename(kubernetes.join("pki"), node.path("/srv/pki")).unwrap();
+    let manifests = kubernetes.join("manifests");
+    std::fs::create_dir_all(&manifests).unwrap();
+    std::fs::write(manifests.join("etcd.yaml"), "spec: {containers: [{}]}").unwrap();
+    let check = |container: &str| {
+        let text = format!(
+            "spec: {{containers: [{{name: proxy, args: [--tls-cert-file=/no/apiserver.crt]}}, \
+             {{name: kube-apiserver, {container}}}]}}"
+        );
+        std::fs::write(manifests.join("kube-apiserver.yaml"), text).unwrap();
+        node.rinit(&["certs", "check-expiration", "--warn-within", "30d"])
+    };
+    for container in [
+        "command: [kube-apiserver, --tls-cert-file=/srv/pki/apiserver.crt]",
+        "command: [kube-apiserver, --tls-cert-file, /srv/pki/apiserver.crt]",
+        "command: [kube-apiserver], args: [--tls-cert-file=/srv/pki/apiserver.crt]",
+        "args: [--tls-cert-file, /srv/pki/apiserver.crt]",
+    ] {
+        let found = check(container);
+        assert_eq!(found.code, Some(0), "{container}: {}", found.stderr);
+        let before = node.read("/srv/pki/apiserver.crt");
+        node.renew(&["apiserver"]);
+        assert_ne!(node.read("/srv/pki/apiserver.crt"), before, "{container}");
+    }
+    let found = check("command: [sh, -c, 'exec kube-apiserver $FLAGS']");
+    assert_eq!(found.code, Some(6), "{}", found.stdout);
+    assert!(!found.stdout.contains("MISSING"), "{}", found.stdout);
+    let told = "kube-apiserver.yaml does not say where the certificates are";
+    assert!(found.stderr.contains(told), "{}", found.stderr);
+    let renewal = node.rinit(&["certs", "renew", "all"]);
+    assert_eq!(renewal.code, Some(4), "{}", renewal.stderr);
+    assert!(renewal.stderr.contains(told), "{}", renewal.stderr);
+}
+
 /// The document for machines has kubeadm's fields with kubeadm's values, and the kubelet's rows
 /// beside them.
 #[test]

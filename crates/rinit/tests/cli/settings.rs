@@ -196,7 +196,7 @@ fn patches_of_the_file_are_looked_for_below_the_root() {
     assert_eq!(said.code, Some(3), "{}", said.shown());
     assert!(
         said.stderr.contains(
-            "config.yaml:6:14: error: patches.directory: there is no folder other/etc/patches"
+            "config.yaml:6:14: error: patches.directory: there is no directory other/etc/patches"
         ),
         "{}",
         said.stderr
@@ -205,7 +205,7 @@ fn patches_of_the_file_are_looked_for_below_the_root() {
     assert_eq!(said.code, Some(3), "{}", said.shown());
     assert!(
         said.stderr
-            .contains("error: --patches: there is no folder nowhere"),
+            .contains("error: --patches: there is no directory nowhere"),
         "{}",
         said.stderr
     );
@@ -235,7 +235,7 @@ fn a_version_on_disk_that_cannot_be_told_is_told() {
         let said = place.run(&words);
         assert!(
             said.stderr.contains(
-                "warning: the version of the control plane that is on this host cannot be told"
+                "warning: the version of the control plane that is on this host is not known"
             ),
             "{}",
             said.stderr

@@ -330,43 +330,6 @@ async fn what_cannot_be_seen_is_not_written_over() {
     assert_eq!(double.world(), World::default());
 }
 
-/// A cluster that cannot be asked stands in the way of a file that would change, and of nothing
-/// else.
-#[tokio::test]
-async fn an_unverified_cluster_matters_only_where_a_file_would_change() {
-    let tree = [
-        leaf("files", vec![file("/config"), file("/admin.conf")]),
-        leaf("objects", vec![object("kubeadm-config", &[])]),
-    ];
-    let mut held = World {
-        artefacts: [
-            ResourceId::ApiServer,
-            ResourceId::File(path("/admin.conf")),
-            ResourceId::File(path("/config")),
-        ]
-        .into(),
-        held: ["file /config", "file /admin.conf"]
-            .map(str::to_owned)
-            .into(),
-        writes: 0,
-    };
-    let unverified = State::Unverified {
-        problem: Problem::new("nobody answers"),
-    };
-    let double =
-        Double::over(held.clone()).answering("ConfigMap kubeadm-config", unverified.clone());
-    go_all(&tree, &double).await.result.unwrap();
-
-    held.held.remove("file /config");
-    let double = Double::over(held.clone()).answering("ConfigMap kubeadm-config", unverified);
-    let ran = go_all(&tree, &double).await;
-    assert_eq!(
-        ran.problems(),
-        [("objects: nobody answers".to_owned(), String::new())]
-    );
-    assert_eq!(double.world(), held);
-}
-
 /// A run that is refused names in one command what is wrong and what is only warned of; a run that
 /// goes on names the latter.
 #[tokio::test]

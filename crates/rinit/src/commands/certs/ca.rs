@@ -69,10 +69,15 @@ async fn run(
         scope: setting.scope.clone(),
         cluster_signer: setting.facts.node.paths.cluster_signer_certificate(),
     };
-    let renewal = planned(&setting.host, &given, |read, link| match renewed {
-        Some(_) => Renewal::of_cas(&actions, &options, read, link),
-        None => Renewal::pruned_cas(&actions, &options, read, link),
-    })?;
+    let renewal = planned(
+        &setting.host,
+        setting.unknown.as_ref(),
+        &given,
+        |read, link| match renewed {
+            Some(_) => Renewal::of_cas(&actions, &options, read, link),
+            None => Renewal::pruned_cas(&actions, &options, read, link),
+        },
+    )?;
     if renewed.is_none() && renewal.rewritten.is_empty() && arguments.output == ReportFormat::Text {
         given
             .complete_problems(&renewal.warnings)

@@ -122,7 +122,7 @@ async fn begin(
 
 /// Makes keys and requests in memory.
 fn make(work: &Work, names: &[String]) -> Result<Vec<NewFile>, ExitCode> {
-    let reader = Reader::new(&work.setting.host);
+    let reader = Reader::new(&work.setting.host, None);
     let mut read = |path: &LogicalPath| reader.read(path);
     let files = requests::wanted(&work.actions, names, &mut read).and_then(|wanted| {
         let pool = KeyPool::new(wanted.iter().filter_map(requests::Wanted::new_key));
@@ -147,7 +147,7 @@ fn put(work: &Work, from: &Path, dry_run: bool) -> Result<ExitCode, ExitCode> {
         keeping,
         ..
     } = &work.setting;
-    let reader = Reader::new(host);
+    let reader = Reader::new(host, None);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut signed = |name: &str| {
         rinit_host::read_typed(&from.join(name)).map_err(|error| rinit_diag::chain(&error))

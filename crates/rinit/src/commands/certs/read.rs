@@ -8,23 +8,40 @@ use rinit_plan::LogicalPath;
 
 use crate::printer;
 
+/// That it is not known where the certificates of this host's control plane are: what is not in
+/// the usual directory is not missing.
+pub(crate) struct UnknownDirectory {
+    /// The directory that is looked at.
+    pub(crate) usual: LogicalPath,
+    /// Why no other is known.
+    pub(crate) reason: String,
+}
+
 /// Reads files, and keeps the way out if this user may not read one.
 pub(crate) struct Reader<'run> {
     host: &'run Host,
+    unknown: Option<&'run UnknownDirectory>,
     hint: RefCell<Option<String>>,
 }
 
 impl<'run> Reader<'run> {
-    pub(crate) fn new(host: &'run Host) -> Self {
+    pub(crate) fn new(host: &'run Host, unknown: Option<&'run UnknownDirectory>) -> Self {
         Self {
             host,
+            unknown,
             hint: RefCell::new(None),
         }
     }
 
     /// The content of a file; none if there is no such file.
     pub(crate) fn read(&self, path: &LogicalPath) -> Result<Option<Vec<u8>>, String> {
-        self.host.read(path).map_err(|error| self.why(&error))
+        match (self.host.read(path), self.unknown) {
+            // It may well be elsewhere.
+            (Ok(None), Some(unknown)) if path.is_within(&unknown.usual) => {
+                Err(unknown.reason.clone())
+            }
+            (found, _) => found.map_err(|error| self.why(&error)),
+        }
     }
 
     /// Whether there is such a file, as empty content.

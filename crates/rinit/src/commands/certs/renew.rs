@@ -17,7 +17,7 @@ use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
 use super::interrupts::Interrupts;
-use super::read::Reader;
+use super::read::{Reader, UnknownDirectory};
 use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
@@ -82,9 +82,12 @@ async fn run(
         scope: setting.scope.clone(),
         cluster_signer: setting.facts.node.paths.cluster_signer_certificate(),
     };
-    let renewal = planned(&setting.host, &given, |read, link| {
-        Renewal::plan(&actions, &options, read, link)
-    })?;
+    let renewal = planned(
+        &setting.host,
+        setting.unknown.as_ref(),
+        &given,
+        |read, link| Renewal::plan(&actions, &options, read, link),
+    )?;
     Run {
         tree,
         global,
@@ -280,10 +283,11 @@ pub(super) fn asked(typed: &[String], known: &[&str]) -> Result<Vec<String>, Exi
 /// Makes a plan of what the host has.
 pub(super) fn planned(
     host: &Host,
+    unknown: Option<&UnknownDirectory>,
     given: &Given,
     plan: impl FnOnce(&mut ReadFile<'_>, &mut LinkTarget<'_>) -> Result<Renewal, Vec<Problem>>,
 ) -> Result<Renewal, ExitCode> {
-    let reader = Reader::new(host);
+    let reader = Reader::new(host, unknown);
     let mut read = |path: &LogicalPath| reader.read(path);
     let mut link = |path: &LogicalPath| host.link_target(path).ok().flatten();
     plan(&mut read, &mut link).map_err(|problems| {

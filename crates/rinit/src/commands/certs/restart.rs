@@ -14,6 +14,7 @@ use rinit_apply::Apply;
 use rinit_diag::{ExitCode, Hint as _, Problem};
 use rinit_facts::Facts;
 use rinit_host::{Access, Host, HostError, InitSystem, Runtime, Trust, probe};
+use rinit_plan::component::{API_SERVER, ETCD};
 use rinit_plan::{Action, FileMode, Gate, LogicalPath, WaitSpec, WaitTarget};
 use rinit_workflow::{Executor as _, Phase};
 
@@ -23,7 +24,6 @@ use super::interrupts::Interrupts;
 use super::write::{Backup, keeping};
 use crate::printer;
 
-const API_SERVER: &str = "kube-apiserver";
 /// How long a pod may take to end: the kubelet looks every 20 s, and grants 30 s.
 const END_LIMIT: Duration = Duration::from_mins(1);
 /// How long a kubelet that was just restarted is left alone. It ends no pod whose manifest goes away
@@ -95,7 +95,7 @@ impl Before {
             waits,
             api_server_was_healthy: false,
         };
-        if let Some(wait) = before.wait(API_SERVER) {
+        if let Some(wait) = before.wait(API_SERVER.name) {
             let apply = Apply::new(host.clone(), facts);
             before.api_server_was_healthy = apply.inspect(wait).await.holds();
         }
@@ -196,7 +196,7 @@ impl Restart<'_> {
         let pods = pods_that_use(self.host, self.facts, self.renewed);
         for (index, pod) in pods.iter().enumerate() {
             // Whether a healthy API server can work with etcd is seen in a restart.
-            let is_watched = pod.name == "etcd" && self.before.api_server_was_healthy;
+            let is_watched = pod.name == ETCD.name && self.before.api_server_was_healthy;
             if !is_watched
                 && self
                     .has_started_anew(&apply, pod, before.as_ref(), kubelet_since.is_some())
@@ -207,7 +207,7 @@ impl Restart<'_> {
                     pod.name
                 ));
                 // Only from now on does a new kubelet hear from it.
-                if pod.name == API_SERVER && kubelet_since.is_some() {
+                if pod.name == API_SERVER.name && kubelet_since.is_some() {
                     kubelet_since = Some(Instant::now());
                 }
                 continue;
@@ -309,9 +309,9 @@ impl Restart<'_> {
     async fn pod(&self, apply: &Apply, pod: &Pod) -> Result<(), Trouble> {
         self.bounce(pod).await?;
         self.healthy(apply, pod).await?;
-        if pod.name == "etcd"
+        if pod.name == ETCD.name
             && self.before.api_server_was_healthy
-            && let Some(wait) = self.before.wait(API_SERVER)
+            && let Some(wait) = self.before.wait(API_SERVER.name)
         {
             ensure(apply, wait).await.map_err(|problem| {
                 Trouble::Unhealthy(Problem {

@@ -5,20 +5,12 @@ use std::time::Duration;
 
 use rinit_facts::Facts;
 use rinit_host::{ContainerState, Host, HostError, Runtime, Sandbox, Trust, probe};
-use rinit_manifest::yaml;
+use rinit_manifest::view::ManifestView;
 use rinit_plan::LogicalPath;
-use serde_json::Value;
+use rinit_plan::component::Component;
 
 /// How long one question to a pod may take.
 pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(5);
-/// The order in which pods come back: each needs those before it.
-const ORDER: [&str; 4] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-];
-
 /// The identifiers of containers.
 pub(super) type Known = HashSet<String>;
 
@@ -27,7 +19,7 @@ pub(in super::super) struct Pod {
     /// The name of its manifest without `.yaml`.
     pub(in super::super) name: String,
     pub(super) manifest: LogicalPath,
-    document: Value,
+    view: ManifestView,
 }
 
 /// The static pods whose manifests name one of the files, in the order in which they come back.
@@ -46,23 +38,18 @@ pub(in super::super) fn pods_that_use(
             continue;
         };
         let manifest = folder.join(&file);
-        let Some(document) = read(host, &manifest) else {
+        let Some(view) = read(host, &manifest) else {
             continue;
         };
-        if files.iter().any(|file| names(&document, file.as_str())) {
+        if files.iter().any(|file| view.uses(file.as_str())) {
             pods.push(Pod {
                 name: name.to_owned(),
                 manifest,
-                document,
+                view,
             });
         }
     }
-    pods.sort_by_key(|pod| {
-        ORDER
-            .iter()
-            .position(|known| *known == pod.name)
-            .unwrap_or(ORDER.len())
-    });
+    pods.sort_by_key(|pod| Component::start_order(&pod.name));
     pods
 }
 
@@ -71,38 +58,23 @@ pub(super) fn pod_aside(host: &Host, aside: &LogicalPath, manifest: &LogicalPath
     Some(Pod {
         name: manifest.file_name().strip_suffix(".yaml")?.to_owned(),
         manifest: manifest.clone(),
-        document: read(host, aside)?,
+        view: read(host, aside)?,
     })
 }
 
-fn read(host: &Host, manifest: &LogicalPath) -> Option<Value> {
+fn read(host: &Host, manifest: &LogicalPath) -> Option<ManifestView> {
     let text = host.read_text(manifest).ok().flatten()?;
-    yaml::parse_documents(&text).ok()?.pop()
-}
-
-/// Whether a text of the pod is the file, or an argument with it as its value.
-fn names(value: &Value, file: &str) -> bool {
-    match value {
-        Value::String(text) => {
-            text == file
-                || text
-                    .rsplit_once('=')
-                    .is_some_and(|(_, value)| value == file)
-        }
-        Value::Array(values) => values.iter().any(|value| names(value, file)),
-        Value::Object(fields) => fields.values().any(|value| names(value, file)),
-        _ => false,
-    }
+    ManifestView::parse(&text).ok()
 }
 
 impl Pod {
     /// Whether it uses a file: itself, or as the key of a certificate that it names.
     pub(super) fn uses(&self, path: &LogicalPath) -> bool {
-        names(&self.document, path.as_str())
+        self.view.uses(path.as_str())
             || path
                 .as_str()
                 .strip_suffix(".key")
-                .is_some_and(|base| names(&self.document, &format!("{base}.crt")))
+                .is_some_and(|base| self.view.uses(&format!("{base}.crt")))
     }
 
     /// What the runtime has of it.
@@ -158,9 +130,8 @@ impl Pod {
     /// Whether a pod of the runtime is this one: the kubelet names a static pod by its own name
     /// and the node's.
     fn is_named(&self, namespace: &str, pod: &str) -> bool {
-        let metadata = &self.document["metadata"];
-        let name = metadata["name"].as_str().unwrap_or(&self.name);
-        namespace == metadata["namespace"].as_str().unwrap_or("default")
+        let name = self.view.name().unwrap_or(&self.name);
+        namespace == self.view.namespace()
             && pod
                 .strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with('-'))
@@ -182,7 +153,7 @@ impl Pod {
 
     /// Where the kubelet asks the pod how it is.
     pub(super) fn probe_url(&self) -> Option<String> {
-        probe_url(&self.document)
+        self.view.probe_url()
     }
 }
 
@@ -194,60 +165,4 @@ pub(super) enum Stage {
     Sandbox,
     /// Nothing that runs.
     Gone,
-}
-
-/// Where the kubelet asks the pod how it is.
-fn probe_url(pod: &Value) -> Option<String> {
-    let container = pod.pointer("/spec/containers/0")?;
-    let get = ["readinessProbe", "livenessProbe", "startupProbe"]
-        .iter()
-        .find_map(|probe| container[*probe].get("httpGet"))?;
-    let host = get["host"].as_str().unwrap_or("127.0.0.1");
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let port = match &get["port"] {
-        Value::Number(port) => port.as_u64()?,
-        Value::String(name) => container["ports"]
-            .as_array()?
-            .iter()
-            .find(|port| port["name"] == name.as_str())?["containerPort"]
-            .as_u64()?,
-        _ => return None,
-    };
-    let scheme = get["scheme"].as_str().unwrap_or("HTTP").to_lowercase();
-    let path = get["path"].as_str().unwrap_or("/");
-    Some(format!("{scheme}://{host}:{port}{path}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_pod_uses_the_files_that_its_arguments_name() {
-        let pod = json!({"spec": {"containers": [{"command": [
-            "kube-scheduler", "--kubeconfig=/etc/kubernetes/scheduler.conf",
-        ]}]}});
-        assert!(names(&pod, "/etc/kubernetes/scheduler.conf"));
-        assert!(!names(&pod, "/etc/kubernetes/scheduler"));
-        assert!(!names(&pod, "kube-scheduler.conf"));
-    }
-
-    #[test]
-    fn the_probe_of_a_pod_may_name_its_port() {
-        let pod = |port: Value| {
-            json!({"spec": {"containers": [{
-                "ports": [{"name": "probe-port", "containerPort": 2381}],
-                "readinessProbe": {"httpGet": {"host": "::1", "path": "/readyz", "port": port}},
-            }]}})
-        };
-        let expected = Some("http://[::1]:2381/readyz".to_owned());
-        assert_eq!(probe_url(&pod(json!("probe-port"))), expected);
-        assert_eq!(probe_url(&pod(json!(2381))), expected);
-        assert_eq!(probe_url(&json!({})), None);
-    }
 }
