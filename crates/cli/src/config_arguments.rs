@@ -108,7 +108,7 @@ pub struct MigrateArguments {
 #[derive(Debug, Clone, Subcommand)]
 pub enum ImagesCommand {
     /// Print the images that a control plane needs
-    List(ImagesArguments),
+    List(Box<ImagesArguments>),
 }
 
 /// How data is printed.

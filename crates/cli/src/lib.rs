@@ -203,8 +203,12 @@ mod tests {
     use super::*;
     use rinit_workflow::Reach;
 
-    fn tree() -> Vec<Phase> {
-        let leaf = |name| Phase::leaf(name, "Do it", Reach::Files, |_| rinit_plan::Plan::default());
+    fn tree() -> Vec<Phase<()>> {
+        let leaf = |name| {
+            Phase::leaf(name, "Do it", Reach::Files, |()| {
+                rinit_plan::Plan::default()
+            })
+        };
         vec![
             leaf("preflight"),
             Phase::group("certs", "Make certificates", [leaf("ca"), leaf("sa")]),

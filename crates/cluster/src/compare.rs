@@ -348,7 +348,7 @@ mod tests {
         let live = json!({"data": {"Corefile": ".:53 {\n    errors\n    health\n    ready\n    cache 60\n}\n"}});
         assert_eq!(
             render(&compare(&ours, &live, &[])),
-            "/data/Corefile:\n@@ -3,4 +3,4 @@\n     health\n     ready\n-    cache 60\n+    cache 30\n }"
+            "/data/Corefile:\n@@ -3,4 +3,4 @@\n     health\n     ready\n-    <redacted>\n+    cache 30\n }"
         );
     }
 

@@ -18,13 +18,13 @@ pub(crate) fn url_scheme(text: &str) -> Option<&str> {
 }
 
 fn is_host(text: &str) -> bool {
-    let (host_holds, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
-        None => {
-            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let is_of_name = |next: char| next.is_alphanumeric() || "-_.".contains(next);
-            (!name.is_empty() && name.chars().all(is_of_name), port)
-        }
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host_holds, port) = if let Some((address, port)) = bracketed {
+        (address.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        let is_of_name = |next: char| next.is_alphanumeric() || "-_.".contains(next);
+        (!name.is_empty() && name.chars().all(is_of_name), port)
     };
     let port_holds = |port: &str| port.is_empty() || is_number(port);
     host_holds && (port.is_empty() || port.strip_prefix(':').is_some_and(port_holds))

@@ -99,10 +99,6 @@ macro_rules! flags {
     )+) => {
         /// The values of the flags; nothing where a flag was not given.
         #[derive(Debug, Clone, Default)]
-        #[expect(
-            clippy::struct_excessive_bools,
-            reason = "each is a flag of its own, and any of them may be given with any other"
-        )]
         pub struct Overrides {
             $(
                 $(#[doc = $help])+
@@ -142,7 +138,7 @@ flags! {
     cert_dir: Text = "cert-dir" "DIR" in &[Init, Phase, Certificates, Cas, Expiration, User],
         "certificatesDir", Flag {
             format: Format::AbsolutePath,
-            put: |given, _, cluster| replace(&given.cert_dir, &mut cluster.certificates_dir),
+            put: |given, _, cluster| replace(given.cert_dir.as_ref(), &mut cluster.certificates_dir),
             ..PLAIN
         };
     /// The directory of the kubeconfigs
@@ -152,7 +148,7 @@ flags! {
     apiserver_advertise_address: Text = "apiserver-advertise-address" "ADDRESS" in DECIDING,
         "localAPIEndpoint.advertiseAddress", Flag {
             put: |given, init, _| replace(
-                &given.apiserver_advertise_address,
+                given.apiserver_advertise_address.as_ref(),
                 &mut init.local_api_endpoint.advertise_address,
             ),
             ..PLAIN
@@ -161,7 +157,7 @@ flags! {
     apiserver_bind_port: Option<u16> = "apiserver-bind-port" "PORT" in DECIDING,
         "localAPIEndpoint.bindPort", Flag {
             put: |given, init, _| replace(
-                &given.apiserver_bind_port.map(i32::from),
+                given.apiserver_bind_port.map(i32::from).as_ref(),
                 &mut init.local_api_endpoint.bind_port,
             ),
             ..PLAIN
@@ -180,7 +176,7 @@ flags! {
         "controlPlaneEndpoint", Flag {
             format: Format::HostPort,
             put: |given, _, cluster| replace(
-                &given.control_plane_endpoint,
+                given.control_plane_endpoint.as_ref(),
                 &mut cluster.control_plane_endpoint,
             ),
             ..PLAIN
@@ -190,21 +186,21 @@ flags! {
         &[Init, Phase, Certificates, Images], "kubernetesVersion", Flag {
             format: Format::KubernetesVersion,
             put: |given, _, cluster| replace(
-                &given.kubernetes_version,
+                given.kubernetes_version.as_ref(),
                 &mut cluster.kubernetes_version,
             ),
             ..PLAIN
         };
     /// The name of the node
     node_name: Text = "node-name" "NAME" in DECIDING, "nodeRegistration.name", Flag {
-            put: |given, init, _| replace(&given.node_name, &mut init.node_registration.name),
+            put: |given, init, _| replace(given.node_name.as_ref(), &mut init.node_registration.name),
             ..PLAIN
         };
     /// The service network
     service_cidr: Text = "service-cidr" "CIDR" in DECIDING, "networking.serviceSubnet", Flag {
             format: Format::ServiceSubnet,
             put: |given, _, cluster| replace(
-                &given.service_cidr,
+                given.service_cidr.as_ref(),
                 &mut cluster.networking.service_subnet,
             ),
             ..PLAIN
@@ -214,7 +210,7 @@ flags! {
         "networking.dnsDomain", Flag {
             format: Format::DnsSubdomain,
             put: |given, _, cluster| replace(
-                &given.service_dns_domain,
+                given.service_dns_domain.as_ref(),
                 &mut cluster.networking.dns_domain,
             ),
             ..PLAIN
@@ -223,7 +219,7 @@ flags! {
     pod_network_cidr: Text = "pod-network-cidr" "CIDR" in COMMON, "networking.podSubnet", Flag {
             format: Format::PodSubnet,
             put: |given, _, cluster| replace(
-                &given.pod_network_cidr,
+                given.pod_network_cidr.as_ref(),
                 &mut cluster.networking.pod_subnet,
             ),
             ..PLAIN
@@ -232,7 +228,7 @@ flags! {
     cri_socket: Text = "cri-socket" "SOCKET" in COMMON, "nodeRegistration.criSocket", Flag {
             format: Format::CriSocket,
             put: |given, init, _| replace(
-                &given.cri_socket,
+                given.cri_socket.as_ref(),
                 &mut init.node_registration.cri_socket,
             ),
             ..PLAIN
@@ -257,7 +253,7 @@ flags! {
         "imageRepository", Flag {
             format: Format::ImageRepository,
             put: |given, _, cluster| replace(
-                &given.image_repository,
+                given.image_repository.as_ref(),
                 &mut cluster.image_repository,
             ),
             ..PLAIN
@@ -473,9 +469,9 @@ pub fn truth(text: &str) -> Option<bool> {
     }
 }
 
-fn replace<T: Clone>(given: &Option<T>, field: &mut Option<T>) {
+fn replace<T: Clone>(given: Option<&T>, field: &mut Option<T>) {
     if given.is_some() {
-        field.clone_from(given);
+        *field = given.cloned();
     }
 }
 

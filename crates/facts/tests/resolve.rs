@@ -3,7 +3,7 @@
 
 use rinit_config::ReadOptions;
 use rinit_facts::{Facts, HostFacts, Look, Overrides, resolve};
-use rinit_plan::{LogicalPath, Secret};
+use rinit_plan::Secret;
 use rinit_testkit::{documents, facts, facts_with, host_facts};
 
 #[test]

@@ -65,8 +65,8 @@ fn with_flags(mut documents: Documents, host: &HostFacts) {
         Err(error) => show(error.to_string()),
         Ok(facts) => {
             assert!(!documents.findings.has_errors(), "errors resolve");
-            for decision in rinit_facts::decisions(&documents, &overrides, host, &facts) {
-                show(decision.to_string());
+            for (field, setting) in facts.settings() {
+                show(format!("{field}: {setting}"));
             }
         }
     }

@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    fn view(containers: Value) -> ManifestView {
+    fn view(containers: &Value) -> ManifestView {
         let pod = json!({"spec": {"containers": containers}});
         ManifestView::parse(&pod.to_string()).unwrap()
     }
@@ -213,7 +213,7 @@ mod tests {
     fn scheduler(arguments: &[&str]) -> ManifestView {
         let mut command = vec!["kube-scheduler"];
         command.extend(arguments);
-        view(json!([{"name": "kube-scheduler", "command": command}]))
+        view(&json!([{"name": "kube-scheduler", "command": command}]))
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
             json!({"command": ["kube-apiserver"], "args": ["--client-ca-file=/a/ca.crt"]}),
             json!({"args": ["--client-ca-file", "/a/ca.crt", "--allow-privileged"]}),
         ] {
-            let view = view(json!([container]));
+            let view = view(&json!([container]));
             let found = view.flag(&API_SERVER, "client-ca-file");
             assert_eq!(found, Some("/a/ca.crt"), "{container}");
             assert!(view.uses("/a/ca.crt"), "{container}");
@@ -235,12 +235,12 @@ mod tests {
     #[test]
     fn the_container_of_the_components_name_counts() {
         let container = |name: &str, port: &str| json!({"name": name, "args": [format!("--secure-port={port}")]});
-        let both = view(json!([
+        let both = view(&json!([
             container("proxy", "1"),
             container("kube-apiserver", "2"),
         ]));
         assert_eq!(both.flag(&API_SERVER, "secure-port"), Some("2"));
-        let foreign = view(json!([container("a", "1"), container("b", "2")]));
+        let foreign = view(&json!([container("a", "1"), container("b", "2")]));
         assert_eq!(foreign.flag(&API_SERVER, "secure-port"), None);
     }
 
@@ -257,7 +257,7 @@ mod tests {
             "https://127.0.0.1:10259/livez"
         );
         assert!(ManifestView::parse("spec: {}").is_err());
-        let pod = view(json!([{"name": "x"}]));
+        let pod = view(&json!([{"name": "x"}]));
         assert!(
             pod.health_url(&CONTROLLER_MANAGER, "::1")
                 .ends_with("/healthz")
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn ports_follow_the_urls_of_etcd() {
-        let etcd = view(json!([{"name": "etcd", "command": [
+        let etcd = view(&json!([{"name": "etcd", "command": [
             "etcd", "--listen-client-urls=https://127.0.0.1:2479,https://[fd00::1]:2579/",
         ]}]));
         assert_eq!(etcd.ports(&ETCD), [2479, 2579, 2380]);
@@ -287,7 +287,7 @@ mod tests {
             ("host:5000/a/kube-apiserver:v1.37.1", Some("v1.37.1")),
             ("host:5000/a/kube-apiserver", None),
         ] {
-            let pod = view(json!([{"name": "kube-apiserver", "image": image}]));
+            let pod = view(&json!([{"name": "kube-apiserver", "image": image}]));
             assert_eq!(pod.image_tag(&API_SERVER), tag, "{image}");
         }
     }
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn the_probe_of_a_pod_may_name_its_port() {
         let pod = |port: Value| {
-            view(json!([{
+            view(&json!([{
                 "ports": [{"name": "probe-port", "containerPort": 2381}],
                 "readinessProbe": {"httpGet": {"host": "::1", "path": "/readyz", "port": port}},
             }]))
@@ -303,6 +303,6 @@ mod tests {
         let expected = Some("http://[::1]:2381/readyz".to_owned());
         assert_eq!(pod(json!("probe-port")).probe_url(), expected);
         assert_eq!(pod(json!(2381)).probe_url(), expected);
-        assert_eq!(view(json!([{}])).probe_url(), None);
+        assert_eq!(view(&json!([{}])).probe_url(), None);
     }
 }

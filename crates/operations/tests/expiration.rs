@@ -358,9 +358,9 @@ fn the_exit_code_follows_the_worst_row() {
     assert_eq!(code(&files, before_end(1000), 0), ExitCode::Expiring);
 }
 
-/// RSA of 1024 bits, which kubeadm takes; `openssl verify` says that it has signed the leaf.
+/// RSA of 1024 bits, which kubeadm takes and no client of Kubernetes verifies.
 #[test]
-fn what_an_authority_with_a_short_key_signed_does_not_count_as_unsigned() {
+fn what_a_ca_with_a_short_key_signed_is_reported_by_the_key() {
     let mut files = files();
     for (name, text) in [
         ("front-proxy-ca.crt", include_str!("short-key/ca.crt")),
@@ -376,11 +376,12 @@ fn what_an_authority_with_a_short_key_signed_does_not_count_as_unsigned() {
         .collect();
     assert_eq!(
         told,
-        ["/etc/kubernetes/pki/front-proxy-client.crt: whether \
-             /etc/kubernetes/pki/front-proxy-ca.crt signed it is not known: the RSA key of the \
-             authority of that name has 1024 bits, too few for a signature to be checked"]
+        [
+            "/etc/kubernetes/pki/front-proxy-client.crt: it is not signed by \
+             /etc/kubernetes/pki/front-proxy-ca.crt: the RSA key of the CA of that name has 1024 \
+             bits, too few for TLS libraries"
+        ]
     );
-    assert_eq!(report.worst(Duration::ZERO), ExitCode::Success);
 }
 
 /// The kubelet keeps one that has expired.

@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyPurposeIdIter};
 
 use crate::judge::usage_name;
-use crate::{Authority, Certificate, Fault, Finding, Leaf, PkiError, PrivateKey};
+use crate::{Authority, Certificate, Fault, Finding, Leaf, PkiError, PrivateKey, PublicKey};
 
 /// Why a certificate does not lead to a CA.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +175,12 @@ fn verify(
         };
         return Err(match fault(&error) {
             ChainFault::UnknownIssuer if leaf.iter().any(is_alike) => ChainFault::OtherEncoding,
+            ChainFault::OtherKey => match trusted.public_key {
+                PublicKey::Rsa { bits } if bits < 2048 => ChainFault::Refused(format!(
+                    "the RSA key of the CA of that name has {bits} bits, too few for TLS libraries"
+                )),
+                _ => ChainFault::OtherKey,
+            },
             fault => fault,
         });
     }
@@ -291,9 +297,10 @@ impl Authority {
                 .cloned()
                 .chain(leaf.ip_addresses.iter().map(ToString::to_string))
                 .collect();
-            match names.is_empty() {
-                true => fault.to_string(),
-                false => format!("{fault} (for {})", names.join(", ")),
+            if names.is_empty() {
+                fault.to_string()
+            } else {
+                format!("{fault} (for {})", names.join(", "))
             }
         }))
     }

@@ -230,7 +230,7 @@ networking:
     allowed.push("--allow-unknown-fields");
     let output = rinit(&allowed);
     stdout(&output);
-    assert!(stderr(&output).contains("pod network: 10.2.0.0/16"));
+    assert!(stderr(&output).contains("networking.podSubnet: 10.2.0.0/16"));
 
     for (wrong, place) in [
         ("clusterName: one\nclusterName: two\n", "9:1"),

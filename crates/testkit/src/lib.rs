@@ -22,10 +22,12 @@ pub fn testdata() -> PathBuf {
 /// The program that tests of the command line run: the one that `RINIT_TEST_PROGRAM` names, which in
 /// CI is optimised as users get it, or else the one that cargo built beside the tests.
 pub fn program() -> PathBuf {
-    std::env::var_os("RINIT_TEST_PROGRAM")
-        .or_else(|| std::env::var_os("CARGO_BIN_EXE_rinit"))
-        .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("run the tests by cargo, or set RINIT_TEST_PROGRAM"))
+    let program =
+        std::env::var_os("RINIT_TEST_PROGRAM").or_else(|| std::env::var_os("CARGO_BIN_EXE_rinit"));
+    let Some(program) = program else {
+        panic!("run the tests by cargo, or set RINIT_TEST_PROGRAM");
+    };
+    PathBuf::from(program)
 }
 
 /// The documents of `testdata/configs/<case>.yaml`.

@@ -100,7 +100,7 @@ pub(crate) async fn look<I, E: Executor>(
             if !seen.holds() {
                 given.extend(action.gives());
             }
-            let step = format!("{phase}/{action}");
+            let step = step_id(&phase, &action, &tasks);
             tasks.push(Task { step, action, seen });
         }
         stages.push(Stage { phase, tasks });
@@ -139,6 +139,16 @@ pub(crate) fn of_phase(phase: &str, problems: &[Problem]) -> Vec<PhaseProblem> {
             problem: problem.clone(),
         })
         .collect()
+}
+
+/// Returns the identifier of a step. Those that say the same of themselves are numbered.
+fn step_id(phase: &str, action: &Action, before: &[Task]) -> String {
+    let id = format!("{phase}/{action}");
+    let same = |task: &&Task| task.action.to_string() == action.to_string();
+    match before.iter().filter(same).count() {
+        0 => id,
+        count => format!("{id} #{}", count + 1),
+    }
 }
 
 /// A dry run is for everybody: not being root is worth a note there, not a refusal.

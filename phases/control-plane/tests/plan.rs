@@ -56,7 +56,7 @@ fn oldest_minor() {
     for leaf in ["apiserver", "controller-manager", "scheduler"] {
         match plan(leaf, &facts).actions.pop() {
             Some(Action::Ensure(Resource::StaticPod(StaticPodSpec { file, .. }))) => {
-                insta::assert_snapshot!(leaf, file.text)
+                insta::assert_snapshot!(leaf, file.text);
             }
             other => panic!("a file, not {other:?}"),
         }

@@ -44,16 +44,24 @@ fn the_kubelet_starts_after_its_files() {
     assert_eq!(
         shown,
         [
-            "folder /var/lib/kubelet",
+            "directory /var/lib/kubelet",
+            "directory /etc/kubernetes/manifests",
             "file /var/lib/kubelet/kubeadm-flags.env",
             "file /var/lib/kubelet/instance-config.yaml",
             "file /var/lib/kubelet/config.yaml",
             "unit kubelet",
+            "unit kubelet with its static pods",
         ]
     );
-    let Some(Action::Ensure(Resource::Unit(unit))) = plan.actions.last() else {
-        panic!("a unit");
+    let [
+        ..,
+        Action::Ensure(Resource::Unit(unit)),
+        Action::Ensure(Resource::Unit(pods)),
+    ] = plan.actions.as_slice()
+    else {
+        panic!("the kubelet is started, and started again for its static pods");
     };
+    assert_eq!(pods.pods.len(), 4);
     let files: Vec<&str> = unit.files.iter().map(LogicalPath::as_str).collect();
     assert_eq!(
         files,

@@ -91,7 +91,7 @@ fn ignored_checks_go_by_their_name_in_any_case() {
         for action in &plan.actions {
             match action {
                 Action::Gate(Gate::Check(check)) if check.ignored => {
-                    names.push(check.name.as_str())
+                    names.push(check.name.as_str());
                 }
                 Action::Ensure(Resource::Image(pull)) => assert_eq!(pull.ignored, pulls),
                 _ => {}

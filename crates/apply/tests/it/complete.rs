@@ -49,7 +49,7 @@ async fn what_is_gone_is_made_again_and_the_rest_is_left() {
         ),
         (
             vec!["etc/kubernetes/manifests/kube-apiserver.yaml"],
-            "file /etc/kubernetes/manifests/kube-apiserver.yaml",
+            "static pod /etc/kubernetes/manifests/kube-apiserver.yaml",
         ),
         (
             vec![
@@ -122,7 +122,7 @@ async fn a_manifest_that_was_edited_is_shown_and_written_anew() {
     let [(action, Outcome::WouldChange, Some(diff))] = told.as_slice() else {
         panic!("{told:?}");
     };
-    assert_eq!(*action, format!("file /{MANIFEST}"));
+    assert_eq!(*action, format!("static pod /{MANIFEST}"));
     assert!(
         diff.contains("\n-    - --leader-elect=false\n+    - --leader-elect=true\n"),
         "{diff}"
@@ -154,7 +154,7 @@ async fn a_mode_that_was_changed_is_shown_and_put_right() {
     assert_eq!(
         ran.told(),
         [(
-            format!("file /{MANIFEST}"),
+            format!("static pod /{MANIFEST}"),
             Outcome::WouldChange,
             Some("- mode 0644\n+ mode 0600".to_owned())
         )]

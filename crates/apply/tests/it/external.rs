@@ -27,7 +27,7 @@ async fn what_an_external_authority_signed_holds() {
     let [(action, Outcome::Changed, Some(diff))] = told.as_slice() else {
         panic!("{}{told:?}", ran.complaints());
     };
-    assert_eq!(*action, format!("file /{MANIFEST}"));
+    assert_eq!(*action, format!("static pod /{MANIFEST}"));
     assert!(diff.contains("-    - --cluster-signing-key-file=/etc/kubernetes/pki/ca.key\n"));
     let after = node.snapshot();
     for (path, entry) in &before {

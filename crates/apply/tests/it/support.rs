@@ -33,7 +33,7 @@ encryptionAlgorithm: ECDSA-P256
 pub(crate) const PKI: &str = "etc/kubernetes/pki";
 
 /// The phases whose results are files.
-pub(crate) fn tree() -> Vec<Phase> {
+pub(crate) fn tree() -> Vec<Phase<Facts>> {
     vec![
         rinit_phase_certs::phase(),
         rinit_phase_kubeconfig::phase(),
@@ -69,20 +69,33 @@ impl Ran {
         }
     }
 
-    /// What did not hold.
+    /// What did not hold, in the order of the phases; within a phase it ends in any order.
     pub(crate) fn told(&self) -> Vec<(String, Outcome, Option<String>)> {
-        self.events
+        let phases = self.events.iter().find_map(|event| match event {
+            Event::RunStarted { phases, .. } => Some(phases),
+            _ => None,
+        });
+        let turn = |name: &String| phases.and_then(|all| all.iter().position(|one| one == name));
+        let mut steps: Vec<_> = self
+            .events
             .iter()
             .filter_map(|event| match event {
-                Event::Action {
+                Event::StepFinished {
+                    phase,
                     action,
                     outcome,
                     detail,
                     ..
-                } if *outcome != Outcome::Held => Some((action.clone(), *outcome, detail.clone())),
+                } if *outcome != Outcome::Held => {
+                    Some((turn(phase), (action.clone(), *outcome, detail.clone())))
+                }
                 _ => None,
             })
-            .collect()
+            .collect();
+        steps.sort_by(|(turn, (action, ..)), (other, (another, ..))| {
+            (turn, action).cmp(&(other, another))
+        });
+        steps.into_iter().map(|(_, step)| step).collect()
     }
 
     /// Problems and warnings, a line each, hints below, and the ways out that several share.
@@ -228,12 +241,19 @@ impl Node {
         let facts = self.facts_of(config);
         let host = Host::new(Root::Folder(self.folder.path().to_owned()));
         let recorder = Recorder::default();
-        let options = RunOptions { mode, rooted: true };
+        let options = RunOptions {
+            command: "init",
+            kubernetes_version: None,
+            mode,
+            rooted: true,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        };
         let result = rinit_workflow::run(
             &tree(),
             &facts,
             &Selection::default(),
-            options,
+            &options,
             &Apply::new(host, &facts),
             &recorder,
         )

@@ -129,7 +129,7 @@ pub(super) fn token_specs(
             let expires = if let Some(expires) = token.expires {
                 Timestamp::from_second(expires.unix_seconds()).ok()
             } else {
-                let ttl = token.ttl.map_or(0, |ttl| ttl.nanoseconds());
+                let ttl = token.ttl.map_or(0, GoDuration::nanoseconds);
                 let ttl = SignedDuration::from_nanos(ttl);
                 (!ttl.is_zero())
                     .then(|| now.checked_add(ttl).ok())

@@ -136,7 +136,7 @@ fn actions(facts: &Facts) -> Vec<Action> {
     .collect()
 }
 
-fn phase_actions(phase: &Phase, facts: &Facts) -> Vec<Action> {
+fn phase_actions(phase: &Phase<rinit_facts::Facts>, facts: &Facts) -> Vec<Action> {
     match &phase.body {
         Body::Group(phases) => phases
             .iter()

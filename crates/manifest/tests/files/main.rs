@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rinit_facts::{ClusterCa, Facts, HostFacts, Overrides, PatchFile};
 use rinit_manifest::yaml;
-use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, Subject};
+use rinit_plan::{Action, Gate, LogicalPath, Plan, Resource, StaticPodSpec, Subject};
 use rinit_workflow::{Body, Phase};
 
 /// A case, and what of the host it was recorded with.
@@ -222,7 +222,7 @@ fn plans(facts: &Facts) -> Vec<Plan> {
     .collect()
 }
 
-fn leaves(phase: &Phase, facts: &Facts) -> Vec<Plan> {
+fn leaves(phase: &Phase<rinit_facts::Facts>, facts: &Facts) -> Vec<Plan> {
     match &phase.body {
         Body::Group(phases) => phases
             .iter()
@@ -240,7 +240,9 @@ fn actions(plans: &[Plan]) -> impl Iterator<Item = &Action> {
 fn files(plans: &[Plan]) -> Vec<(String, String)> {
     actions(plans)
         .filter_map(|action| match action {
-            Action::Ensure(Resource::File(file)) => {
+            Action::Ensure(
+                Resource::File(file) | Resource::StaticPod(StaticPodSpec { file, .. }),
+            ) => {
                 let name = match file.path.file_name() {
                     "config.yaml" => "kubelet-config.yaml",
                     "instance-config.yaml" => "kubelet-instance-config.yaml",

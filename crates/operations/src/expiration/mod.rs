@@ -154,7 +154,7 @@ impl ExpirationReport {
                     signers.push(spec.signer());
                 }
                 Action::Ensure(Resource::Certificate(spec)) => {
-                    report.certificates.push(leaf(spec, read, now))
+                    report.certificates.push(leaf(spec, read, now));
                 }
                 Action::Ensure(Resource::Kubeconfig(spec)) if spec.rotated.is_none() => {
                     report

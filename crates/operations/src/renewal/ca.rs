@@ -30,6 +30,10 @@ fn cas<'a>(
 /// What the file of a CA holds from now on, and a sentence without its subject on that.
 type Change = (Vec<Certificate>, String);
 
+/// What is done to one CA, if anything.
+type ChangeOf<'a> =
+    dyn Fn(&mut Planner<'_, '_>, &CertificateAuthoritySpec) -> Result<Option<Change>, Problem> + 'a;
+
 impl Renewal {
     /// Plans another certificate for the key of each CA that is asked for, in the place of the one
     /// that signs. Kubeconfigs that trust the old one trust the new one.
@@ -71,10 +75,7 @@ impl Renewal {
         read: &mut ReadFile<'_>,
         link: &mut LinkTarget<'_>,
         prunes: bool,
-        change: &dyn Fn(
-            &mut Planner<'_, '_>,
-            &CertificateAuthoritySpec,
-        ) -> Result<Option<Change>, Problem>,
+        change: &ChangeOf<'_>,
     ) -> Result<Self, Vec<Problem>> {
         let server = super::server_of(actions);
         let mut planner = Planner::new(options, server.clone(), read, link);
@@ -236,7 +237,9 @@ impl Planner<'_, '_> {
             kept.retain(|one| is_needed(one));
             // And who stands above them.
             while let Some(above) = useful.iter().find(|one| {
-                !kept.contains(one) && kept.iter().any(|below| below.issuer == one.subject)
+                let is_above =
+                    |below: &&Certificate| !below.is_self_issued() && below.issuer == one.subject;
+                !kept.contains(one) && kept.iter().any(is_above)
             }) {
                 kept.push(above);
             }

@@ -200,7 +200,7 @@ impl Renewal {
         for action in actions {
             match action {
                 Action::Ensure(Resource::Certificate(spec)) if options.asks_for(&spec.name) => {
-                    planner.pair(spec)
+                    planner.pair(spec);
                 }
                 Action::Ensure(Resource::Kubeconfig(spec)) if options.asks_for(&spec.name) => {
                     planner.kubeconfig(spec);

@@ -172,7 +172,7 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
     for kind in &arguments.component_configs {
         match kind.trim() {
             "KubeletConfiguration" => {
-                documents.kubelet = Some(facts.cluster.kubelet_configuration.clone())
+                documents.kubelet = Some(facts.cluster.kubelet_configuration.clone());
             }
             "KubeProxyConfiguration" => {
                 documents.kube_proxy = Some(facts.cluster.kube_proxy_configuration.clone());

@@ -338,10 +338,8 @@ async fn act(
 ) -> ExitCode {
     let running = rinit_workflow::run(tree, facts, selection, options, executor, reporter);
     tokio::select! {
-        result = running => match result {
-            Ok(_) => ExitCode::Success,
-            Err(error) => error.exit_code(),
-        },
+        // The signal is listened for before the first write.
+        biased;
         // Every write is whole or not at all, so that it is safe to end anywhere. Those under way
         // leave nothing beside their places, if they may end.
         _ = tokio::signal::ctrl_c() => {
@@ -349,5 +347,9 @@ async fn act(
             printer::error("interrupted", Some("run the same command again: what is done stays done"));
             ExitCode::Failure
         }
+        result = running => match result {
+            Ok(_) => ExitCode::Success,
+            Err(error) => error.exit_code(),
+        },
     }
 }

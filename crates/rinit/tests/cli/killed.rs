@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use crate::support::{Entry, Place, ends, has, rendering};
 
@@ -38,29 +37,34 @@ fn files(snapshot: &BTreeMap<String, Entry>) -> Vec<String> {
     files.map(|(path, _)| path.clone()).collect()
 }
 
-/// Runs the program and kills it as it is about to give the file its name, whatever it is at in
+/// Runs the program and sends it a signal as it is about to give the file its name, whatever it is at in
 /// other threads. The tracer knows a rename by its first path, which is the name beside the place:
 /// with the number of the process, which the shell hands down, and a serial number.
-const KILLING: &str = r#"
-beside=$1
-shift
+const SIGNALLING: &str = r#"
+beside=$1 signal=$2
+shift 2
 for serial in $(seq 0 40); do
   paths="$paths -P $beside.rinit-$$-$serial"
 done
-exec strace -D -f -qq -o trace -e trace=rename -e inject=rename:signal=KILL $paths "$@"
+exec strace -D -f -qq -o trace -e trace=rename -e inject=rename:signal=$signal $paths "$@"
 "#;
 
-fn kill(place: &Place, target: &str) {
+fn signalled(place: &Place, target: &str, signal: &str) -> Output {
     let root = place.at("root");
     let (folder, name) = target.rsplit_once('/').unwrap();
-    let output = Command::new("sh")
-        .args(["-c", KILLING, "sh"])
+    Command::new("sh")
+        .args(["-c", SIGNALLING, "sh"])
         .arg(root.join(format!("{folder}/.{name}")))
+        .arg(signal)
         .arg(rinit_testkit::program())
         .args(rendering(root.to_str().unwrap()).split_whitespace())
         .current_dir(place.path())
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+fn kill(place: &Place, target: &str) {
+    let output = signalled(place, target, "KILL");
     assert_eq!(
         output.status.signal(),
         Some(9),
@@ -87,7 +91,7 @@ fn killed_at(number: usize, target: &str) {
         .filter(|(path, entry)| entry.bytes.is_some() && !path.contains(".rinit-"))
         .collect();
     let pki = "etc/kubernetes/pki";
-    for (path, _) in &whole {
+    for (path, entry) in &whole {
         // Never a certificate without its key, nor without the authority that signed it.
         if ends(path, "crt") {
             let key = path.replace(".crt", ".key");
@@ -101,11 +105,16 @@ fn killed_at(number: usize, target: &str) {
                 assert!(is_there(&needed), "{target}: {path} came before {needed}");
             }
         }
-        // A kubelet that runs already would start it.
+        // A kubelet that runs already starts it: what its command line names is there.
         if ends(path, "yaml") {
-            let made = whole.iter().filter(|(path, _)| !ends(path, "yaml"));
-            let made = made.count();
-            assert!(made >= 22 + 5, "{target}: {path} came before {made} others");
+            let text = String::from_utf8_lossy(entry.bytes.as_deref().unwrap_or_default());
+            let named = text
+                .lines()
+                .filter_map(|line| line.split_once("=/etc/kubernetes/"));
+            for (_, file) in named {
+                let needed = format!("etc/kubernetes/{file}");
+                assert!(is_there(&needed), "{target}: {path} came before {needed}");
+            }
         }
     }
 
@@ -142,53 +151,22 @@ fn a_run_that_is_interrupted_leaves_nothing_beside_its_files() {
         return;
     }
     let place = Place::new();
-    let slow =
-        "exec strace -D -f -qq -o trace -e trace=fsync -e inject=fsync:delay_enter=100000 \"$@\"";
-    let running = Command::new("sh")
-        .args(["-c", slow, "sh"])
-        .arg(rinit_testkit::program())
-        .args(rendering("root").split_whitespace())
-        .current_dir(place.path())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let waits = || {
-        place
-            .snapshot("root")
-            .keys()
-            .any(|path| path.contains(".rinit-"))
-    };
-    let begin = Instant::now();
-    while !waits() {
-        assert!(begin.elapsed() < Duration::from_mins(1));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let signal = ["-INT", &running.id().to_string()].map(str::to_owned);
-    assert!(
-        Command::new("kill")
-            .args(signal)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let said = running.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&said.stderr);
-    assert_eq!(said.status.code(), Some(1), "{stderr}");
+    let pki = "etc/kubernetes/pki";
+    let output = signalled(&place, &format!("{pki}/ca.crt"), "INT");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("interrupted"), "{stderr}");
     assert!(!stderr.contains("done: "), "{stderr}");
     let left = place.snapshot("root");
-    assert!(!waits(), "{:?}", left.keys());
-    let pki = "etc/kubernetes/pki";
+    let is_beside = |path: &String| path.contains(".rinit-");
+    assert!(!left.keys().any(is_beside), "{:?}", left.keys());
     assert!(
         left.contains_key(&format!("{pki}/ca.crt")),
         "{:?}",
         left.keys()
     );
-    assert!(
-        !left.contains_key(&format!("{pki}/apiserver.crt")),
-        "{:?}",
-        left.keys()
-    );
+    let manifest = "etc/kubernetes/manifests/kube-apiserver.yaml";
+    assert!(!left.contains_key(manifest), "{:?}", left.keys());
     place.render("root").succeeded();
 }
 

@@ -223,7 +223,7 @@ fn a_version_on_disk_that_cannot_be_told_is_told() {
     );
     let words = format!("{} --dry-run", rendering("root"));
     let said = place.run(&words).succeeded();
-    let found = "Kubernetes version: v1.36.3 (detected: the control plane that is on this host)";
+    let found = "kubernetesVersion: v1.36.3 (detected: the control plane that is on this host)";
     assert!(said.stderr.contains(found), "{}", said.stderr);
 
     let manifest = "root/etc/kubernetes/manifests/kube-apiserver.yaml";

@@ -125,7 +125,7 @@ impl Run {
     #[track_caller]
     pub(crate) fn action(&self, phase: &str) -> (String, String) {
         let event = self
-            .of("action")
+            .of("step-finished")
             .find(|event| event["phase"] == phase)
             .unwrap_or_else(|| panic!("{phase}: {}", self.shown()));
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();

@@ -66,7 +66,7 @@ fn an_authority_that_ends_before_what_it_signs_is_told_in_one_manner() {
     assert_eq!(run.code, Some(0), "{}", run.shown());
     assert_eq!(run.messages("warning"), std::slice::from_ref(&words));
     let hint = &run.hints("warning")[0];
-    assert!(hint.contains("/etc/kubernetes/pki/ca.crt"), "{hint}");
+    assert!(hint.contains("`rinit certs ca renew ca "), "{hint}");
 
     // A phase that does not look at the authority itself.
     for (phase, file) in [

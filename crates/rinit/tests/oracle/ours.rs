@@ -136,7 +136,7 @@ fn render(config: &Path, skipped: &[String], patches: Option<&str>) -> Result<Di
 }
 
 /// The phases of `init`, in its order.
-fn tree() -> Vec<rinit_workflow::Phase> {
+fn tree() -> Vec<rinit_workflow::Phase<rinit_facts::Facts>> {
     vec![
         rinit_phase_preflight::phase(),
         rinit_phase_certs::phase(),

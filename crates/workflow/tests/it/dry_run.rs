@@ -6,7 +6,10 @@ use rinit_workflow::{Event, Mode, Outcome, RunOutcome, Selection, State};
 
 use crate::support::{Double, End, World, directory, file, go, go_all, init, leaf, object};
 
-async fn dry(tree: &[rinit_workflow::Phase], double: &Double) -> crate::support::Ran {
+async fn dry(
+    tree: &[rinit_workflow::Phase<rinit_facts::Facts>],
+    double: &Double,
+) -> crate::support::Ran {
     go(tree, &Selection::default(), Mode::DryRun, double).await
 }
 

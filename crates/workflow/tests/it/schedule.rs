@@ -290,7 +290,7 @@ fn a_static_pod_reads_what_its_arguments_name() {
         reads,
         [
             file("/etc/kubernetes/scheduler.conf"),
-            ResourceId::Image(facts().images.scheduler.clone()),
+            ResourceId::Image(facts().cluster.images.scheduler.clone()),
         ]
     );
 }

@@ -6,7 +6,7 @@ use rinit_facts::Facts;
 use rinit_operations::renewal::{self, Options, Renewal};
 use rinit_workflow::Phase;
 
-use super::renew::{Run, asked, begin, may_restart, planned};
+use super::renew::{Execution, asked, begin, may_restart, planned};
 use super::{PHASES, actions};
 use crate::given::Given;
 use crate::{printer, settings};
@@ -86,7 +86,7 @@ async fn run(
         printer::progress("there is nothing to prune");
         return Ok(ExitCode::Success);
     }
-    let run = Run {
+    let run = Execution {
         tree,
         global,
         setting: &setting,

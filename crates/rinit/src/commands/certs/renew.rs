@@ -88,7 +88,7 @@ async fn run(
         &given,
         |read, link| Renewal::plan(&actions, &options, read, link),
     )?;
-    Run {
+    Execution {
         tree,
         global,
         setting: &setting,
@@ -114,7 +114,7 @@ pub(super) fn may_restart(global: &GlobalArguments, restart: bool) -> Result<(),
 }
 
 /// What the commands that write certificates are given.
-pub(super) struct Run<'a> {
+pub(super) struct Execution<'a> {
     pub(super) tree: &'a [Phase<Facts>],
     pub(super) global: &'a GlobalArguments,
     pub(super) setting: &'a Setting,
@@ -144,7 +144,7 @@ pub(super) async fn begin(
     }
 }
 
-impl Run<'_> {
+impl Execution<'_> {
     /// Reports a plan, carries it out, and restarts what uses the files. `is_named` is whether
     /// single names were asked for, none of which may be left out.
     pub(super) async fn finish(
