@@ -70,7 +70,7 @@ pub struct CommandLine {
 struct Wanted<'line>(Option<&'line BTreeSet<&'line OsStr>>);
 
 impl Wanted<'_> {
-    /// Whether the command is, as far as the words tell.
+    /// Whether the command is, as far as the words say.
     fn contains(self, command: &Command) -> bool {
         self.0.is_none_or(|words| {
             words.contains(OsStr::new(command.get_name()))
@@ -365,13 +365,13 @@ mod tests {
 
     #[test]
     fn an_error_knows_commands_that_no_word_names() {
-        let told = |line: &str| {
+        let answer = |line: &str| {
             let words = line.split(' ');
             parse(&tree(), words).unwrap_err().to_string()
         };
-        assert!(told("rinit certs renews").contains("'renew'"));
-        assert!(told("rinit help certs").contains("check-expiration"));
-        assert!(told("rinit init phase --help").contains("Make certificates"));
+        assert!(answer("rinit certs renews").contains("'renew'"));
+        assert!(answer("rinit help certs").contains("check-expiration"));
+        assert!(answer("rinit init phase --help").contains("Make certificates"));
     }
 
     #[test]

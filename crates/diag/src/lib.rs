@@ -124,7 +124,7 @@ pub enum ExitCode {
     Usage = 2,
     /// The configuration has errors. Nothing was written.
     Configuration = 3,
-    /// The host is not ready, or something on it stands in the way. Nothing was written.
+    /// The host is not ready, or something on it blocks the run. Nothing was written.
     Blocked = 4,
     /// The cluster was made with another configuration, and init does not change one.
     /// Nothing was written.
@@ -151,7 +151,7 @@ impl ExitCode {
         ),
         (
             Self::Blocked,
-            "the host is not ready, or something stands in the way; nothing was written",
+            "the host is not ready, or something on it blocks the run; nothing was written",
         ),
         (
             Self::Conflict,
@@ -159,7 +159,7 @@ impl ExitCode {
         ),
         (
             Self::Expiring,
-            "a certificate is missing, unreadable, not valid yet, not signed by its authority, expired, or expires within the time asked about; or a renewal was cut off",
+            "a certificate is missing, unreadable, not valid yet, not signed by its CA, expired, or expires within the time asked about; or a renewal was cut off",
         ),
     ];
 }

@@ -4,7 +4,7 @@
 /// product of the lengths.
 const LONGEST: usize = 64;
 
-/// How many characters of a prefix tell what was meant.
+/// How many characters of a prefix say what was meant.
 const PREFIX: usize = 4;
 
 /// The known name that was probably meant: the same but for case, with at most a third of its

@@ -14,7 +14,7 @@ use rinit_config::{Documents, ReadOptions};
 use rinit_facts::{ClusterCa, DefaultRoute, Facts, HostFacts, Look, Missing, Overrides};
 use rinit_plan::Secret;
 
-/// The folder `testdata` of the checkout.
+/// The directory `testdata` of the checkout.
 pub fn testdata() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
 }
@@ -40,7 +40,7 @@ pub fn documents(case: &str) -> Documents {
         .unwrap_or_else(|findings| panic!("{findings}"))
 }
 
-/// A host that is the same in every test: name, address, clock, and what is drawn by chance.
+/// A host that is the same in every test: name, address, clock, and random values.
 pub fn host_facts() -> HostFacts {
     HostFacts {
         hostname: "node-1".to_owned(),

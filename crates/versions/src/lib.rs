@@ -146,7 +146,7 @@ pub struct MinorTable {
     pub instance_config: bool,
     /// Whether the kubelet takes `--pod-infra-container-image` (until 1.34).
     pub pod_infra_container_image: bool,
-    /// Whether a kubelet refuses cgroup v1 unless told otherwise (1.35).
+    /// Whether a kubelet refuses cgroup v1 unless configured otherwise (1.35).
     pub cgroup_v1_is_error: bool,
     /// Whether the RuntimeConfig call of the runtime is checked (1.35).
     pub checks_runtime_config: bool,
@@ -156,7 +156,7 @@ pub struct MinorTable {
     pub ecdsa_p384: bool,
     /// Whether a variable may come from a file, as `fileKeyRef` (1.34).
     pub env_from_files: bool,
-    /// Whether the controller manager mounts the flex volume folder (until 1.35).
+    /// Whether the controller manager mounts the flex volume directory (until 1.35).
     pub flex_volume_mount: bool,
     /// Whether kube-proxy's mode is written (1.37).
     pub explicit_proxy_mode: bool,

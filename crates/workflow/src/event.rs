@@ -179,7 +179,7 @@ pub enum Outcome {
     WouldCreate,
     /// It would be changed.
     WouldChange,
-    /// It would be done; how it stands cannot be told yet.
+    /// It would be done; how it stands is not known yet.
     Unknown,
     /// This user may not look.
     Hidden,
@@ -209,13 +209,13 @@ pub enum RunOutcome {
     Completed,
     /// Nothing was written, as asked.
     DryRun,
-    /// Nothing was written, since something stands in the way.
+    /// Nothing was written, since something blocks the run.
     Refused,
     /// Something failed on the way; a second run resumes.
     Failed,
 }
 
-/// How other nodes join. Values that are withheld are shown as `<value withheld>`.
+/// How other nodes join. A value that is left out is shown as kubeadm shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinCommands {
@@ -226,7 +226,7 @@ pub struct JoinCommands {
     pub control_plane: Option<String>,
     /// `host:port` of the control plane.
     pub endpoint: String,
-    /// The pins of the cluster's authorities, `sha256:<hex>`.
+    /// The pins of the cluster's CAs, `sha256:<hex>`.
     pub ca_certificate_hashes: Vec<String>,
     /// Whether the shared certificates were uploaded, for two hours.
     pub certificates_uploaded: bool,

@@ -17,7 +17,7 @@ pub enum State {
         warnings: Vec<Problem>,
         /// The way out that all of them share, if there is one.
         remedy: Option<Remedy>,
-        /// What is worth showing of it, such as which authority signed.
+        /// What is worth showing of it, such as which CA signed.
         detail: Option<String>,
     },
     /// Nothing of it is there.
@@ -27,7 +27,7 @@ pub enum State {
         /// The difference, a line each, as `-` and `+` lines. Never shows a secret.
         diff: String,
     },
-    /// It cannot be told yet: something that comes before it does not hold.
+    /// It is not known yet: something that comes before it does not hold.
     Unknown {
         /// Why.
         reason: String,
@@ -44,7 +44,7 @@ pub enum State {
         /// The way out that all of them share.
         remedy: Remedy,
     },
-    /// Something stands in the way that rinit will not change by itself.
+    /// Something blocks it that rinit will not change by itself.
     Blocked {
         /// What, each with a way out.
         problems: Vec<Problem>,
@@ -83,7 +83,7 @@ pub enum Presence {
     Present,
     /// It is not.
     Missing,
-    /// This user may not look, or it cannot be told before something else holds.
+    /// This user may not look, or it is not known before something else holds.
     Unknown,
 }
 
@@ -92,7 +92,7 @@ pub enum Presence {
 pub struct Ensured {
     /// What the user should know.
     pub warnings: Vec<Problem>,
-    /// What is worth showing of it, such as which authority signed.
+    /// What is worth showing of it, such as which CA signed.
     pub detail: Option<String>,
     /// What the user gets to know, if that was the action.
     pub report: Option<Report>,
@@ -113,7 +113,7 @@ pub trait Executor: Sync {
     /// How the world stands to an action, without changing anything.
     fn inspect(&self, action: &Action) -> impl Future<Output = State> + Send;
 
-    /// Told before the first write which actions do not hold, so that slow work such as key
+    /// Called before the first write with the actions that do not hold, so that slow work such as key
     /// generation can begin in the background.
     fn prepare(&self, actions: &[&Action]);
 

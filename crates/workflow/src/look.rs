@@ -96,7 +96,7 @@ pub(crate) async fn look<I, E: Executor>(
                     }
                 }
             }
-            // What holds already gives nothing new: an external authority never has its key.
+            // What holds already gives nothing new: an external CA never has its key.
             if !seen.holds() {
                 given.extend(action.gives());
             }
@@ -109,10 +109,10 @@ pub(crate) async fn look<I, E: Executor>(
         remedy::report(&remedies, reporter);
         return (stages, None);
     }
-    // Several actions of several phases may find the same authority bad.
+    // Several actions of several phases may find the same CA unusable.
     let mut once: Vec<PhaseProblem> = Vec::new();
     for problem in problems {
-        if !once.iter().any(|told| told.problem == problem.problem) {
+        if !once.iter().any(|known| known.problem == problem.problem) {
             once.push(problem);
         }
     }

@@ -1,4 +1,4 @@
-//! Ways out that are the same for several things: told once for all of them.
+//! Ways out that are the same for several things: reported once for all of them.
 
 use crate::event::{Event, Reporter};
 
@@ -13,7 +13,7 @@ pub struct Remedy {
     pub subject: String,
 }
 
-/// Tells each way out once, with all the names that it is for.
+/// Reports each way out once, with all the names that it is for.
 pub(crate) fn report(remedies: &[Remedy], reporter: &dyn Reporter) {
     for hint in merged(remedies) {
         let commands = commands(&hint);
@@ -69,19 +69,19 @@ mod tests {
             note: (subject != "a").then(|| "Or go.".to_owned()),
             subject: subject.to_owned(),
         };
-        let told = merged(&[
+        let remedies = merged(&[
             remedy("Run `renew {}`.", "a"),
             remedy("Ask with `request {}`, and `install`.", "b"),
             remedy("Run `renew {}`.", "c"),
             remedy("Run `renew {}`.", "a"),
         ]);
         assert_eq!(
-            told,
+            remedies,
             [
                 "Run `renew a c`. Or go.",
                 "Ask with `request b`, and `install`. Or go."
             ]
         );
-        assert_eq!(commands(&told[1]), ["request b", "install"]);
+        assert_eq!(commands(&remedies[1]), ["request b", "install"]);
     }
 }

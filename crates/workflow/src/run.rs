@@ -1,4 +1,4 @@
-//! A run: plan what is selected, look at everything, then act or only tell.
+//! A run: plan what is selected, look at everything, then act or only report.
 
 use std::time::Instant;
 
@@ -63,7 +63,7 @@ pub enum WorkflowError {
     /// A phase was named that does not exist.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// Something stands in the way.
+    /// Something blocks the run.
     #[error("{}", stands_in_the_way(.problems.len(), *.late))]
     Blocked {
         /// Everything that does, in plan order.
@@ -75,8 +75,8 @@ pub enum WorkflowError {
         /// Ways out that several of them share, and warnings with them.
         remedies: Vec<Remedy>,
     },
-    /// Phases that act on the running host cannot act on a folder.
-    #[error("phases that act on the running host cannot work on a folder: {}", .phases.join(", "))]
+    /// Phases that act on the running host cannot act on a directory.
+    #[error("phases that act on the running host cannot work on a directory: {}", .phases.join(", "))]
     NeedsHost {
         /// The selected phases that do.
         phases: Vec<String>,
@@ -100,8 +100,8 @@ pub enum WorkflowError {
 
 fn stands_in_the_way(count: usize, late: bool) -> String {
     let what = match count {
-        1 => "one thing stands in the way".to_owned(),
-        _ => format!("{count} things stand in the way"),
+        1 => "one thing blocks the run".to_owned(),
+        _ => format!("{count} things block the run"),
     };
     let so = if late {
         "what was done before stays"
@@ -273,9 +273,9 @@ async fn run_inner<I, E: Executor>(
     )
     .await;
     match (options.mode, refusal) {
-        // What would be done is told all the same: who plans elsewhere has another host.
+        // What would be done is reported all the same: who plans elsewhere has another host.
         (Mode::DryRun, refusal) => {
-            let summary = tell(&stages, reporter);
+            let summary = report(&stages, reporter);
             *changed = summary.changed;
             refusal.map_or(Ok(summary), Err)
         }
@@ -311,7 +311,7 @@ fn refuse_host_phases<I>(steps: &[Step<'_, I>]) -> Result<(), WorkflowError> {
 }
 
 /// The second pass of a dry run: says what would be done.
-fn tell(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
+fn report(stages: &[Stage], reporter: &dyn Reporter) -> Summary {
     let mut changed = 0;
     for stage in stages {
         reporter.report(Event::PhaseStarted {

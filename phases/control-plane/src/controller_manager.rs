@@ -31,7 +31,7 @@ pub(crate) fn pod(facts: &Facts) -> StaticPod<'_> {
     }
 }
 
-/// The certificate that it signs with, where the authority's file holds others too. It does not
+/// The certificate that it signs with, where the CA's file holds others too. It does not
 /// start if its file has more than one ("expected 1 certificate, found 2").
 pub(crate) fn signer(facts: &Facts) -> Option<FileSpec> {
     let signing = &facts.node.signing;
@@ -53,7 +53,7 @@ fn arguments(facts: &Facts) -> Vec<(&'static str, String)> {
     let fixed = |text: &str| text.to_owned();
     let ca = facts.node.paths.ca_certificate(CaId::Cluster).to_string();
     let signer = signer(facts).map_or(ca, |file| file.path.to_string());
-    // Who holds the authority's key elsewhere signs there.
+    // Who holds the CA's key elsewhere signs there.
     let signing = |path: String| {
         if facts.node.signing.external {
             String::new()

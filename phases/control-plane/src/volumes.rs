@@ -5,9 +5,9 @@ use rinit_manifest::arguments::last_value;
 use rinit_manifest::pod::Volumes;
 use rinit_plan::LogicalPath;
 
-const FOLDER: &str = "DirectoryOrCreate";
+const DIRECTORY: &str = "DirectoryOrCreate";
 const FILE: &str = "FileOrCreate";
-/// The certificate authorities of the operating system on every host.
+/// The CA certificates of the operating system on every host.
 const CA_FOLDER: &str = "/etc/ssl/certs";
 /// Where Kubernetes looked for flex volume plugins, up to 1.35.
 const FLEX_VOLUME_FOLDER: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
@@ -20,27 +20,27 @@ pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
         let seen: Vec<LogicalPath> = std::iter::once(facts.node.paths.certificates.clone())
             .chain(ca_directories(facts))
             .collect();
-        let mut folders: Vec<LogicalPath> = files
+        let mut directories: Vec<LogicalPath> = files
             .into_iter()
             .flatten()
             .map(LogicalPath::parent)
-            .filter(|folder| !seen.iter().any(|seen| folder.is_within(seen)))
+            .filter(|directory| !seen.iter().any(|seen| directory.is_within(seen)))
             .collect();
-        folders.sort();
-        folders.dedup();
-        let all = folders.clone();
-        folders.retain(|folder| {
+        directories.sort();
+        directories.dedup();
+        let all = directories.clone();
+        directories.retain(|directory| {
             !all.iter()
-                .any(|other| other != folder && folder.is_within(other))
+                .any(|other| other != directory && directory.is_within(other))
         });
-        volumes.extend(folders.iter().enumerate().map(|(index, folder)| {
-            readable(&format!("etcd-certs-{index}"), folder.as_str(), FOLDER)
+        volumes.extend(directories.iter().enumerate().map(|(index, directory)| {
+            readable(&format!("etcd-certs-{index}"), directory.as_str(), DIRECTORY)
         }));
     }
     volumes
 }
 
-/// The certificates and its kubeconfig; up to 1.35 the folder of flex volume plugins.
+/// The certificates and its kubeconfig; up to 1.35 the directory of flex volume plugins.
 pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
     let mut volumes = certificates(facts);
     volumes.push(readable(
@@ -53,14 +53,14 @@ pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
         FILE,
     ));
     if facts.cluster.version.table().flex_volume_mount {
-        let folder = last_value(
+        let directory = last_value(
             &facts.cluster.controller_manager.extra_args,
             "flex-volume-plugin-dir",
         )
         .unwrap_or(FLEX_VOLUME_FOLDER);
         volumes.push(HostPathVolume {
             read_only: false,
-            ..readable("flexvolume-dir", folder, FOLDER)
+            ..readable("flexvolume-dir", directory, DIRECTORY)
         });
     }
     volumes
@@ -78,12 +78,12 @@ pub(crate) fn of_scheduler(facts: &Facts) -> Volumes {
 /// Our certificates and those of the operating system.
 fn certificates(facts: &Facts) -> Volumes {
     let mut volumes = vec![
-        readable("ca-certs", CA_FOLDER, FOLDER),
-        readable("k8s-certs", facts.node.paths.certificates.as_str(), FOLDER),
+        readable("ca-certs", CA_FOLDER, DIRECTORY),
+        readable("k8s-certs", facts.node.paths.certificates.as_str(), DIRECTORY),
     ];
-    volumes.extend(facts.node.ca_directories.iter().map(|folder| {
-        let name = folder.as_str().trim_start_matches('/').replace('/', "-");
-        readable(&name, folder.as_str(), FOLDER)
+    volumes.extend(facts.node.ca_directories.iter().map(|directory| {
+        let name = directory.as_str().trim_start_matches('/').replace('/', "-");
+        readable(&name, directory.as_str(), DIRECTORY)
     }));
     volumes
 }

@@ -1,4 +1,4 @@
-//! The etcd phase of init: the folder and the static pod of this node's etcd.
+//! The etcd phase of init: the directory and the static pod of this node's etcd.
 //!
 //! With an external etcd it has nothing to do. It never speaks to etcd.
 

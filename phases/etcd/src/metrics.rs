@@ -1,4 +1,4 @@
-//! Where etcd tells its metrics and its health, which the user may move.
+//! Where etcd reports its metrics and its health, which the user may move.
 
 use std::net::IpAddr;
 
@@ -40,16 +40,16 @@ pub(crate) fn endpoint(configured: Option<&str>, loopback: IpAddr) -> Endpoint {
 /// Scheme, host and port of a URL.
 fn parse(url: &str) -> Option<(&str, &str, Option<u16>)> {
     let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (host, port) = match authority.strip_prefix('[') {
+    let address = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = match address.strip_prefix('[') {
         // The colons of an IPv6 address are no port.
         Some(rest) => {
             let (host, rest) = rest.split_once(']')?;
             (host, rest.strip_prefix(':'))
         }
-        None => match authority.rsplit_once(':') {
+        None => match address.rsplit_once(':') {
             Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+            None => (address, None),
         },
     };
     match port.filter(|port| !port.is_empty()) {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_url_says_where_health_is_told() {
+    fn the_first_url_says_where_health_is_reported() {
         for (configured, scheme, host, port) in [
             (None, "HTTP", "::1", 2381),
             (

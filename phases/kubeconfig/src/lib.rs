@@ -25,7 +25,7 @@ pub fn phase() -> Phase<Facts> {
 struct Row {
     /// kubeadm's name of the leaf.
     name: &'static str,
-    /// The file below the kubeconfigs folder.
+    /// The file below the kubeconfigs directory.
     file_name: &'static str,
     /// What it is for, for the help.
     about: &'static str,
@@ -35,7 +35,7 @@ struct Row {
     organizations: &'static [&'static str],
     /// The URL of the API server that it points at.
     server: fn(&Facts) -> String,
-    /// What tells that the user of the file renews its certificate on its own.
+    /// What says that the user of the file renews its certificate on its own.
     rotated: fn(&Facts) -> Option<LogicalPath>,
 }
 

@@ -59,15 +59,15 @@ fn plan(facts: &Facts) -> Plan {
     ])
 }
 
-/// The link that the kubelet keeps pointing at its newest certificate, in the folder that its
+/// The link that the kubelet keeps pointing at its newest certificate, in the directory that its
 /// extra arguments name; of several the last counts, as it does for the kubelet.
 fn certificate(facts: &Facts) -> Result<LogicalPath, PathError> {
-    let folder = facts
+    let directory = facts
         .node
         .kubelet_extra_args
         .iter()
         .rfind(|argument| argument.name == "cert-dir");
-    match folder {
+    match directory {
         Some(argument) => {
             Ok(LogicalPath::parse(&argument.value)?.join("kubelet-client-current.pem"))
         }
@@ -81,13 +81,13 @@ mod tests {
     use rinit_facts::Argument;
     use rinit_plan::Action;
 
-    fn with_folder(folders: &[&str]) -> Facts {
+    fn with_directory(directories: &[&str]) -> Facts {
         let mut facts = rinit_testkit::facts("objects/plain");
-        facts.node.kubelet_extra_args = folders
+        facts.node.kubelet_extra_args = directories
             .iter()
-            .map(|&folder| Argument {
+            .map(|&directory| Argument {
                 name: "cert-dir".to_owned(),
-                value: folder.to_owned(),
+                value: directory.to_owned(),
             })
             .collect();
         facts
@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kubelets_folder_of_certificates_is_followed_and_the_last_one_counts() {
-        let path = certificate(&with_folder(&["/srv/a", "/srv/b/"])).unwrap();
+    fn the_kubelets_directory_of_certificates_is_followed_and_the_last_one_counts() {
+        let path = certificate(&with_directory(&["/srv/a", "/srv/b/"])).unwrap();
         assert_eq!(path.as_str(), "/srv/b/kubelet-client-current.pem");
     }
 
     #[test]
-    fn a_relative_folder_of_certificates_is_refused() {
-        let plan = plan(&with_folder(&["pki"]));
+    fn a_relative_directory_of_certificates_is_refused() {
+        let plan = plan(&with_directory(&["pki"]));
         let [Action::Gate(Gate::Refuse { message, .. })] = plan.actions.as_slice() else {
             panic!("one refusal, not {plan:?}");
         };

@@ -87,11 +87,11 @@ fn exception(text: &str) -> Option<Exception> {
 /// The proxy's URL without the user and password that may stand in it.
 fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let (authority, path) = match rest.find('/') {
+    let (host_port, path) = match rest.find('/') {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host_port.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}{path}")
 }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_is_not_told() {
+    fn a_proxys_password_is_not_printed() {
         assert_eq!(
             without_credentials("http://user:p%40ss@proxy:3128/x"),
             "http://proxy:3128/x"

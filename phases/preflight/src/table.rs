@@ -128,7 +128,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         error(
             "SystemVerification",
             CheckKind::System {
-                // Who tells the kubelet to take cgroup v1 has decided; it is still remarked on.
+                // Who has the kubelet take cgroup v1 has decided; it is still remarked on.
                 cgroup_v1_is_error: facts.cluster.version.table().cgroup_v1_is_error
                     && facts.cluster.kubelet_configuration["failCgroupV1"].as_bool() != Some(false),
             },

@@ -1,7 +1,7 @@
 //! The wait phase of init, `wait-control-plane`: the kubelet and the components of the control
 //! plane answer, and `admin.conf` has its rights.
 //!
-//! It never restarts or mends anything; what does not answer in time is reported.
+//! It never restarts or repairs anything; what does not answer in time is reported.
 
 use rinit_facts::Facts;
 use rinit_plan::component::{API_SERVER, CONTROLLER_MANAGER, KUBELET_HEALTH_PORT, SCHEDULER};

@@ -13,6 +13,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
 
 use std::fmt;
 use std::fs;
@@ -157,6 +158,11 @@ static RULES: &[Rule] = &[
         name: "checkout-paths",
         about: "No file names the folder of the checkout or somebody's home.",
         check: text::checkout_paths,
+    },
+    Rule {
+        name: "words",
+        about: "Crates that are listed keep to the words of docs/glossary.md.",
+        check: words::of_the_glossary,
     },
 ];
 

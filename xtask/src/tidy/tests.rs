@@ -78,6 +78,20 @@ fn planted() -> Vec<(&'static str, Planted)> {
     let module = |text: String| File("crates/plan/src/action.rs", text);
     vec![
         ("module-docs", module("use std::fmt;\n".to_owned())),
+        (
+            "words",
+            File(
+                "phases/etcd/src/metrics.rs",
+                format!("//! Where etcd {} its health.\n", "tells"),
+            ),
+        ),
+        (
+            "words",
+            File(
+                "phases/etcd/src/metrics.rs",
+                "//! A.\nfn make_folder() {}\n".to_owned(),
+            ),
+        ),
         ("module-docs", module("\n//! Too late.\n".to_owned())),
         (
             "crate-says-never",

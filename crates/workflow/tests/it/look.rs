@@ -1,4 +1,4 @@
-//! The first look: everything that stands in the way, at once and before the first write.
+//! The first look: everything that blocks a run, at once and before the first write.
 
 use rinit_diag::{ExitCode, Hint, Problem};
 use rinit_plan::{Action, Resource, ResourceId};
@@ -110,7 +110,7 @@ async fn every_problem_is_told_in_plan_order_and_once() {
     assert!(!double.log.lock().unwrap().contains(&"prepare".to_owned()));
     assert_eq!(
         ran.result.unwrap_err().to_string(),
-        "3 things stand in the way; nothing was written"
+        "3 things block the run; nothing was written"
     );
 }
 

@@ -274,7 +274,7 @@ impl Ran {
         }
     }
 
-    /// The messages and hints of everything that stands in the way.
+    /// The messages and hints of everything that blocks a run.
     pub(crate) fn problems(&self) -> Vec<(String, String)> {
         let Err(WorkflowError::Blocked { problems, .. }) = &self.result else {
             panic!("not refused: {:?}", self.result);
