@@ -74,6 +74,12 @@ pub enum Removal {
     },
 }
 
+impl From<Removal> for Action {
+    fn from(removal: Removal) -> Self {
+        Self::Remove(removal)
+    }
+}
+
 impl From<Resource> for Action {
     fn from(resource: Resource) -> Self {
         Self::Ensure(resource)

@@ -6,6 +6,7 @@
     reason = "the tests make and break files themselves"
 )]
 
+mod command;
 mod complete;
 mod crash;
 mod external;

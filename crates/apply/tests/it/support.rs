@@ -238,26 +238,32 @@ impl Node {
     }
 
     pub(crate) async fn run_of(&self, config: &str, mode: Mode) -> Ran {
-        let facts = self.facts_of(config);
+        self.run_tree("init", &tree(), &self.facts_of(config), mode)
+            .await
+    }
+
+    /// Runs any command over this node.
+    pub(crate) async fn run_tree<I>(
+        &self,
+        command: &'static str,
+        tree: &[Phase<I>],
+        input: &I,
+        mode: Mode,
+    ) -> Ran {
         let host = Host::new(Root::Folder(self.folder.path().to_owned()));
         let recorder = Recorder::default();
         let options = RunOptions {
-            command: "init",
+            command,
             kubernetes_version: None,
             mode,
             rooted: true,
             warnings: Vec::new(),
             notes: Vec::new(),
         };
-        let result = rinit_workflow::run(
-            &tree(),
-            &facts,
-            &Selection::default(),
-            &options,
-            &Apply::new(host, &facts),
-            &recorder,
-        )
-        .await;
+        let apply = Apply::new(host, &self.facts());
+        let everything = Selection::default();
+        let result =
+            rinit_workflow::run(tree, input, &everything, &options, &apply, &recorder).await;
         let events = recorder.0.into_inner().unwrap();
         Ran { result, events }
     }
