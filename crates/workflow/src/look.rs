@@ -96,8 +96,9 @@ pub(crate) async fn look<I, E: Executor>(
                     }
                 }
             }
-            // What holds already gives nothing new: an external CA never has its key.
-            if !seen.holds() {
+            // A resource that holds gives nothing new: an external CA never has its key. A wait that
+            // is over has been seen: an API server takes writes before it reports itself alive.
+            if !seen.holds() || matches!(action, Action::Gate(_)) {
                 given.extend(action.gives());
             }
             let step = step_id(&phase, &action, &tasks);

@@ -8,9 +8,9 @@ use rinit_plan::LogicalPath;
 const DIRECTORY: &str = "DirectoryOrCreate";
 const FILE: &str = "FileOrCreate";
 /// The CA certificates of the operating system on every host.
-const CA_FOLDER: &str = "/etc/ssl/certs";
+const CA_DIRECTORY: &str = "/etc/ssl/certs";
 /// Where Kubernetes looked for flex volume plugins, up to 1.35.
-const FLEX_VOLUME_FOLDER: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
+const FLEX_VOLUME_DIRECTORY: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
 
 /// The certificates, and those of an external etcd.
 pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
@@ -34,7 +34,11 @@ pub(crate) fn of_api_server(facts: &Facts) -> Volumes {
                 .any(|other| other != directory && directory.is_within(other))
         });
         volumes.extend(directories.iter().enumerate().map(|(index, directory)| {
-            readable(&format!("etcd-certs-{index}"), directory.as_str(), DIRECTORY)
+            readable(
+                &format!("etcd-certs-{index}"),
+                directory.as_str(),
+                DIRECTORY,
+            )
         }));
     }
     volumes
@@ -57,7 +61,7 @@ pub(crate) fn of_controller_manager(facts: &Facts) -> Volumes {
             &facts.cluster.controller_manager.extra_args,
             "flex-volume-plugin-dir",
         )
-        .unwrap_or(FLEX_VOLUME_FOLDER);
+        .unwrap_or(FLEX_VOLUME_DIRECTORY);
         volumes.push(HostPathVolume {
             read_only: false,
             ..readable("flexvolume-dir", directory, DIRECTORY)
@@ -78,8 +82,12 @@ pub(crate) fn of_scheduler(facts: &Facts) -> Volumes {
 /// Our certificates and those of the operating system.
 fn certificates(facts: &Facts) -> Volumes {
     let mut volumes = vec![
-        readable("ca-certs", CA_FOLDER, DIRECTORY),
-        readable("k8s-certs", facts.node.paths.certificates.as_str(), DIRECTORY),
+        readable("ca-certs", CA_DIRECTORY, DIRECTORY),
+        readable(
+            "k8s-certs",
+            facts.node.paths.certificates.as_str(),
+            DIRECTORY,
+        ),
     ];
     volumes.extend(facts.node.ca_directories.iter().map(|directory| {
         let name = directory.as_str().trim_start_matches('/').replace('/', "-");
@@ -89,7 +97,7 @@ fn certificates(facts: &Facts) -> Volumes {
 }
 
 fn ca_directories(facts: &Facts) -> impl Iterator<Item = LogicalPath> {
-    LogicalPath::parse(CA_FOLDER)
+    LogicalPath::parse(CA_DIRECTORY)
         .into_iter()
         .chain(facts.node.ca_directories.iter().cloned())
 }

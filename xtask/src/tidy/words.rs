@@ -42,9 +42,9 @@ const WORDS: &[(&str, &str)] = &[
 
 pub(super) fn of_the_glossary(checkout: &Checkout) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let files = checkout.files.iter().filter(|file| {
-        let is_done = |name: &&str| file.path.starts_with(&format!("{name}/src/"));
-        file.path.ends_with(".rs") && DONE.iter().any(|name| is_done(&name))
+    let files = checkout.files_with(".rs").filter(|file| {
+        DONE.iter()
+            .any(|name| file.path.starts_with(&format!("{name}/src/")))
     });
     for file in files {
         for (index, line) in file.text.lines().enumerate() {

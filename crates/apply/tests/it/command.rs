@@ -16,18 +16,28 @@ struct Move {
 
 fn tree() -> Vec<Phase<Move>> {
     vec![
-        Phase::leaf("write", "Write the new file", Reach::Files, |input: &Move| {
-            Plan::of([Resource::File(FileSpec {
-                path: input.new.clone(),
-                mode: FileMode::PUBLIC,
-                text: input.text.clone(),
-            })])
-        }),
-        Phase::leaf("clean-up", "Remove the old file", Reach::Files, |input: &Move| {
-            Plan::of([Removal::File {
-                path: input.old.clone(),
-            }])
-        }),
+        Phase::leaf(
+            "write",
+            "Write the new file",
+            Reach::Files,
+            |input: &Move| {
+                Plan::of([Resource::File(FileSpec {
+                    path: input.new.clone(),
+                    mode: FileMode::PUBLIC,
+                    text: input.text.clone(),
+                })])
+            },
+        ),
+        Phase::leaf(
+            "clean-up",
+            "Remove the old file",
+            Reach::Files,
+            |input: &Move| {
+                Plan::of([Removal::File {
+                    path: input.old.clone(),
+                }])
+            },
+        ),
     ]
 }
 
@@ -77,12 +87,27 @@ async fn a_command_of_two_phases_has_everything_that_init_has() {
 
     // Events with the name of the command.
     let first = resumed.events.first();
-    assert!(matches!(first, Some(Event::RunStarted { command: "move", .. })), "{first:?}");
+    assert!(
+        matches!(
+            first,
+            Some(Event::RunStarted {
+                command: "move",
+                ..
+            })
+        ),
+        "{first:?}"
+    );
     let steps = resumed.events.iter().filter_map(|event| match event {
         Event::StepFinished { step, .. } => Some(step.as_str()),
         _ => None,
     });
     let mut steps: Vec<&str> = steps.collect();
     steps.sort_unstable();
-    assert_eq!(steps, ["clean-up/removal of file /etc/old.conf", "write/file /etc/new.conf"]);
+    assert_eq!(
+        steps,
+        [
+            "clean-up/removal of file /etc/old.conf",
+            "write/file /etc/new.conf"
+        ]
+    );
 }

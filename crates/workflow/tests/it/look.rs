@@ -1,13 +1,14 @@
 //! The first look: everything that blocks a run, at once and before the first write.
 
 use rinit_diag::{ExitCode, Hint, Problem};
-use rinit_plan::{Action, Resource, ResourceId};
+use rinit_plan::{Action, Gate, Resource, ResourceId, WaitSpec, WaitTarget};
 use rinit_workflow::{
     Event, Mode, Outcome, Remedy, RunOutcome, Selection, State, WorkflowError, leaves,
 };
 
 use crate::support::{
-    Double, Ran, World, directory, file, go, go_all, init, leaf, object, only, path, unit, without,
+    Double, Ran, World, access, directory, file, go, go_all, init, leaf, object, only, path, unit,
+    without,
 };
 
 fn blocked(message: &str, conflict: bool) -> State {
@@ -328,6 +329,30 @@ async fn what_cannot_be_seen_is_not_written_over() {
         )]
     );
     assert_eq!(double.world(), World::default());
+}
+
+/// An API server that a killed run has started takes writes before it reports itself alive.
+#[tokio::test]
+async fn a_wait_that_is_over_gives_what_it_waited_for() {
+    let wait = Action::Gate(Gate::Wait(WaitSpec {
+        target: WaitTarget::ApiServer { access: access() },
+        limit_seconds: 1,
+    }));
+    let tree = [
+        leaf("wait", vec![wait.clone()]),
+        leaf("objects", vec![object("one", &[])]),
+    ];
+    let world = World {
+        artefacts: [ResourceId::File(path("/admin.conf"))].into(),
+        ..World::default()
+    };
+    let double = Double::over(world).answering(&wait.to_string(), State::HOLDS);
+    let everything = Selection::default();
+    let dry = go(&tree, &everything, Mode::DryRun, &double).await;
+    dry.result.unwrap();
+    // Without the wait it is missing.
+    let dry = go(&tree[1..], &everything, Mode::DryRun, &double).await;
+    assert_eq!(dry.problems().len(), 1);
 }
 
 /// A run that is refused names in one command what is wrong and what is only warned of; a run that
