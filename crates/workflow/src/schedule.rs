@@ -4,6 +4,7 @@
 //! what it writes. Whatever depends on nothing that is still to be done runs, whichever phase it
 //! belongs to, within a limit for each kind of work.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 use std::time::Instant;
@@ -71,6 +72,22 @@ fn graph(stages: &[Stage]) -> Vec<Node<'_>> {
     nodes
 }
 
+/// Returns how many nodes wait for each, directly or not. What most of the run waits for begins
+/// first.
+fn dependents(nodes: &[Node<'_>]) -> Vec<usize> {
+    let mut all = vec![BTreeSet::new(); nodes.len()];
+    // A node only waits for those before it.
+    for index in (0..nodes.len()).rev() {
+        let own = std::mem::take(&mut all[index]);
+        for before in &nodes[index].after {
+            all[*before].insert(index);
+            all[*before].extend(own.iter().copied());
+        }
+        all[index] = own;
+    }
+    all.iter().map(BTreeSet::len).collect()
+}
+
 fn overlap(one: &[ResourceId], other: &[ResourceId]) -> bool {
     one.iter()
         .any(|id| other.iter().any(|other| id.overlaps(other)))
@@ -118,6 +135,7 @@ pub(crate) async fn execute<E: Executor>(
         .enumerate()
         .map(|(index, node)| (index, node.after.clone()))
         .collect();
+    let dependents = dependents(&nodes);
     let mut busy: HashMap<Work, usize> = HashMap::new();
     let mut altered: BTreeSet<usize> = BTreeSet::new();
     let mut reports: BTreeMap<usize, Report> = BTreeMap::new();
@@ -126,11 +144,12 @@ pub(crate) async fn execute<E: Executor>(
     let mut watching = FuturesUnordered::new();
     loop {
         if failures.is_empty() {
-            let ready: Vec<usize> = waiting
+            let mut ready: Vec<usize> = waiting
                 .iter()
                 .filter(|(_, after)| after.is_empty())
                 .map(|(index, _)| *index)
                 .collect();
+            ready.sort_by_key(|index| Reverse(dependents[*index]));
             for index in ready {
                 let node = &nodes[index];
                 let running = busy.entry(node.work).or_default();
