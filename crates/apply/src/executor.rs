@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use crate::api::Clients;
 use crate::error::{ApplyError, problem};
 
-/// How many credentials are written at once: more than there are that do not wait for each other.
+/// How many files are written at once: as many as the schedule of `rinit-workflow` begins at once, so
+/// that no write waits while [`Apply::settle`] lets those under way end.
 const WRITES: u32 = 16;
 
 /// The executor over one host and the API servers that its kubeconfigs lead to.
