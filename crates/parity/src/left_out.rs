@@ -8,7 +8,8 @@
 /// A pattern step that stands for any key or element.
 pub(crate) const ANY: &str = "*";
 
-/// Paths that others than the init write: each with all below it, or with `/*` only what is below.
+/// Paths that others than the init write: each with all below it, with `/*` only what is below, and
+/// with another `*` at the end all whose names begin so.
 const PATHS: &[(&str, &str)] = &[
     ("/var/lib/etcd/*", "etcd's data"),
     (
@@ -40,6 +41,10 @@ const PATHS: &[(&str, &str)] = &[
     (
         "/usr/libexec/kubernetes",
         "made by the kubelet for plugins of volumes",
+    ),
+    (
+        "/tmp/kubelet-detect-safe-umount*",
+        "the kubelet's probe of the mount command, there for a moment",
     ),
     ("/var/lib/cni", "the network plugins' state"),
     ("/var/log/containers", "the logs of pods"),
@@ -138,9 +143,10 @@ pub(crate) const FIELDS: &[(&str, &[&str], Instead)] = &[
 /// Whether a path is left out.
 pub fn is_path_left_out(path: &str) -> bool {
     PATHS.iter().any(|(pattern, _)| {
-        let (folder, itself) = match pattern.strip_suffix("/*") {
-            Some(folder) => (folder, false),
-            None => (*pattern, true),
+        let (folder, itself) = match (pattern.strip_suffix("/*"), pattern.strip_suffix('*')) {
+            (Some(folder), _) => (folder, false),
+            (None, Some(start)) => return path.starts_with(start),
+            (None, None) => (*pattern, true),
         };
         match path.strip_prefix(folder) {
             Some("") => itself,
@@ -165,6 +171,7 @@ mod tests {
             "/var/lib/etcd/member",
             "/var/lib/kubelet/pki",
             "/var/lib/kubelet/pki/a.pem",
+            "/tmp/kubelet-detect-safe-umount1724767862",
         ] {
             assert!(is_path_left_out(path), "{path}");
         }
@@ -172,6 +179,7 @@ mod tests {
             "/var/lib/etcd",
             "/var/lib/kubelet",
             "/var/lib/kubelet/pki2",
+            "/tmp/kubelet",
             "/var/lib",
         ] {
             assert!(!is_path_left_out(path), "{path}");
