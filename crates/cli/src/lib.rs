@@ -7,6 +7,7 @@ mod arguments;
 mod ca;
 mod config_arguments;
 mod go_flags;
+mod order;
 mod phases;
 mod table;
 
@@ -14,8 +15,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use clap::{Args, Command, FromArgMatches, Subcommand};
 use rinit_workflow::Phase;
 
 pub use arguments::{
@@ -141,10 +141,10 @@ pub fn parse<I>(
     tree: &[Phase<I>],
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<CommandLine, clap::Error> {
-    let arguments: Vec<OsString> =
-        go_flags::levels(arguments.into_iter().map(Into::into)).collect();
-    let words: BTreeSet<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-    let matches = command(tree, Wanted(Some(&words)))
+    let typed = words(arguments);
+    let lean = lean(tree, &typed);
+    let arguments = order::flags_last(&lean, typed);
+    let matches = lean
         .try_get_matches_from(&arguments)
         .or_else(|error| match error.kind() {
             ErrorKind::DisplayVersion => Err(error),
@@ -154,10 +154,7 @@ pub fn parse<I>(
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
         Some(("init", init)) => match init.subcommand() {
-            Some(("phase", phase)) => {
-                refuse_flags_before_a_phase(init)?;
-                phases::selected(phase)?
-            }
+            Some(("phase", phase)) => phases::selected(phase)?,
             _ => Invocation::Init(Box::new(InitArguments::from_arg_matches(init)?)),
         },
         Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
@@ -175,27 +172,31 @@ pub fn parse<I>(
     Ok(CommandLine { global, invocation })
 }
 
-/// Flags of init do not reach a phase that is named after them; those of every command do.
-fn refuse_flags_before_a_phase(init: &ArgMatches) -> Result<(), clap::Error> {
-    let mut own = InitArguments::augment_args(Command::new("init"));
-    let of_a_phase = PhaseArguments::augment_args(Command::new("phase"));
-    let given = own.get_arguments().find(|argument| {
-        init.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
-    });
-    let message = given.and_then(Arg::get_long).map(|flag| {
-        let of_both = of_a_phase
-            .get_arguments()
-            .any(|argument| argument.get_long() == Some(flag));
-        if of_both {
-            format!("--{flag} stands before `phase`: put it after the phase's name")
-        } else {
-            format!("--{flag} is a flag of `init`, and a single phase has none")
-        }
-    });
-    match message {
-        Some(message) => Err(own.error(ErrorKind::ArgumentConflict, message)),
-        None => Ok(()),
-    }
+/// Commands of kubeadm. Those that rinit does not have are handed to kubeadm.
+const OF_KUBEADM: &[&str] = &["alpha", "join", "reset", "upgrade"];
+
+/// Returns the command of kubeadm that the line asks for and rinit does not have.
+pub fn foreign_command<I>(
+    tree: &[Phase<I>],
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Option<&'static str> {
+    let typed = words(arguments);
+    let lean = lean(tree, &typed);
+    let name = order::first_name(&lean, typed)?;
+    let of_kubeadm = OF_KUBEADM.iter().find(|known| name == **known)?;
+    lean.find_subcommand(of_kubeadm)
+        .is_none()
+        .then_some(of_kubeadm)
+}
+
+fn words(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Vec<OsString> {
+    go_flags::levels(arguments.into_iter().map(Into::into)).collect()
+}
+
+/// The commands that the words name, and the names of the others.
+fn lean<I>(tree: &[Phase<I>], words: &[OsString]) -> Command {
+    let words: BTreeSet<&OsStr> = words.iter().map(OsString::as_os_str).collect();
+    command(tree, Wanted(Some(&words)))
 }
 
 #[cfg(test)]
@@ -240,18 +241,51 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_every_command_may_stand_before_a_phase_and_others_not() {
+    fn flags_may_be_before_the_phase_and_before_the_command() {
         for line in [
             "rinit init --root /a phase certs ca",
             "rinit init -v=5 phase certs ca",
+            "rinit --v=5 init phase certs ca --config f",
+            "rinit init --config f phase certs ca",
+            "rinit init --config=f phase certs ca",
+            "rinit init phase --config f certs ca",
+            "rinit init phase certs --config f ca",
+            "rinit init phase --dry-run certs ca",
+            "rinit init phase --config phase certs ca",
+            "rinit --dry-run=false --config certs init phase certs ca",
         ] {
             assert_eq!(phase(line).unwrap(), "certs/ca", "{line}");
         }
-        let refused = phase("rinit init --config f phase certs ca").unwrap_err();
-        assert!(refused.to_string().contains("--config stands before"));
-        assert_eq!(refused.kind(), ErrorKind::ArgumentConflict);
+        let parsed = parse(&tree(), ["rinit", "init", "--config", "f", "phase", "wait"]).unwrap();
+        let Invocation::Phase { arguments, .. } = parsed.invocation else {
+            panic!("not a phase");
+        };
+        assert_eq!(arguments.common.config.as_deref(), Some("f".as_ref()));
         let refused = phase("rinit init --skip-phases a phase certs ca").unwrap_err();
-        assert!(refused.to_string().contains("a single phase has none"));
+        assert_eq!(refused.kind(), ErrorKind::UnknownArgument);
+    }
+
+    #[test]
+    fn a_command_of_kubeadm_that_is_not_here_is_found() {
+        let found = |line: &str| foreign_command(&tree(), line.split(' '));
+        for line in [
+            "kubeadm upgrade apply -y v1.37.1",
+            "kubeadm --v=5 upgrade",
+            "kubeadm -v 5 upgrade",
+            "kubeadm --kubeconfig init upgrade node",
+            "kubeadm --rootfs /a upgrade node --config f",
+        ] {
+            assert_eq!(found(line), Some("upgrade"), "{line}");
+        }
+        for line in [
+            "kubeadm",
+            "kubeadm --v=5",
+            "kubeadm init --config upgrade",
+            "kubeadm --config upgrade init",
+            "kubeadm upgrades",
+        ] {
+            assert_eq!(found(line), None, "{line}");
+        }
     }
 
     #[test]

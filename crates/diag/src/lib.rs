@@ -120,7 +120,8 @@ pub enum ExitCode {
     Success = 0,
     /// Something failed while it was being done. Running the command again resumes.
     Failure = 1,
-    /// The command line was not understood, or names an unknown phase.
+    /// The command line was not understood, names an unknown phase, or asks for a command that rinit
+    /// leaves to kubeadm where there is none.
     Usage = 2,
     /// The configuration has errors. Nothing was written.
     Configuration = 3,
@@ -143,7 +144,7 @@ impl ExitCode {
         ),
         (
             Self::Usage,
-            "the command line was not understood, or names an unknown phase",
+            "the command line was not understood, names an unknown phase, or is for a kubeadm that is not there",
         ),
         (
             Self::Configuration,

@@ -17,6 +17,7 @@ mod cri;
 mod diagnosis;
 mod error;
 mod files;
+mod hand_over;
 mod init_system;
 mod interfaces;
 mod lock;
@@ -36,6 +37,7 @@ pub use cri::{
 pub use diagnosis::{ComponentEvidence, Evidence, Suspect, judge};
 pub use error::HostError;
 pub use files::{FileInfo, FileKind, SIZE_LIMIT};
+pub use hand_over::{find_other, hand_over, handed_to};
 pub use init_system::{InitSystem, UnitState};
 pub use interfaces::{
     DefaultAddresses, Interface, default_addresses, interfaces, is_global_unicast, loopback_address,

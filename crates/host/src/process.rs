@@ -141,7 +141,8 @@ pub fn find_executable(name: &str) -> Option<PathBuf> {
     find_in(&search_path(), name)
 }
 
-fn search_path() -> String {
+/// The PATH of this process.
+pub(crate) fn search_path() -> String {
     match std::env::var("PATH") {
         Ok(path) if !path.is_empty() => path,
         _ => DEFAULT_PATH.to_owned(),
@@ -153,11 +154,12 @@ fn find_in(path: &str, name: &str) -> Option<PathBuf> {
         // An empty element means the working folder, which is no place to look as root.
         .filter(|folder| folder.starts_with('/'))
         .map(|folder| Path::new(folder).join(name))
-        .find(|candidate| {
-            candidate
-                .metadata()
-                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        })
+        .find(|candidate| candidate.metadata().is_ok_and(|data| is_executable(&data)))
+}
+
+/// Whether somebody may execute the file.
+pub(crate) fn is_executable(data: &std::fs::Metadata) -> bool {
+    data.is_file() && data.permissions().mode() & 0o111 != 0
 }
 
 /// The last bytes of a text, from a character's beginning on.

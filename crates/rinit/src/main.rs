@@ -5,6 +5,7 @@
 
 mod commands;
 mod given;
+mod name;
 mod printer;
 mod registry;
 mod settings;
@@ -62,6 +63,11 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
 
 fn main() -> ExitCode {
     let tree = registry::phases();
+    if name::is_kubeadm()
+        && let Some(command) = rinit_cli::foreign_command(&tree, std::env::args_os())
+    {
+        return name::hand_over(command).into();
+    }
     let line = match rinit_cli::parse(&tree, std::env::args_os()) {
         Ok(line) => line,
         Err(error) => {
@@ -104,7 +110,7 @@ fn main() -> ExitCode {
                 commands::kubeconfig::kubeconfig(&line.global, command).await
             }
             Invocation::Config(command) => commands::config::config(&tree, command).await,
-            Invocation::Version(arguments) => commands::version::version(&arguments),
+            Invocation::Version(arguments) => commands::version::version(&line.global, &arguments),
         }
     });
     // A name that does not resolve may hold up a thread; nobody waits for it.

@@ -4,40 +4,50 @@ use std::fmt::Write as _;
 
 use rinit_workflow::JoinCommands;
 
-/// What the user does next. The join commands are laid out as kubeadm does, so that what reads
-/// them there reads them here.
+use crate::name;
+
+/// What the user does next. The join commands are laid out as kubeadm does, and the sentences that
+/// scripts look for are kubeadm's.
 pub(super) fn text(join: &JoinCommands) -> String {
     let mut text = format!(
-        "\nThe control plane of this node is up.\n\n\
+        "\nYour Kubernetes control-plane has initialized successfully!\n\n\
          To use it as an ordinary user:\n\n  \
          mkdir -p $HOME/.kube\n  \
          sudo cp -i {kubeconfig} $HOME/.kube/config\n  \
          sudo chown $(id -u):$(id -g) $HOME/.kube/config\n\n\
          Or as root:\n\n  \
          export KUBECONFIG={kubeconfig}\n\n\
-         Pods need a network add-on before they can talk across nodes:\n\
+         Pods need a network add-on before they can talk across nodes:\n  \
          https://kubernetes.io/docs/concepts/cluster-administration/addons/\n",
         kubeconfig = join.kubeconfig,
     );
     if let Some(control_plane) = &join.control_plane {
-        let remark = if join.certificates_uploaded {
-            "The certificate key gives access to the cluster's keys: keep it secret. The uploaded \
-             certificates are removed after two hours; `rinit init phase upload-certs \
-             --upload-certs` uploads them again."
+        let (how, remark) = if join.certificates_uploaded {
+            (
+                "running the following command on each as root",
+                "\nThe certificate key gives access to the cluster's keys: keep it secret. The \
+                 uploaded certificates\nare deleted in two hours; \
+                 `rinit init phase upload-certs --upload-certs` uploads them again.\n",
+            )
         } else {
-            "First copy the certificate authorities and the service account keys there, or upload \
-             them with `rinit init phase upload-certs --upload-certs`."
+            (
+                "by copying certificate authorities\nand service account keys on each node and \
+                 then running the following as root",
+                "",
+            )
         };
         // Writing to a String does not fail.
         let _ = write!(
             text,
-            "\nAnother control plane joins by this, as root:\n\n  {}\n\n{remark}\n",
-            folded(control_plane)
+            "\nYou can now join any number of control-plane nodes {how}:\n\n  {}\n{}",
+            folded(control_plane),
+            name::as_typed(remark),
         );
     }
     let _ = write!(
         text,
-        "\nA worker joins by this, as root:\n\n{}\n",
+        "\nThen you can join any number of worker nodes by running the following on each as \
+         root:\n\n{}\n",
         folded(&join.worker)
     );
     text

@@ -21,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::given::Given;
+use crate::name;
 use crate::printer::text::Text;
 use crate::trouble::{Remarks, Trouble};
 
@@ -107,17 +108,18 @@ impl Printer {
         let Some(given) = self.given.get() else {
             return event;
         };
+        let completed = |hint: &str| name::as_typed(&given.complete_all(hint)).into_owned();
         match &mut event {
             Event::Warning {
                 hint: Some(hint), ..
             }
             | Event::Problem {
                 hint: Some(hint), ..
-            } => *hint = given.complete_all(hint),
+            } => *hint = completed(hint),
             Event::Remedy { hint, commands } => {
-                *hint = given.complete_all(hint);
+                *hint = completed(hint);
                 for command in commands {
-                    *command = given.complete(command);
+                    *command = name::as_typed(&given.complete(command)).into_owned();
                 }
             }
             _ => {}
@@ -197,6 +199,7 @@ pub(crate) fn progress(text: &str) {
 
 /// A report that brings its own severity and places.
 pub(crate) fn report(text: &str) {
+    let text = name::as_typed(text);
     let _ = write!(
         std::io::stderr().lock(),
         "{text}{}",
@@ -207,14 +210,14 @@ pub(crate) fn report(text: &str) {
 /// Something that stops the command.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     progress(&format!("error: {message}"));
-    if let Some(hint) = hint {
-        progress(&format!("hint: {hint}"));
+    if let Some(text) = hint {
+        self::hint(text);
     }
 }
 
 /// What helps against everything that was said before.
 pub(crate) fn hint(hint: &str) {
-    progress(&format!("hint: {hint}"));
+    progress(&format!("hint: {}", name::as_typed(hint)));
 }
 
 /// A problem that stops the command.
@@ -225,8 +228,8 @@ pub(crate) fn problem(problem: &Problem) {
 /// A problem that does not.
 pub(crate) fn warning(problem: &Problem) {
     progress(&format!("warning: {}", problem.message));
-    if let Some(hint) = &problem.hint {
-        progress(&format!("hint: {hint}"));
+    if let Some(text) = &problem.hint {
+        hint(text);
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
+use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CERTS};
 use rinit_workflow::{Event, Outcome, Report, RunOutcome, Severity};
 
+use crate::name;
 use crate::printer::{data, error, join, progress, warning};
 
 /// Turns events into lines. Progress goes to stderr; the plan of a dry run is data.
@@ -112,7 +114,7 @@ impl Text {
             } => {
                 error(&named(phase.as_ref(), message), hint.as_deref());
             }
-            Event::Remedy { hint, .. } => progress(&format!("hint: {hint}")),
+            Event::Remedy { hint, .. } => super::hint(hint),
             Event::Finding {
                 severity,
                 file,
@@ -131,6 +133,11 @@ impl Text {
                     Severity::Error => error(&problem.message, problem.hint.as_deref()),
                     Severity::Warning => warning(&problem),
                 }
+            }
+            // Programs that run kubeadm follow it by the names in brackets on stdout.
+            Event::PhaseStarted { phase } if name::is_kubeadm() && !self.dry_run => {
+                let top = phase.split('/').next().unwrap_or(phase);
+                data(&format!("[{top}] Running phase {phase}\n"));
             }
             Event::PhaseStarted { .. } | Event::StepStarted { .. } => {}
             Event::StepProgress { phase, message, .. } => progress(&format!("[{phase}] {message}")),
@@ -165,7 +172,7 @@ impl Text {
                 self.finished(*outcome, *changed, *milliseconds);
                 for report in &self.reports {
                     match report {
-                        Report::CertificateKey(key) => data(&format!("certificate key: {key}\n")),
+                        Report::CertificateKey(key) => data(&certificate_key(key)),
                         Report::Join(join) => data(&join::text(join)),
                     }
                 }
@@ -233,6 +240,15 @@ impl Text {
             )),
         }
     }
+}
+
+/// kubeadm's three lines: scripts take the last one, or the one after "Using certificate key".
+fn certificate_key(key: &str) -> String {
+    let phase = "[upload-certs]";
+    format!(
+        "{phase} Storing the certificates in Secret \"{KUBEADM_CERTS}\" in the \"{KUBE_SYSTEM}\" \
+         Namespace\n{phase} Using certificate key:\n{key}\n"
+    )
 }
 
 /// The phase that an event belongs to.

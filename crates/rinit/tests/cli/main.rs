@@ -11,6 +11,7 @@
     reason = "the tests run the program and look at what it wrote"
 )]
 
+mod as_kubeadm;
 mod at_once;
 mod configuration;
 mod detection;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -144,6 +145,18 @@ impl Place {
     /// Runs the program.
     pub(crate) fn run(&self, words: &str) -> Said {
         Said::of(&self.command(words).output().unwrap())
+    }
+
+    /// The program under the name kubeadm.
+    pub(crate) fn kubeadm_command(&self, words: &str) -> Command {
+        let mut command = self.command(words);
+        command.arg0("kubeadm");
+        command
+    }
+
+    /// Runs the program under the name kubeadm.
+    pub(crate) fn kubeadm(&self, words: &str) -> Said {
+        Said::of(&self.kubeadm_command(words).output().unwrap())
     }
 
     /// Renders a control plane into the folder `root`.
