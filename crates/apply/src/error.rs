@@ -16,6 +16,19 @@ pub enum ApplyError {
     /// The API server said no.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// etcd said no.
+    #[error(transparent)]
+    Etcd(rinit_etcd::EtcdError),
+    /// The Secret with the shared certificates is not there.
+    #[error("the cluster has no shared certificates (Secret kube-system/kubeadm-certs): they expire after two hours")]
+    NoSharedCertificates,
+    /// An etcd member did not become a voting one, and was removed again.
+    #[error("the new etcd member was removed again")]
+    NotPromoted {
+        /// Why it did not.
+        #[source]
+        source: Box<ApplyError>,
+    },
     /// A key or certificate could not be made.
     #[error("cannot make {path}")]
     Issue {
@@ -104,6 +117,13 @@ impl Hint for ApplyError {
         match self {
             Self::Host(error) => error.hint(),
             Self::Cluster(error) => error.hint(),
+            Self::Etcd(error) => error.hint(),
+            Self::NotPromoted { source } => source.hint(),
+            Self::NoSharedCertificates => Some(
+                "upload them again with `rinit init phase upload-certs --upload-certs` on a control \
+                 plane, and give the key that it prints to `--certificate-key`"
+                    .to_owned(),
+            ),
             Self::Unhealthy { hint, .. } => hint.clone(),
             Self::NoImage { image } => Some(format!(
                 "load it, such as with `ctr -n k8s.io images import`, or set `imagePullPolicy: IfNotPresent`; the image is {image}"

@@ -15,7 +15,8 @@ use rinit_plan::{
     Action, ApiAccess, CaId, Gate, LogicalPath, Output, Removal, Resource, ResourceId,
 };
 use rinit_workflow::{Ensured, Executor, Presence, Report, State};
-use tokio::sync::Semaphore;
+use serde_json::Value;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::api::Clients;
 use crate::error::{ApplyError, problem};
@@ -44,6 +45,8 @@ pub struct Apply {
     /// A permit for each credential that may be written at a time.
     pub(crate) writes: Arc<Semaphore>,
     pub(crate) clients: Clients,
+    /// The Secret with the shared certificates, once it was read.
+    pub(crate) shared: OnceCell<Value>,
     /// Whether the first write is still to come. Until then nobody waits for anything.
     pub(crate) looking: AtomicBool,
     /// Whether the configuration that a cluster keeps may be changed.
@@ -72,6 +75,7 @@ impl Apply {
             keys: Mutex::new(None),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
             clients: Clients::default(),
+            shared: OnceCell::new(),
             looking: AtomicBool::new(true),
             reconfigures: false,
             uploaded: AtomicBool::new(false),
@@ -161,6 +165,10 @@ impl Apply {
             Resource::NodeMark { access, mark } => self.inspect_node_mark(access, mark).await,
             Resource::BootstrapToken { access, token } => self.inspect_token(access, token).await,
             Resource::ClientRotation(spec) => self.inspect_rotation(spec),
+            Resource::SharedFile(spec) => self.inspect_shared_file(spec),
+            Resource::TrustBundle(spec) => self.inspect_trust_bundle(spec),
+            Resource::BootstrapKubeconfig(spec) => self.inspect_bootstrap(spec),
+            Resource::EtcdMember(spec) => self.inspect_etcd_member(spec),
         }
     }
 
@@ -207,12 +215,16 @@ impl Apply {
             Resource::NodeMark { access, mark } => self.ensure_node_mark(access, mark).await,
             Resource::BootstrapToken { access, token } => self.ensure_token(access, token).await,
             Resource::ClientRotation(spec) => self.ensure_rotation(spec),
+            Resource::SharedFile(spec) => self.ensure_shared_file(spec).await,
+            Resource::TrustBundle(spec) => self.ensure_trust_bundle(spec).await,
+            Resource::BootstrapKubeconfig(spec) => self.ensure_bootstrap(spec).await,
+            Resource::EtcdMember(spec) => self.ensure_etcd_member(spec, progress).await,
         }
     }
 
     async fn inspect_removal(&self, removal: &Removal) -> Result<State, ApplyError> {
         let exists = match removal {
-            Removal::File { path } => self.host.info(path)?.is_some(),
+            Removal::File { path, .. } => self.host.info(path)?.is_some(),
             Removal::Object { access, id } => {
                 match self
                     .asked(access, async |client, _| client.get(id).await)
@@ -234,7 +246,7 @@ impl Apply {
 
     async fn remove(&self, removal: &Removal) -> Result<Ensured, ApplyError> {
         let removed = match removal {
-            Removal::File { path } => self.host.remove_file(path)?,
+            Removal::File { path, .. } => self.host.remove_file(path)?,
             Removal::Object { access, id } => self.admin(access).await?.delete(id).await?,
         };
         Ok(Ensured {

@@ -71,7 +71,7 @@ impl Apply {
     }
 
     /// What seems to keep a component from coming up.
-    async fn causes(&self, component: &str) -> Vec<Problem> {
+    pub(crate) async fn causes(&self, component: &str) -> Vec<Problem> {
         let suspects: Vec<Suspect> = Component::named(component)
             .map(Component::with_dependencies)
             .unwrap_or_default()
@@ -135,6 +135,13 @@ impl Apply {
         let (url, identity) = match target {
             WaitTarget::Kubelet { url } => (url.clone(), None),
             WaitTarget::ApiServer { access } => return self.accepts_writes(access).await,
+            WaitTarget::KubeletBootstrap { kubeconfig } => {
+                return Ok(if self.bootstrapped(kubeconfig)? {
+                    Answer::Healthy
+                } else {
+                    Answer::Not("it has no client certificate yet".to_owned())
+                });
+            }
             WaitTarget::StaticPod {
                 component,
                 manifest,

@@ -13,6 +13,7 @@ mod files;
 mod health;
 mod images;
 mod join;
+mod joining;
 mod kubeconfigs;
 mod pairs;
 mod readable;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::table::{OfCertificates, OfExpiration, OfInit, OfPhase, OfUser};
+use crate::table::{OfCertificates, OfExpiration, OfInit, OfJoin, OfPhase, OfUser};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
@@ -104,6 +104,20 @@ pub struct PhaseArguments {
     /// Print the objects of an add-on as YAML and install nothing
     #[arg(long)]
     pub print_manifest: bool,
+}
+
+/// `rinit join` and `rinit join phase …`
+#[derive(Debug, Clone, Default, Args)]
+pub struct JoinArguments {
+    /// The API server of the cluster, `HOST:PORT`
+    #[arg(value_name = "ENDPOINT")]
+    pub endpoint: Option<String>,
+    /// What it shares with `init`.
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfJoin,
 }
 
 /// `rinit certs …`

@@ -16,16 +16,16 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
 use clap::{Args, Command, FromArgMatches, Subcommand};
-use rinit_workflow::Phase;
+use rinit_workflow::Outline;
 
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
     GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
-    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
+    JoinArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
     ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
 pub use ca::{CaArguments, CaCommand, CaRenewArguments};
-pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
+pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfJoin, OfPhase, OfUser};
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
@@ -44,6 +44,15 @@ pub enum Invocation {
         /// Its flags.
         arguments: Box<PhaseArguments>,
     },
+    /// `rinit join`
+    Join(Box<JoinArguments>),
+    /// `rinit join phase <name>`
+    JoinPhase {
+        /// The full name, as typed.
+        name: String,
+        /// Its flags.
+        arguments: Box<JoinArguments>,
+    },
     /// `rinit certs …`
     Certs(CertsCommand),
     /// `rinit config …`
@@ -61,6 +70,15 @@ pub struct CommandLine {
     pub global: GlobalArguments,
     /// What is asked for.
     pub invocation: Invocation,
+}
+
+/// The phases of the commands that have phases.
+#[derive(Debug, Clone, Default)]
+pub struct Trees {
+    /// Those of `init`.
+    pub init: Vec<Outline>,
+    /// Those of `join`.
+    pub join: Vec<Outline>,
 }
 
 /// Which commands are wanted with all that is below them. A command that no word of the command
@@ -90,13 +108,14 @@ impl Wanted<'_> {
     }
 }
 
-/// The command line of rinit over a phase tree.
-fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
+/// The command line of rinit over the phase trees.
+fn command(trees: &Trees, wanted: Wanted<'_>) -> Command {
     let rinit = Command::new("rinit")
         .about("Turns a Linux host into a Kubernetes control-plane node, in phases")
         .version(env!("CARGO_PKG_VERSION"));
     let init = Command::new("init")
         .about("Make this host a control-plane node, or complete one that is half made");
+    let join = Command::new("join").about("Join this host to a cluster");
     let certs = Command::new("certs")
         .alias("certificates")
         .about("Handle the certificates of a control plane");
@@ -106,8 +125,23 @@ fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
     let command = parent(with(rinit, GlobalArguments::augment_args)).subcommands([
         wanted.with(init, |command| {
             with(command, InitArguments::augment_args)
-                .long_about(phases::overview(tree))
-                .subcommand(phases::command(tree, wanted))
+                .long_about(phases::overview(phases::INIT, &trees.init))
+                .subcommand(phases::command(
+                    "init",
+                    &trees.init,
+                    PhaseArguments::augment_args,
+                    wanted,
+                ))
+        }),
+        wanted.with(join, |command| {
+            with(command, JoinArguments::augment_args)
+                .long_about(phases::overview(phases::JOIN, &trees.join))
+                .subcommand(phases::command(
+                    "join",
+                    &trees.join,
+                    JoinArguments::augment_args,
+                    wanted,
+                ))
         }),
         wanted.with(certs, |it| {
             parent(with(it, CertsCommand::augment_subcommands))
@@ -137,25 +171,35 @@ fn parent(command: Command) -> Command {
 }
 
 /// Reads the command line. The error prints itself and knows its exit code.
-pub fn parse<I>(
-    tree: &[Phase<I>],
+pub fn parse(
+    trees: &Trees,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<CommandLine, clap::Error> {
     let typed = words(arguments);
-    let lean = lean(tree, &typed);
+    let lean = lean(trees, &typed);
     let arguments = order::flags_last(&lean, typed);
     let matches = lean
         .try_get_matches_from(&arguments)
         .or_else(|error| match error.kind() {
             ErrorKind::DisplayVersion => Err(error),
             // Help, and errors that name what is near, come from the whole command line.
-            _ => command(tree, Wanted(None)).try_get_matches_from(&arguments),
+            _ => command(trees, Wanted(None)).try_get_matches_from(&arguments),
         })?;
     let global = GlobalArguments::from_arg_matches(&matches)?;
     let invocation = match matches.subcommand() {
         Some(("init", init)) => match init.subcommand() {
-            Some(("phase", phase)) => phases::selected(phase)?,
+            Some(("phase", phase)) => {
+                let (name, arguments) = phases::selected(phase)?;
+                Invocation::Phase { name, arguments }
+            }
             _ => Invocation::Init(Box::new(InitArguments::from_arg_matches(init)?)),
+        },
+        Some(("join", join)) => match join.subcommand() {
+            Some(("phase", phase)) => {
+                let (name, arguments) = phases::selected(phase)?;
+                Invocation::JoinPhase { name, arguments }
+            }
+            _ => Invocation::Join(Box::new(JoinArguments::from_arg_matches(join)?)),
         },
         Some(("certs", certs)) => Invocation::Certs(CertsCommand::from_arg_matches(certs)?),
         Some(("config", config)) => Invocation::Config(ConfigCommand::from_arg_matches(config)?),
@@ -173,15 +217,15 @@ pub fn parse<I>(
 }
 
 /// Commands of kubeadm. Those that rinit does not have are handed to kubeadm.
-const OF_KUBEADM: &[&str] = &["alpha", "join", "reset", "upgrade"];
+const OF_KUBEADM: &[&str] = &["alpha", "reset", "upgrade"];
 
 /// Returns the command of kubeadm that the line asks for and rinit does not have.
-pub fn foreign_command<I>(
-    tree: &[Phase<I>],
+pub fn foreign_command(
+    trees: &Trees,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Option<&'static str> {
     let typed = words(arguments);
-    let lean = lean(tree, &typed);
+    let lean = lean(trees, &typed);
     let name = order::first_name(&lean, typed)?;
     let of_kubeadm = OF_KUBEADM.iter().find(|known| name == **known)?;
     lean.find_subcommand(of_kubeadm)
@@ -194,27 +238,32 @@ fn words(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Vec<OsStri
 }
 
 /// The commands that the words name, and the names of the others.
-fn lean<I>(tree: &[Phase<I>], words: &[OsString]) -> Command {
+fn lean(trees: &Trees, words: &[OsString]) -> Command {
     let words: BTreeSet<&OsStr> = words.iter().map(OsString::as_os_str).collect();
-    command(tree, Wanted(Some(&words)))
+    command(trees, Wanted(Some(&words)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rinit_workflow::Reach;
+    use rinit_workflow::{Phase, Reach};
 
-    fn tree() -> Vec<Phase<()>> {
+    fn tree() -> Trees {
         let leaf = |name| {
             Phase::leaf(name, "Do it", Reach::Files, |()| {
                 rinit_plan::Plan::default()
             })
         };
-        vec![
+        let init = [
             leaf("preflight"),
             Phase::group("certs", "Make certificates", [leaf("ca"), leaf("sa")]),
             leaf("wait-control-plane").with_aliases(&["wait"]),
-        ]
+        ];
+        let join = [leaf("preflight"), leaf("kubelet-start")];
+        Trees {
+            init: init.iter().map(Phase::outline).collect(),
+            join: join.iter().map(Phase::outline).collect(),
+        }
     }
 
     fn phase(line: &str) -> Result<String, clap::Error> {

@@ -27,6 +27,8 @@ pub type OfExpiration = Given<{ Family::Expiration as usize }>;
 pub type OfUser = Given<{ Family::User as usize }>;
 /// The flags of `config images list`.
 pub type OfImages = Given<{ Family::Images as usize }>;
+/// The flags of `join` and its phases.
+pub type OfJoin = Given<{ Family::Join as usize }>;
 
 fn flags(family: usize) -> impl Iterator<Item = &'static Flag> {
     let takes = move |flag: &&Flag| flag.commands.iter().any(|one| *one as usize == family);

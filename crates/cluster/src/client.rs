@@ -91,6 +91,29 @@ impl Client {
         })
     }
 
+    /// An anonymous client that does not verify the server: for the first look of a joining node,
+    /// whose answer is verified by its signature. Nothing is sent yet.
+    pub fn unverified(server: &str, timeouts: Timeouts) -> Result<Self> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let url = server.parse().map_err(|_| ClusterError::Kubeconfig {
+            problem: format!("\"{server}\" is no URL"),
+        })?;
+        let mut config = kube::Config::new(url);
+        config.accept_invalid_certs = true;
+        config.connect_timeout = Some(timeouts.connect);
+        config.read_timeout = Some(timeouts.call);
+        config.write_timeout = Some(timeouts.call);
+        config.default_retry = false;
+        let inner = kube::Client::try_from(config).map_err(|error| ClusterError::Kubeconfig {
+            problem: error.to_string(),
+        })?;
+        Ok(Self {
+            inner,
+            server: server.to_owned(),
+            timeouts,
+        })
+    }
+
     /// The URL of the API server.
     pub fn server(&self) -> &str {
         &self.server
@@ -159,6 +182,29 @@ impl Client {
                 problem: "it has no items",
             }),
         }
+    }
+
+    /// The objects of a kind in a namespace that have these labels (`a=b,c=d`), asked for until the
+    /// server answers. The name in `id` does not count.
+    pub async fn list_labelled(
+        &self,
+        id: &ObjectId,
+        labels: &str,
+        patience: &Patience,
+    ) -> Result<Vec<Value>> {
+        let parameters = ListParams::default().labels(labels);
+        retry(patience, || async {
+            let request = Request::new(collection(id)?).list(&parameters);
+            let mut answer = self.call("list", id, request).await?;
+            match answer["items"].take() {
+                Value::Array(items) => Ok(items),
+                _ => Err(ClusterError::Malformed {
+                    object: format!("list of kind {}", id.kind),
+                    problem: "it has no items",
+                }),
+            }
+        })
+        .await
     }
 
     /// Asks a health endpoint such as `/livez` and succeeds if it says 200.

@@ -142,12 +142,40 @@ impl ClusterError {
         matches!(self.last(), Self::Rejected { code: 403, .. })
     }
 
+    /// Whether the server does not know who asks.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self.last(), Self::Rejected { code: 401, .. })
+    }
+
     /// Whether nothing that speaks Kubernetes answered.
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self.last(),
             Self::Unreachable { .. } | Self::NoAnswer { .. }
         )
+    }
+
+    /// Whether nothing answered at all: no connection came about, or no answer in time. Unlike an
+    /// answer that is none of an API server, that may pass by itself.
+    pub fn is_no_connection(&self) -> bool {
+        match self.last() {
+            Self::NoAnswer { .. } => true,
+            Self::Unreachable { source, .. } => io_kind(source.as_ref()).is_some_and(|kind| {
+                use std::io::ErrorKind as Kind;
+                matches!(
+                    kind,
+                    Kind::ConnectionRefused
+                        | Kind::ConnectionReset
+                        | Kind::ConnectionAborted
+                        | Kind::HostUnreachable
+                        | Kind::NetworkUnreachable
+                        | Kind::TimedOut
+                        | Kind::UnexpectedEof
+                        | Kind::BrokenPipe
+                )
+            }),
+            _ => false,
+        }
     }
 
     /// Whether another try may succeed: the server is starting, busy, or not there yet.
@@ -168,8 +196,20 @@ impl ClusterError {
     }
 
     /// Whether the server's certificate was not accepted.
-    fn is_certificate_refused(&self) -> bool {
+    pub fn is_certificate_refused(&self) -> bool {
         self.source().is_some_and(refuses_certificate)
+    }
+}
+
+fn io_kind(error: &(dyn Error + 'static)) -> Option<std::io::ErrorKind> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) if error.get_ref().is_none() => Some(error.kind()),
+        // An I/O error gives the source of what is in it, not what is in it.
+        Some(error) => match error.get_ref().and_then(|inner| io_kind(inner)) {
+            Some(kind) => Some(kind),
+            None => Some(error.kind()),
+        },
+        None => error.source().and_then(io_kind),
     }
 }
 

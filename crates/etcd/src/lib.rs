@@ -23,7 +23,10 @@ pub type Result<T, E = EtcdError> = std::result::Result<T, E>;
 ///
 /// A call that is under way when the limit is reached is finished. Another error, or success, is
 /// returned at once.
-pub async fn retry<T>(limit: Duration, mut call: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+pub async fn retry<T, Call>(limit: Duration, mut call: impl FnMut() -> Call) -> Result<T>
+where
+    Call: Future<Output = Result<T>>,
+{
     let started = Instant::now();
     loop {
         let error = match call().await {

@@ -7,10 +7,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rinit_config::Findings;
 use rinit_diag::Problem;
-use rinit_plan::{
-    ApiAccess, BootstrapTokenSpec, FileMode, Gate, KeyAlgorithm, LogicalPath, PullPolicy, Secret,
-    Taint, Validity,
-};
+use crate::join::Join;
+use rinit_plan::{CaId, constants, ApiAccess, BootstrapTokenSpec, FileMode, Gate, KeyAlgorithm, LogicalPath, PullPolicy, Secret, Taint, Validity,};
 use rinit_versions::{KubernetesVersion, Minor};
 use serde::Serialize;
 use serde_json::Value;
@@ -155,6 +153,9 @@ pub struct RunInputs {
     pub upload_certs: UploadCerts,
     /// How the join commands are shown.
     pub join_options: JoinOptions,
+    /// What discovery has found, where this node joins a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
 }
 
 /// The networks of the cluster.
@@ -502,8 +503,17 @@ impl Facts {
         stable.unwrap_or_else(|| self.node.api.endpoint())
     }
 
-    /// The images that the control plane and its addons need, in kubeadm's order.
+    /// Whether this node runs no control plane.
+    pub fn is_worker(&self) -> bool {
+        self.node.role == Role::Worker
+    }
+
+    /// The images that the control plane and its addons need, in kubeadm's order; none on a worker,
+    /// whose kubelet pulls what its pods need.
     pub fn needed_images(&self) -> Vec<String> {
+        if self.is_worker() {
+            return Vec::new();
+        }
         let images = &self.cluster.images;
         let mut list = vec![
             images.api_server.clone(),
@@ -523,6 +533,35 @@ impl Facts {
         list
     }
 
+    /// Returns the files that all control planes share, by their keys in the Secret `kubeadm-certs`.
+    pub fn shared_files(&self) -> Vec<(&'static str, LogicalPath)> {
+        let paths = &self.node.paths;
+        let mut files = vec![
+            ("ca.crt", paths.ca_certificate(CaId::Cluster)),
+            ("ca.key", paths.ca_key(CaId::Cluster)),
+            ("front-proxy-ca.crt", paths.ca_certificate(CaId::FrontProxy)),
+            ("front-proxy-ca.key", paths.ca_key(CaId::FrontProxy)),
+            ("sa.pub", paths.certificate_file("sa.pub")),
+            ("sa.key", paths.certificate_file("sa.key")),
+        ];
+        match &self.cluster.etcd {
+            Etcd::Local(_) => files.extend([
+                ("etcd-ca.crt", paths.ca_certificate(CaId::Etcd)),
+                ("etcd-ca.key", paths.ca_key(CaId::Etcd)),
+            ]),
+            Etcd::External(etcd) => files.extend(
+                [
+                    ("external-etcd-ca.crt", &etcd.ca_file),
+                    ("external-etcd.crt", &etcd.cert_file),
+                    ("external-etcd.key", &etcd.key_file),
+                ]
+                .into_iter()
+                .filter_map(|(key, path)| Some((key, path.clone()?))),
+            ),
+        }
+        files
+    }
+
     /// What phases that use the container runtime have to say where several are on this host and
     /// the user named none: only the user knows which one the kubelet should use.
     pub fn ambiguous_runtime(&self) -> Option<Gate> {
@@ -540,6 +579,32 @@ impl Facts {
                 "name one with `--cri-socket {cri_socket}` or `nodeRegistration.criSocket`"
             )),
         })
+    }
+
+    /// Where the kubelet says how it is, unless the user turned that off by port 0. The defaults are
+    /// the kubelet's own (Kubernetes KubeletConfiguration v1beta1).
+    pub fn kubelet_health_url(&self) -> Option<String> {
+        let configuration = &self.cluster.kubelet_configuration;
+        let address = configuration["healthzBindAddress"]
+            .as_str()
+            .filter(|address| !address.is_empty())
+            .unwrap_or("127.0.0.1");
+        let port = configuration["healthzPort"]
+            .as_u64()
+            .unwrap_or(rinit_plan::component::KUBELET_HEALTH_PORT.into());
+        let host = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_owned()
+        };
+        (port != 0).then(|| format!("http://{host}:{port}/healthz"))
+    }
+
+    /// Returns the annotation of the Node that names the runtime's socket, for minors that keep it
+    /// there.
+    pub fn socket_annotation(&self) -> Option<(&'static str, String)> {
+        (!self.has_instance_configuration())
+            .then(|| (constants::CRI_SOCKET_ANNOTATION, self.node.cri_socket.clone()))
     }
 
     /// The patches of one target, in order.

@@ -12,6 +12,7 @@ mod component_configs;
 mod facts;
 mod gates;
 mod host_facts;
+mod join;
 mod overrides;
 mod paths;
 mod resolve;
@@ -25,7 +26,8 @@ pub use facts::{
     Timeouts, UploadCerts,
 };
 pub use host_facts::{ClusterCa, DefaultRoute, HostFacts, Look, PatchFile};
+pub use join::{Discovery, Join, JoinRequest, node_document};
 pub use overrides::{Command, Flag, Kind, Overrides, truth};
 pub use paths::Paths;
-pub use resolve::{BACKDATE, ResolveError, resolve, unreachable};
+pub use resolve::{BACKDATE, ResolveError, resolve, resolve_join, unreachable};
 pub use sourced::{Origin, Settings, Sourced};

@@ -28,9 +28,11 @@ pub enum Command {
     User,
     /// `config images list`
     Images,
+    /// `join` and `join phase …`
+    Join,
 }
 
-use Command::{Cas, Certificates, Expiration, Images, Init, Phase, User};
+use Command::{Cas, Certificates, Expiration, Images, Init, Join, Phase, User};
 
 /// How a flag is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +147,7 @@ flags! {
     kubeconfig_dir: Text = "kubeconfig-dir" "DIR" in &[Phase, Certificates, Cas, Expiration],
         "", PLAIN;
     /// The address at which the API server is announced
-    apiserver_advertise_address: Text = "apiserver-advertise-address" "ADDRESS" in DECIDING,
+    apiserver_advertise_address: Text = "apiserver-advertise-address" "ADDRESS" in NODE,
         "localAPIEndpoint.advertiseAddress", Flag {
             put: |given, init, _| replace(
                 given.apiserver_advertise_address.as_ref(),
@@ -154,7 +156,7 @@ flags! {
             ..PLAIN
         };
     /// The port of the API server; 0 is the usual one, 6443
-    apiserver_bind_port: Option<u16> = "apiserver-bind-port" "PORT" in DECIDING,
+    apiserver_bind_port: Option<u16> = "apiserver-bind-port" "PORT" in NODE,
         "localAPIEndpoint.bindPort", Flag {
             put: |given, init, _| replace(
                 given.apiserver_bind_port.map(i32::from).as_ref(),
@@ -192,7 +194,7 @@ flags! {
             ..PLAIN
         };
     /// The name of the node
-    node_name: Text = "node-name" "NAME" in DECIDING, "nodeRegistration.name", Flag {
+    node_name: Text = "node-name" "NAME" in NODE, "nodeRegistration.name", Flag {
             put: |given, init, _| replace(given.node_name.as_ref(), &mut init.node_registration.name),
             ..PLAIN
         };
@@ -225,7 +227,7 @@ flags! {
             ..PLAIN
         };
     /// The socket of the container runtime
-    cri_socket: Text = "cri-socket" "SOCKET" in COMMON, "nodeRegistration.criSocket", Flag {
+    cri_socket: Text = "cri-socket" "SOCKET" in RUNS, "nodeRegistration.criSocket", Flag {
             format: Format::CriSocket,
             put: |given, init, _| replace(
                 given.cri_socket.as_ref(),
@@ -240,7 +242,7 @@ flags! {
             ..PLAIN
         };
     /// Preflight checks whose errors are only warned of; `all` is all
-    ignore_preflight_errors: Names = "ignore-preflight-errors" "CHECKS" in COMMON,
+    ignore_preflight_errors: Names = "ignore-preflight-errors" "CHECKS" in RUNS,
         IGNORED_CHECKS, Flag {
             put: |given, init, _| init
                 .node_registration
@@ -259,7 +261,7 @@ flags! {
             ..PLAIN
         };
     /// The directory with patches: `target[suffix][+patchtype].extension`
-    patches: Text = "patches" "DIR" in COMMON, "patches.directory", Flag {
+    patches: Text = "patches" "DIR" in RUNS, "patches.directory", Flag {
             put: |given, init, _| if given.patches.is_some() {
                 init.patches.get_or_insert_default().directory.clone_from(&given.patches);
             },
@@ -298,21 +300,38 @@ flags! {
             ..PLAIN
         };
     /// The bootstrap token: [a-z0-9]{6}.[a-z0-9]{16}
-    token: Hidden = "token" "TOKEN" in COMMON, "bootstrapTokens", Flag {
+    token: Hidden = "token" "TOKEN" in RUNS, "bootstrapTokens", Flag {
             once: true,
             ..PLAIN
         };
     /// How long the bootstrap token lives; 0 is for ever
     token_ttl: Text = "token-ttl" "DURATION" in COMMON, "", Flag { once: true, ..PLAIN };
     /// The key that the uploaded certificates are encrypted with: 64 hexadecimal digits
-    certificate_key: Hidden = "certificate-key" "KEY" in COMMON, "certificateKey", Flag {
+    certificate_key: Hidden = "certificate-key" "KEY" in RUNS, "certificateKey", Flag {
             once: true,
             ..PLAIN
         };
+    /// Make this node one of the control plane
+    control_plane: bool = "control-plane" "" in &[Join], "", Flag { once: true, ..PLAIN };
+    /// The kubeconfig that leads to the cluster: a file or an https URL
+    discovery_file: Text = "discovery-file" "FILE" in &[Join], "", Flag { once: true, ..PLAIN };
+    /// The token that the cluster's information is verified with
+    discovery_token: Hidden = "discovery-token" "TOKEN" in &[Join], "",
+        Flag { format: Format::BootstrapToken, once: true, ..PLAIN };
+    /// The hashes of the CA's public keys: sha256:HEX
+    discovery_token_ca_cert_hash: Names = "discovery-token-ca-cert-hash" "HASHES" in &[Join], "",
+        Flag { format: Format::CaCertHash, once: true, ..PLAIN };
+    /// Trust the CA that the token leads to, without its hash
+    discovery_token_unsafe_skip_ca_verification: bool =
+        "discovery-token-unsafe-skip-ca-verification" "" in &[Join], "",
+        Flag { once: true, ..PLAIN };
+    /// The token that the kubelet asks for its certificate with
+    tls_bootstrap_token: Hidden = "tls-bootstrap-token" "TOKEN" in &[Join], "",
+        Flag { format: Format::BootstrapToken, once: true, ..PLAIN };
     /// Upload the shared certificates, encrypted, for other control planes
     upload_certs: bool = "upload-certs" "" in COMMON, "", Flag { once: true, ..PLAIN };
     /// Phases to leave out
-    skip_phases: Names = "skip-phases" "PHASES" in &[Init], "skipPhases",
+    skip_phases: Names = "skip-phases" "PHASES" in &[Init, Join], "skipPhases",
         Flag {
             once: true,
             put: |given, init, _| init.skip_phases.clone_from(&given.skipped_phases),
@@ -324,7 +343,7 @@ flags! {
     skip_certificate_key_print: bool = "skip-certificate-key-print" "" in COMMON, "",
         Flag { once: true, ..PLAIN };
     /// Say what would be done, with a diff of what exists, and write nothing
-    dry_run: bool = "dry-run" "" in COMMON, "dryRun", Flag {
+    dry_run: bool = "dry-run" "" in RUNS, "dryRun", Flag {
             once: true,
             put: |given, init, _| if given.dry_run {
                 init.dry_run = Some(true);
@@ -337,6 +356,10 @@ flags! {
 pub(crate) const IGNORED_CHECKS: &str = "nodeRegistration.ignorePreflightErrors";
 /// Of `init` and its phases.
 const COMMON: &[Command] = &[Init, Phase];
+/// Of these and of `join`.
+const RUNS: &[Command] = &[Init, Phase, Join];
+/// What `certs` may take in place of a file, and `join` too.
+const NODE: &[Command] = &[Init, Phase, Certificates, Join];
 /// What certificates and kubeconfigs hold, and with it what `certs` may take in place of a file.
 const DECIDING: &[Command] = &[Init, Phase, Certificates];
 

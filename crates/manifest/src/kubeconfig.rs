@@ -64,6 +64,76 @@ impl Kubeconfig<'_> {
     }
 }
 
+/// The name of the user entry in the kubeconfig of a TLS bootstrap.
+pub const BOOTSTRAP_USER: &str = "tls-bootstrap-token-user";
+
+/// Returns the text of a kubeconfig whose user is given as it stands in one, such as
+/// `{"token": "…"}`.
+pub fn of_user(
+    server: &str,
+    cluster_name: &str,
+    ca_certificates: &CertificateBundle,
+    user: &Value,
+) -> Secret<String> {
+    let context = format!("{BOOTSTRAP_USER}@{cluster_name}");
+    Secret::new(yaml::to_string(&json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{
+            "name": cluster_name,
+            "cluster": {
+                "certificate-authority-data": STANDARD.encode(ca_certificates),
+                "server": server,
+            },
+        }],
+        "contexts": [{
+            "name": context,
+            "context": { "cluster": cluster_name, "user": BOOTSTRAP_USER },
+        }],
+        "current-context": context,
+        "users": [{ "name": BOOTSTRAP_USER, "user": user }],
+    })))
+}
+
+/// Returns the server and the CA of the cluster that a kubeconfig leads to, and its user as it
+/// stands there, if there is one. The unnamed cluster of `cluster-info` counts before the current
+/// context, as for kubeadm.
+pub fn discovered(text: &str) -> Result<(String, Vec<u8>, Option<Value>), KubeconfigError> {
+    let mut documents = yaml::parse_documents(text)?;
+    let (Some(document @ Value::Object(_)), true) = (documents.pop(), documents.is_empty()) else {
+        return Err(KubeconfigError::NotAMapping);
+    };
+    let unnamed = document["clusters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["name"] == "");
+    let (cluster, user) = match unnamed {
+        Some(entry) => (&entry["cluster"], None),
+        None => {
+            let name = string(&document, "current-context")
+                .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;
+            let context = entry(&document, "contexts", "context", &name)?;
+            let missing = |field: &str| {
+                KubeconfigError::Missing(format!("{field} in the context \"{name}\""))
+            };
+            let cluster = string(context, "cluster").ok_or_else(|| missing("cluster"))?;
+            let user = string(context, "user")
+                .map(|user| entry(&document, "users", "user", &user).cloned())
+                .transpose()?;
+            (entry(&document, "clusters", "cluster", &cluster)?, user)
+        }
+    };
+    let server = string(cluster, "server")
+        .ok_or_else(|| KubeconfigError::Missing("server".to_owned()))?;
+    match source(cluster, "certificate-authority-data", "certificate-authority")? {
+        Some(Source::Data(ca)) => Ok((server, ca.expose().clone(), user)),
+        _ => Err(KubeconfigError::Missing(
+            "certificate-authority-data".to_owned(),
+        )),
+    }
+}
+
 /// The current context of a kubeconfig.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CurrentContext {

@@ -7,6 +7,7 @@
 //! This crate never writes, never decides what should be there, and never prints.
 
 mod cluster;
+mod discovery;
 mod manifests;
 mod patches;
 
@@ -21,6 +22,7 @@ use rinit_plan::{CaId, LogicalPath, Secret};
 use serde_json::Value;
 
 pub use cluster::{Verdict, documents_differ};
+pub use discovery::{Discovered, discover};
 pub use manifests::Manifests;
 
 /// What there is.

@@ -10,6 +10,7 @@ mod der;
 mod error;
 mod issue;
 mod judge;
+mod jws;
 mod key;
 mod name;
 mod pool;
@@ -29,6 +30,7 @@ pub use judge::{
     Fault, Finding, judge_authority, judge_client, judge_expired, judge_key_pair, judge_leaf,
     judge_signer, key_among_certificates, renewal_in_a_new_cluster,
 };
+pub use jws::verify_detached_jws;
 pub use key::PrivateKey;
 pub use name::Name;
 pub use pool::KeyPool;

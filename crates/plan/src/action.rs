@@ -64,6 +64,9 @@ pub enum Removal {
     File {
         /// The file.
         path: LogicalPath,
+        /// What must be there first, if this run makes it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        after: Vec<LogicalPath>,
     },
     /// An object in the cluster.
     Object {
@@ -131,7 +134,9 @@ impl Action {
             Self::Remove(Removal::Object { access, .. }) => {
                 ids.extend(crate::resource::api(access));
             }
-            Self::Remove(Removal::File { .. }) => {}
+            Self::Remove(Removal::File { after, .. }) => {
+                ids.extend(crate::resource::files(after));
+            }
             Self::Gate(gate) => ids.extend(gate.reads()),
             Self::Output(output) => ids.extend(output.reads()),
         }
@@ -150,7 +155,7 @@ impl Action {
     /// What this makes or removes.
     pub fn writes(&self) -> Vec<ResourceId> {
         match self {
-            Self::Remove(Removal::File { path }) => vec![ResourceId::File(path.clone())],
+            Self::Remove(Removal::File { path, .. }) => vec![ResourceId::File(path.clone())],
             Self::Remove(Removal::Object { id, .. }) => vec![ResourceId::Object(id.clone())],
             other => other.gives(),
         }
@@ -166,6 +171,9 @@ impl Action {
                 | Resource::BootstrapToken { .. } => Work::Api,
                 // It waits for the kubelet to register the node.
                 Resource::NodeMark { .. } => Work::Watch,
+                // It waits for the member to start and to catch up.
+                Resource::EtcdMember(_) => Work::Watch,
+                Resource::SharedFile(_) => Work::Api,
                 _ => Work::Host,
             },
             Self::Remove(Removal::Object { .. }) => Work::Api,
@@ -195,7 +203,7 @@ impl fmt::Display for Action {
 impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path } => write!(f, "removal of file {path}"),
+            Self::File { path, .. } => write!(f, "removal of file {path}"),
             Self::Object { id, .. } => write!(f, "removal of {id}"),
         }
     }

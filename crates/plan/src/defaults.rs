@@ -39,3 +39,5 @@ pub const CERTIFICATE_SECONDS: i64 = 8760 * 3600;
 pub const CA_CERTIFICATE_SECONDS: i64 = 87_600 * 3600;
 /// How long bootstrap tokens live, in seconds: a day.
 pub const TOKEN_SECONDS: i64 = 24 * 3600;
+/// How long discovery and the TLS bootstrap of a joining node may take each, in seconds.
+pub const JOIN_SECONDS: u64 = 5 * 60;

@@ -53,6 +53,11 @@ pub enum WaitTarget {
         /// How it is reached.
         access: ApiAccess,
     },
+    /// The kubelet has got its client certificate and written its kubeconfig.
+    KubeletBootstrap {
+        /// `kubelet.conf`.
+        kubeconfig: LogicalPath,
+    },
     /// The health endpoint of a static pod answers 200. Address and port are read from the
     /// command line in its manifest, so that a user's arguments are followed.
     StaticPod {
@@ -71,7 +76,7 @@ impl WaitTarget {
     /// The component that is waited for.
     pub fn component(&self) -> &'static str {
         match self {
-            Self::Kubelet { .. } => "kubelet",
+            Self::Kubelet { .. } | Self::KubeletBootstrap { .. } => "kubelet",
             Self::ApiServer { .. } => "kube-apiserver",
             Self::StaticPod { component, .. } => component,
         }
@@ -88,7 +93,7 @@ impl Gate {
                     ..
                 } => files(std::iter::once(manifest).chain(credentials)),
                 WaitTarget::ApiServer { access } => files([&access.kubeconfig]),
-                WaitTarget::Kubelet { .. } => Vec::new(),
+                WaitTarget::Kubelet { .. } | WaitTarget::KubeletBootstrap { .. } => Vec::new(),
             },
             Self::Check(_) | Self::Refuse { .. } => Vec::new(),
         }
@@ -118,6 +123,7 @@ impl Gate {
                 WaitTarget::Kubelet { .. } => {
                     vec![ResourceId::Healthy("kubelet"), ResourceId::Kubelet]
                 }
+                WaitTarget::KubeletBootstrap { kubeconfig } => files([kubeconfig]),
                 WaitTarget::StaticPod { component, .. } => vec![ResourceId::Healthy(component)],
             },
             Self::Check(_) | Self::Refuse { .. } => Vec::new(),
@@ -133,6 +139,10 @@ impl fmt::Display for Gate {
                 target: WaitTarget::ApiServer { .. },
                 ..
             }) => f.write_str("first answer of kube-apiserver"),
+            Self::Wait(WaitSpec {
+                target: WaitTarget::KubeletBootstrap { kubeconfig },
+                ..
+            }) => write!(f, "TLS bootstrap of the kubelet ({kubeconfig})"),
             Self::Wait(spec) => write!(f, "health of {}", spec.target.component()),
             Self::Refuse { .. } => f.write_str("what cannot be planned"),
         }

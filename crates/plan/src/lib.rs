@@ -15,6 +15,7 @@ pub mod component;
 pub mod defaults;
 mod gate;
 mod identity;
+mod join;
 mod object;
 mod output;
 mod path;
@@ -31,6 +32,9 @@ pub use certificate::{
 pub use check::{Check, CheckKind, Severity};
 pub use gate::{Gate, WaitSpec, WaitTarget};
 pub use identity::{constants, groups, users};
+pub use join::{
+    BootstrapKubeconfigSpec, DiscoveryAccess, EtcdMemberSpec, SharedFileSpec, TrustBundleSpec,
+};
 pub use object::{ApiAccess, Fill, ObjectId, ObjectSpec, Reference, WriteStyle};
 pub use output::{JoinCommandSpec, Output};
 pub use path::{FileMode, LogicalPath, PathError};

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::join::{BootstrapKubeconfigSpec, EtcdMemberSpec, SharedFileSpec, TrustBundleSpec};
 use crate::{
     ApiAccess, CertificateAuthoritySpec, CertificateSpec, FileMode, KeyPairSpec, KubeconfigSpec,
     LogicalPath, ObjectId, ObjectSpec, ResourceId, Secret, Signer,
@@ -58,6 +59,14 @@ pub enum Resource {
     },
     /// A `kubelet.conf` that points at the client certificate which the kubelet renews itself.
     ClientRotation(ClientRotation),
+    /// A file that all control planes share, taken from the Secret `kubeadm-certs`.
+    SharedFile(SharedFileSpec),
+    /// The certificates of the cluster's CA, by which a joining node knows the cluster.
+    TrustBundle(TrustBundleSpec),
+    /// The kubeconfig with which a joining kubelet asks for its first certificate.
+    BootstrapKubeconfig(BootstrapKubeconfigSpec),
+    /// This node's etcd as a voting member of the cluster's, with its static pod.
+    EtcdMember(EtcdMemberSpec),
 }
 
 /// A directory.
@@ -266,6 +275,8 @@ impl Resource {
                 ids
             }
             Self::ClientRotation(spec) => files([&spec.kubeconfig]),
+            Self::SharedFile(_) | Self::TrustBundle(_) | Self::BootstrapKubeconfig(_) => Vec::new(),
+            Self::EtcdMember(spec) => spec.requires(),
         }
     }
 
@@ -288,13 +299,17 @@ impl Resource {
                 .copied()
                 .map(ResourceId::Healthy)
                 .collect(),
+            Self::EtcdMember(spec) => spec.pod.reads.clone(),
             Self::Image(_)
             | Self::CertificateAuthority(_)
             | Self::Certificate(_)
             | Self::KeyPair(_)
             | Self::Kubeconfig(_)
             | Self::Directory(_)
-            | Self::File(_) => Vec::new(),
+            | Self::File(_)
+            | Self::SharedFile(_)
+            | Self::TrustBundle(_)
+            | Self::BootstrapKubeconfig(_) => Vec::new(),
         }
     }
 
@@ -314,6 +329,10 @@ impl Resource {
             Self::File(spec) => files([&spec.path]),
             Self::StaticPod(spec) => files([&spec.file.path]),
             Self::ClientRotation(spec) => files([&spec.kubeconfig]),
+            Self::SharedFile(spec) => files([&spec.path]),
+            Self::TrustBundle(spec) => files([&spec.path]),
+            Self::BootstrapKubeconfig(spec) => files([&spec.path]),
+            Self::EtcdMember(spec) => files([&spec.pod.file.path]),
             // A started kubelet starts the API server. Where no action waits for it, API calls
             // follow at once, and retry.
             Self::Unit(spec) if !spec.only_if_running => {
@@ -357,6 +376,10 @@ impl fmt::Display for Resource {
             Self::ClientRotation(spec) => {
                 write!(f, "rotated client certificate in {}", spec.kubeconfig)
             }
+            Self::SharedFile(spec) => write!(f, "shared file {}", spec.path),
+            Self::TrustBundle(spec) => write!(f, "CA certificates {}", spec.path),
+            Self::BootstrapKubeconfig(spec) => write!(f, "kubeconfig {}", spec.path),
+            Self::EtcdMember(spec) => write!(f, "etcd member {}", spec.name),
         }
     }
 }

@@ -47,6 +47,8 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
     let mut builder = match invocation {
         Invocation::Init(_)
         | Invocation::Phase { .. }
+        | Invocation::Join(_)
+        | Invocation::JoinPhase { .. }
         | Invocation::Certs(
             CertsCommand::Renew(_)
             | CertsCommand::Ca(_)
@@ -62,13 +64,15 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
 }
 
 fn main() -> ExitCode {
-    let tree = registry::phases();
+    let tree = registry::init();
+    let join = registry::join();
+    let trees = registry::trees(&tree, &join);
     if name::is_kubeadm()
-        && let Some(command) = rinit_cli::foreign_command(&tree, std::env::args_os())
+        && let Some(command) = rinit_cli::foreign_command(&trees, std::env::args_os())
     {
         return name::hand_over(command).into();
     }
-    let line = match rinit_cli::parse(&tree, std::env::args_os()) {
+    let line = match rinit_cli::parse(&trees, std::env::args_os()) {
         Ok(line) => line,
         Err(error) => {
             // Help and version are what was asked for; all else is a line not understood.
@@ -102,6 +106,13 @@ fn main() -> ExitCode {
             }
             Invocation::Phase { name, arguments } => {
                 commands::init::phase(&tree, &line.global, name, *arguments).await
+            }
+            Invocation::Join(arguments) => {
+                Box::pin(commands::join::join(&join, &line.global, None, *arguments)).await
+            }
+            Invocation::JoinPhase { name, arguments } => {
+                let name = Some(name);
+                Box::pin(commands::join::join(&join, &line.global, name, *arguments)).await
             }
             Invocation::Certs(command) => {
                 Box::pin(commands::certs::certs(&tree, &line.global, command)).await

@@ -18,7 +18,7 @@ mod selection;
 
 pub use event::{Event, JoinCommands, Outcome, Report, Reporter, RunOutcome, Severity};
 pub use executor::{Ensured, Executor, Presence, State};
-pub use phase::{Body, Phase, Reach};
+pub use phase::{Body, Outline, Phase, Reach};
 pub use remedy::Remedy;
 pub use run::{Mode, PhaseProblem, RunOptions, Summary, WorkflowError, plans, run};
 pub use selection::{Selection, SelectionError, Step, leaves};

@@ -40,7 +40,33 @@ pub enum Body<I> {
     },
 }
 
+/// The names of a phase and of those below it, without its plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// kubeadm's name.
+    pub name: &'static str,
+    /// Other names that are understood.
+    pub aliases: &'static [&'static str],
+    /// What it does, in one line for the help.
+    pub about: &'static str,
+    /// The phases of a group; empty for a phase with a plan.
+    pub phases: Vec<Outline>,
+}
+
 impl<I> Phase<I> {
+    /// Returns its names and those below it.
+    pub fn outline(&self) -> Outline {
+        Outline {
+            name: self.name,
+            aliases: self.aliases,
+            about: self.about,
+            phases: match &self.body {
+                Body::Group(phases) => phases.iter().map(Self::outline).collect(),
+                Body::Leaf { .. } => Vec::new(),
+            },
+        }
+    }
+
     /// A phase with a plan.
     pub fn leaf(
         name: &'static str,

@@ -27,6 +27,28 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The leaf of join that generates what each control plane has for itself. The CAs and the service
+/// account keys are shared, and never generated.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "certs",
+        "Generate the certificates for the new control plane components",
+        Reach::Files,
+        |facts: &Facts| {
+            if facts.is_worker() {
+                return Plan::default();
+            }
+            let own = ENTRIES
+                .iter()
+                .filter(|entry| matches!(entry.kind, Kind::Leaf(_)))
+                .filter(|entry| {
+                    !entry.of_local_etcd || matches!(facts.cluster.etcd, Etcd::Local(_))
+                });
+            Plan::of(own.flat_map(|entry| plan(entry, facts).actions))
+        },
+    )
+}
+
 fn plan(entry: &Entry, facts: &Facts) -> Plan {
     if entry.of_local_etcd && matches!(facts.cluster.etcd, Etcd::External(_)) {
         return Plan::nothing(format!("external etcd: {} is not made here", entry.name));

@@ -29,6 +29,24 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The leaf of join.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "control-plane",
+        "Generate the manifests for the new control plane components",
+        Reach::Files,
+        |facts: &Facts| {
+            let mut whole = Plan::default();
+            for row in PODS.iter().filter(|_| !facts.is_worker()) {
+                let plan = plan(row, facts);
+                whole.actions.extend(plan.actions);
+                whole.notes.extend(plan.notes);
+            }
+            whole
+        },
+    )
+}
+
 /// One component.
 struct Row {
     /// kubeadm's name of the leaf.

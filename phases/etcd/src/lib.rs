@@ -4,11 +4,11 @@
 
 use std::net::IpAddr;
 
-use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget};
+use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget, Role};
 use rinit_manifest::arguments::{command_line, last_value, of_files};
 use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
 use rinit_plan::component::ETCD;
-use rinit_plan::{DirectorySpec, FileMode, Plan, Resource, StaticPodSpec};
+use rinit_plan::{CaId, DirectorySpec, EtcdMemberSpec, FileMode, LogicalPath, Plan, Resource, StaticPodSpec};
 use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
 
@@ -28,6 +28,54 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The leaf of join: the same static pod, of a member that is added to those of the cluster.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "etcd-join",
+        "Join etcd for control plane nodes",
+        Reach::Cluster,
+        join_plan,
+    )
+}
+
+fn join_plan(facts: &Facts) -> Plan {
+    let (Etcd::Local(etcd), false, Some(join)) =
+        (&facts.cluster.etcd, facts.is_worker(), &facts.inputs.join)
+    else {
+        return Plan::default();
+    };
+    let pod = match static_pod(facts, etcd) {
+        Ok(pod) => pod,
+        Err(error) => return Plan::of([error.refusal()]),
+    };
+    let address = facts.node.api.advertise_address;
+    let paths = &facts.node.paths;
+    Plan::of([
+        directory(&etcd.data_dir),
+        directory(&paths.manifests),
+        Resource::EtcdMember(EtcdMemberSpec {
+            name: facts.node.name.clone(),
+            peer_url: url(address, ETCD.ports[1].number),
+            client_url: url(address, ETCD.port()),
+            kubeconfig: paths.kubeconfig("admin.conf"),
+            server: join.access.server.clone(),
+            ca: paths.ca_certificate(CaId::Etcd),
+            certificate: paths.certificate_file("etcd/healthcheck-client.crt"),
+            key: paths.certificate_file("etcd/healthcheck-client.key"),
+            data_dir: etcd.data_dir.clone(),
+            pod,
+            limit_seconds: facts.node.timeouts.control_plane_component_health_check,
+        }),
+    ])
+}
+
+fn directory(path: &LogicalPath) -> Resource {
+    Resource::Directory(DirectorySpec {
+        path: path.clone(),
+        mode: FileMode::PRIVATE_DIRECTORY,
+    })
+}
+
 fn plan(facts: &Facts) -> Plan {
     let etcd = match &facts.cluster.etcd {
         Etcd::Local(etcd) => etcd,
@@ -37,14 +85,8 @@ fn plan(facts: &Facts) -> Plan {
     };
     match static_pod(facts, etcd) {
         Ok(pod) => Plan::of([
-            Resource::Directory(DirectorySpec {
-                path: etcd.data_dir.clone(),
-                mode: FileMode::PRIVATE_DIRECTORY,
-            }),
-            Resource::Directory(DirectorySpec {
-                path: facts.node.paths.manifests.clone(),
-                mode: FileMode::PRIVATE_DIRECTORY,
-            }),
+            directory(&etcd.data_dir),
+            directory(&facts.node.paths.manifests),
             Resource::StaticPod(pod),
         ]),
         Err(error) => Plan::of([error.refusal()]),
@@ -95,13 +137,18 @@ fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'stat
     let client_url = url(address, client_port);
     let peer_url = url(address, peer_port);
     let loopback = loopback(address);
+    let members = match facts.node.role {
+        // They are known once it is one of them.
+        Role::ControlPlane => EtcdMemberSpec::MEMBERS.to_owned(),
+        Role::FirstControlPlane | Role::Worker => format!("{}={peer_url}", facts.node.name),
+    };
     let mut arguments = of_files(&ETCD, &facts.node.paths);
     arguments.extend([
         ("advertise-client-urls", client_url.clone()),
         ("client-cert-auth", "true".to_owned()),
         ("data-dir", etcd.data_dir.to_string()),
         ("initial-advertise-peer-urls", peer_url.clone()),
-        ("initial-cluster", format!("{}={peer_url}", facts.node.name)),
+        ("initial-cluster", members),
         (
             "listen-client-urls",
             format!("{},{client_url}", url(loopback, client_port)),
@@ -115,6 +162,9 @@ fn arguments(facts: &Facts, etcd: &LocalEtcd, table: &MinorTable) -> Vec<(&'stat
         ("peer-client-cert-auth", "true".to_owned()),
         ("snapshot-count", "10000".to_owned()),
     ]);
+    if facts.node.role == Role::ControlPlane {
+        arguments.push(("initial-cluster-state", "existing".to_owned()));
+    }
     if takes_new_flags(facts, table) {
         arguments.push(("feature-gates", "InitialCorruptCheck=true".to_owned()));
         arguments.push(("watch-progress-notify-interval", "5s".to_owned()));

@@ -21,6 +21,22 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The leaf of join. Its kubelet writes `kubelet.conf` itself, and `super-admin.conf` is for the
+/// first control plane alone.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "kubeconfig",
+        "Generate the kubeconfig for the new control plane components",
+        Reach::Files,
+        |facts: &Facts| {
+            let files = FILES
+                .iter()
+                .filter(|file| !facts.is_worker() && file.joins);
+            Plan::of(files.map(|file| Resource::Kubeconfig(spec(file, facts))))
+        },
+    )
+}
+
 /// One kubeconfig file.
 struct Row {
     /// kubeadm's name of the leaf.
@@ -35,6 +51,8 @@ struct Row {
     organizations: &'static [&'static str],
     /// The URL of the API server that it points at.
     server: fn(&Facts) -> String,
+    /// Whether a control plane that joins gets it.
+    joins: bool,
     /// What says that the user of the file renews its certificate on its own.
     rotated: fn(&Facts) -> Option<LogicalPath>,
 }
@@ -47,6 +65,7 @@ static FILES: &[Row] = &[
         user: |_| users::ADMINISTRATOR.to_owned(),
         organizations: &[groups::CLUSTER_ADMINS],
         server: control_plane,
+        joins: true,
         rotated: never,
     },
     Row {
@@ -56,6 +75,7 @@ static FILES: &[Row] = &[
         user: |_| users::SUPER_ADMINISTRATOR.to_owned(),
         organizations: &[groups::MASTERS],
         server: control_plane,
+        joins: false,
         rotated: never,
     },
     Row {
@@ -71,6 +91,7 @@ static FILES: &[Row] = &[
                 control_plane(facts)
             }
         },
+        joins: false,
         rotated: |facts| Some(facts.node.paths.kubelet_client_certificate()),
     },
     Row {
@@ -80,6 +101,7 @@ static FILES: &[Row] = &[
         user: |_| users::CONTROLLER_MANAGER.to_owned(),
         organizations: &[],
         server: this_node,
+        joins: true,
         rotated: never,
     },
     Row {
@@ -89,6 +111,7 @@ static FILES: &[Row] = &[
         user: |_| users::SCHEDULER.to_owned(),
         organizations: &[],
         server: this_node,
+        joins: true,
         rotated: never,
     },
 ];

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use rinit_facts::Facts;
 use rinit_manifest::arguments::command_line;
+use rinit_plan::Taint;
 
 /// One shell variable with all arguments.
 pub(crate) fn environment_file(facts: &Facts) -> String {
@@ -21,8 +22,20 @@ pub(crate) fn environment_file(facts: &Facts) -> String {
     if facts.node.name != facts.node.hostname {
         base.push(("hostname-override", facts.node.name.clone()));
     }
+    // The control plane is tainted by its own phase.
+    if facts.is_worker() && !facts.node.taints.is_empty() {
+        let taints: Vec<String> = facts.node.taints.iter().map(taint).collect();
+        base.push(("register-with-taints", taints.join(",")));
+    }
     let arguments = command_line(base, &facts.node.kubelet_extra_args);
     format!("KUBELET_KUBEADM_ARGS={}\n", quote(&arguments.join(" ")))
+}
+
+/// A taint as the kubelet's argument has it: `key=value:effect` or `key:effect`.
+fn taint(taint: &Taint) -> String {
+    let value = taint.value.iter().map(|value| format!("={value}"));
+    let value: String = value.collect();
+    format!("{}{value}:{}", taint.key, taint.effect)
 }
 
 /// A text in double quotes, with the escapes of a Go string.

@@ -5,11 +5,12 @@
 
 mod flags;
 
-use rinit_facts::{Etcd, Facts, Patch, PatchTarget, PatchType};
+use rinit_facts::{Etcd, Facts, Join, Patch, PatchTarget, PatchType};
+use rinit_manifest::kubeconfig;
 use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
 use rinit_plan::component::{COMPONENTS, Component, ETCD};
-use rinit_plan::{DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource, UnitSpec};
+use rinit_plan::{Action, BootstrapKubeconfigSpec, CaId, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource, Secret, TrustBundleSpec, UnitSpec};
 use rinit_workflow::{Phase, Reach};
 use serde_json::{Value, json};
 
@@ -23,7 +24,78 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The same for a node that joins: its kubelet has a kubeconfig to ask for its certificate with.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "kubelet-start",
+        "Write kubelet settings, certificates and (re)start the kubelet",
+        Reach::Host,
+        join_plan,
+    )
+}
+
+fn join_plan(facts: &Facts) -> Plan {
+    let Some(join) = &facts.inputs.join else {
+        return Plan::default();
+    };
+    let paths = &facts.node.paths;
+    let mut before = vec![
+        Resource::TrustBundle(TrustBundleSpec {
+            path: paths.ca_certificate(CaId::Cluster),
+            certificates: join.certificates.clone(),
+        }),
+        Resource::BootstrapKubeconfig(BootstrapKubeconfigSpec {
+            path: paths.kubeconfig("bootstrap-kubelet.conf"),
+            kubelet_kubeconfig: paths.kubeconfig("kubelet.conf"),
+            certificates: join.certificates.clone(),
+            text: bootstrap_kubeconfig(facts, join),
+        }),
+    ];
+    let reads = before
+        .iter()
+        .flat_map(|resource| match resource {
+            Resource::TrustBundle(spec) => Some(spec.path.clone()),
+            Resource::BootstrapKubeconfig(spec) => Some(spec.path.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut plan = start(facts, Vec::new(), reads);
+    let files = std::mem::take(&mut plan.actions);
+    plan.actions = before.drain(..).map(Action::from).chain(files).collect();
+    plan
+}
+
+/// On a control plane it leads to the node's own API server, where the minor does so.
+fn bootstrap_kubeconfig(facts: &Facts, join: &Join) -> Secret<String> {
+    let server = if facts.is_worker() || !facts.kubelet_asks_own_api_server() {
+        join.server.clone()
+    } else {
+        facts.node.api.endpoint().url()
+    };
+    let user = serde_json::from_str(join.user.expose()).unwrap_or_default();
+    kubeconfig::of_user(&server, &facts.cluster.name, &join.certificates, &user)
+}
+
 fn plan(facts: &Facts) -> Plan {
+    let kubeconfig = facts.node.paths.kubeconfig("kubelet.conf");
+    let mut plan = start(facts, vec![kubeconfig], Vec::new());
+    if facts.ambiguous_runtime().is_none() && plan.actions.len() > 1 {
+        plan.actions.push(
+            Resource::Unit(UnitSpec {
+                name: "kubelet",
+                files: Vec::new(),
+                reads: Vec::new(),
+                pods: static_pods(facts),
+                only_if_running: true,
+            })
+            .into(),
+        );
+    }
+    plan
+}
+
+/// The kubelet's files, and its start once `more` and `reads` are there too.
+fn start(facts: &Facts, more: Vec<LogicalPath>, mut reads: Vec<LogicalPath>) -> Plan {
     let paths = &facts.node.paths;
     if let Some(refusal) = facts.ambiguous_runtime() {
         return Plan::of([refusal]);
@@ -40,24 +112,18 @@ fn plan(facts: &Facts) -> Plan {
         paths.kubelet_config(),
         yaml::to_string(&configuration),
     ));
+    // A kubelet that does not find the directory looks for it only after a while.
+    reads.push(paths.manifests.clone());
     let unit = UnitSpec {
         name: "kubelet",
         files: files
             .iter()
             .map(|file| file.path.clone())
-            .chain([paths.kubeconfig("kubelet.conf")])
+            .chain(more)
             .collect(),
-        // A kubelet that does not find the directory looks for it only after a while.
-        reads: vec![paths.manifests.clone()],
+        reads,
         pods: Vec::new(),
         only_if_running: false,
-    };
-    let pods = UnitSpec {
-        name: "kubelet",
-        files: Vec::new(),
-        reads: Vec::new(),
-        pods: static_pods(facts),
-        only_if_running: true,
     };
     let directories = [&paths.kubelet, &paths.manifests].map(|path| {
         Resource::Directory(DirectorySpec {
@@ -69,7 +135,7 @@ fn plan(facts: &Facts) -> Plan {
         directories
             .into_iter()
             .chain(files.into_iter().map(Resource::File))
-            .chain([unit, pods].map(Resource::Unit)),
+            .chain([Resource::Unit(unit)]),
     )
 }
 

@@ -19,6 +19,26 @@ pub fn phase() -> Phase<Facts> {
     .with_aliases(&["mark"])
 }
 
+/// The same as the group of join, which has nothing to do on a worker.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::group(
+        "control-plane-join",
+        "Join a machine as a control plane instance",
+        [Phase::leaf(
+            "mark-control-plane",
+            "Mark a node as a control-plane",
+            Reach::Cluster,
+            |facts: &Facts| {
+                if facts.is_worker() {
+                    Plan::default()
+                } else {
+                    plan(facts)
+                }
+            },
+        )],
+    )
+}
+
 fn plan(facts: &Facts) -> Plan {
     Plan::of([
         Resource::ClusterAdmins(facts.node.access.clone()),

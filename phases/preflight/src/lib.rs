@@ -22,6 +22,16 @@ pub fn phase() -> Phase<Facts> {
     )
 }
 
+/// The same for a node that joins.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "preflight",
+        "Run join pre-flight checks",
+        Reach::Host,
+        plan,
+    )
+}
+
 fn plan(facts: &Facts) -> Plan {
     let checks = table::CHECKS
         .iter()

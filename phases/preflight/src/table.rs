@@ -19,7 +19,10 @@ const KUBELET_SKEW: u32 = 3;
 /// The rows.
 pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
     |_| error("IsPrivilegedUser", CheckKind::Privileged),
-    |_| {
+    |facts| {
+        if facts.is_worker() {
+            return Vec::new();
+        }
         error(
             "NumCPU",
             CheckKind::ProcessorCount {
@@ -27,7 +30,10 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             },
         )
     },
-    |_| {
+    |facts| {
+        if facts.is_worker() {
+            return Vec::new();
+        }
         error(
             "Mem",
             CheckKind::Memory {
@@ -49,14 +55,31 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
         warning(
             "Firewalld",
             CheckKind::Firewalld {
-                ports: vec![facts.node.api.bind_port, KUBELET_PORT],
+                ports: if facts.is_worker() {
+                    vec![KUBELET_PORT]
+                } else {
+                    vec![facts.node.api.bind_port, KUBELET_PORT]
+                },
             },
         )
     },
-    |facts| port(facts.node.api.bind_port, API_SERVER.name),
-    |_| port(SCHEDULER.port(), SCHEDULER.name),
-    |_| port(CONTROLLER_MANAGER.port(), CONTROLLER_MANAGER.name),
     |facts| {
+        if facts.is_worker() {
+            return Vec::new();
+        }
+        [
+            (facts.node.api.bind_port, API_SERVER.name),
+            (SCHEDULER.port(), SCHEDULER.name),
+            (CONTROLLER_MANAGER.port(), CONTROLLER_MANAGER.name),
+        ]
+        .into_iter()
+        .flat_map(|(number, owner)| port(number, owner))
+        .collect()
+    },
+    |facts| {
+        if facts.is_worker() {
+            return Vec::new();
+        }
         COMPONENTS
             .into_iter()
             .flat_map(|component| {
@@ -69,6 +92,9 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             .collect()
     },
     |facts| {
+        if facts.is_worker() {
+            return Vec::new();
+        }
         warning(
             "HTTPProxy",
             network::no_proxy_for_address(facts, facts.node.api.advertise_address),
@@ -174,6 +200,7 @@ pub(crate) static CHECKS: &[fn(&Facts) -> Vec<Look>] = &[
             .collect()
     },
     |facts| match &facts.cluster.etcd {
+        _ if facts.is_worker() => Vec::new(),
         Etcd::Local(etcd) => local_etcd(facts, etcd),
         Etcd::External(_) => external_etcd(facts),
     },

@@ -4,12 +4,12 @@
 //! It never writes the certificate key that they are encrypted under, and uploads nothing unless the
 //! user asks for it.
 
-use rinit_facts::{Etcd, Facts};
+use rinit_facts::Facts;
 use rinit_manifest::cluster;
 use rinit_manifest::cluster::certificates::sealed;
 use rinit_manifest::cluster::rbac::{Readers, Who};
 use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CERTS};
-use rinit_plan::{Action, BootstrapTokenSpec, CaId, LogicalPath, Output, Plan, Resource, groups};
+use rinit_plan::{Action, BootstrapTokenSpec, Output, Plan, Resource, groups};
 use rinit_workflow::{Phase, Reach};
 
 /// The phase. A leaf.
@@ -44,7 +44,7 @@ fn plan(facts: &Facts) -> Plan {
     };
     let secret = sealed(
         &token.object_id(),
-        shared_files(facts),
+        facts.shared_files(),
         &upload.certificate_key,
     );
     let uploaded = secret.id.clone();
@@ -68,33 +68,4 @@ fn plan(facts: &Facts) -> Plan {
         actions.push(Output::CertificateKey { uploaded, key }.into());
     }
     Plan::of(actions)
-}
-
-/// What all control planes share, by kubeadm's keys in the Secret.
-fn shared_files(facts: &Facts) -> Vec<(&'static str, LogicalPath)> {
-    let paths = &facts.node.paths;
-    let mut files = vec![
-        ("ca.crt", paths.ca_certificate(CaId::Cluster)),
-        ("ca.key", paths.ca_key(CaId::Cluster)),
-        ("front-proxy-ca.crt", paths.ca_certificate(CaId::FrontProxy)),
-        ("front-proxy-ca.key", paths.ca_key(CaId::FrontProxy)),
-        ("sa.pub", paths.certificate_file("sa.pub")),
-        ("sa.key", paths.certificate_file("sa.key")),
-    ];
-    match &facts.cluster.etcd {
-        Etcd::Local(_) => files.extend([
-            ("etcd-ca.crt", paths.ca_certificate(CaId::Etcd)),
-            ("etcd-ca.key", paths.ca_key(CaId::Etcd)),
-        ]),
-        Etcd::External(etcd) => files.extend(
-            [
-                ("external-etcd-ca.crt", &etcd.ca_file),
-                ("external-etcd.crt", &etcd.cert_file),
-                ("external-etcd.key", &etcd.key_file),
-            ]
-            .into_iter()
-            .filter_map(|(key, path)| Some((key, path.clone()?))),
-        ),
-    }
-    files
 }

@@ -8,7 +8,7 @@ use rinit_manifest::cluster;
 use rinit_manifest::cluster::config_map::{component_config, config_map};
 use rinit_manifest::cluster::rbac::{Readers, Who};
 use rinit_manifest::yaml;
-use rinit_plan::constants::{CRI_SOCKET_ANNOTATION, KUBE_SYSTEM, KUBEADM_CONFIG, KUBELET_CONFIG};
+use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CONFIG, KUBELET_CONFIG};
 use rinit_plan::{Action, NodeMark, ObjectSpec, Plan, Resource, WriteStyle, groups};
 use rinit_workflow::{Phase, Reach};
 
@@ -104,14 +104,14 @@ fn kubelet(facts: &Facts) -> Plan {
             .objects()
             .map(|object| cluster::apply(&facts.node.access, object)),
     );
-    if !facts.has_instance_configuration() {
+    if let Some(annotation) = facts.socket_annotation() {
         actions.push(Action::from(Resource::NodeMark {
             access: facts.node.access.clone(),
             mark: NodeMark {
                 node: facts.node.name.clone(),
                 labels: Vec::new(),
                 taints: Vec::new(),
-                annotations: vec![(CRI_SOCKET_ANNOTATION, facts.node.cri_socket.clone())],
+                annotations: vec![annotation],
                 limit_seconds: facts.node.timeouts.kubernetes_api_call,
             },
         }));

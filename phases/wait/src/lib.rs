@@ -4,7 +4,7 @@
 //! It never restarts or repairs anything; what does not answer in time is reported.
 
 use rinit_facts::Facts;
-use rinit_plan::component::{API_SERVER, CONTROLLER_MANAGER, KUBELET_HEALTH_PORT, SCHEDULER};
+use rinit_plan::component::{API_SERVER, CONTROLLER_MANAGER, SCHEDULER};
 use rinit_plan::{Action, Gate, Plan, Resource, WaitSpec, WaitTarget};
 use rinit_workflow::{Phase, Reach};
 
@@ -19,9 +19,25 @@ pub fn phase() -> Phase<Facts> {
     .with_aliases(&["wait"])
 }
 
+/// The same as the last phase of join, which has nothing to do on a worker.
+pub fn join_phase() -> Phase<Facts> {
+    Phase::leaf(
+        "wait-control-plane",
+        "Wait for the control plane to start",
+        Reach::Cluster,
+        |facts: &Facts| {
+            if facts.is_worker() {
+                Plan::default()
+            } else {
+                plan(facts)
+            }
+        },
+    )
+}
+
 fn plan(facts: &Facts) -> Plan {
     let mut plan = Plan::default();
-    match kubelet_url(facts) {
+    match facts.kubelet_health_url() {
         Some(url) => plan.actions.push(wait(
             WaitTarget::Kubelet { url },
             facts.node.timeouts.kubelet_health_check,
@@ -68,25 +84,6 @@ fn wait(target: WaitTarget, limit_seconds: u64) -> Action {
     }))
 }
 
-/// Where the kubelet says how it is, unless the user turned that off by port 0. The defaults are
-/// the kubelet's own (Kubernetes KubeletConfiguration v1beta1).
-fn kubelet_url(facts: &Facts) -> Option<String> {
-    let configuration = &facts.cluster.kubelet_configuration;
-    let address = configuration["healthzBindAddress"]
-        .as_str()
-        .filter(|address| !address.is_empty())
-        .unwrap_or("127.0.0.1");
-    let port = configuration["healthzPort"]
-        .as_u64()
-        .unwrap_or(KUBELET_HEALTH_PORT.into());
-    let host = if address.contains(':') {
-        format!("[{address}]")
-    } else {
-        address.to_owned()
-    };
-    (port != 0).then(|| format!("http://{host}:{port}/healthz"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +99,7 @@ mod tests {
         facts.cluster.kubelet_configuration["healthzBindAddress"] = "::1".into();
         facts.cluster.kubelet_configuration["healthzPort"] = 10333.into();
         assert_eq!(
-            kubelet_url(&facts).as_deref(),
+            facts.kubelet_health_url().as_deref(),
             Some("http://[::1]:10333/healthz")
         );
     }

@@ -114,6 +114,7 @@ static EDGES: &[(&str, &[&str])] = &[
         &[
             "rinit-cluster",
             "rinit-diag",
+            "rinit-etcd",
             "rinit-facts",
             "rinit-host",
             "rinit-manifest",

@@ -34,6 +34,7 @@ fn tree() -> Vec<Phase<Move>> {
             Reach::Files,
             |input: &Move| {
                 Plan::of([Removal::File {
+                    after: Vec::new(),
                     path: input.old.clone(),
                 }])
             },

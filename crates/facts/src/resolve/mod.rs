@@ -31,6 +31,7 @@ use crate::facts::{
     Addon, Api, ClusterSpec, Facts, JoinOptions, NodeSpec, Role, RunInputs, Signing,
 };
 use crate::host_facts::{ClusterCa, HostFacts};
+use crate::join::Join;
 use crate::overrides::{Kind, Overrides, of_flag};
 use crate::paths::{KUBECONFIGS, Paths};
 use crate::sourced::{Origin, Origins};
@@ -70,7 +71,31 @@ pub fn resolve(
     overrides: &Overrides,
     host: &HostFacts,
 ) -> Result<Facts, Box<ResolveError>> {
+    resolve_as(Role::FirstControlPlane, None, documents, overrides, host)
+}
+
+/// The same for a node that joins a cluster: the documents are those that the cluster keeps, with
+/// that of the node as its InitConfiguration ([`crate::node_document`]).
+pub fn resolve_join(
+    role: Role,
+    join: Join,
+    documents: &Documents,
+    overrides: &Overrides,
+    host: &HostFacts,
+) -> Result<Facts, Box<ResolveError>> {
+    resolve_as(role, Some(join), documents, overrides, host)
+}
+
+fn resolve_as(
+    role: Role,
+    join: Option<Join>,
+    documents: &Documents,
+    overrides: &Overrides,
+    host: &HostFacts,
+) -> Result<Facts, Box<ResolveError>> {
     let mut resolver = Resolver {
+        role,
+        join,
         host,
         overrides,
         documents,
@@ -110,6 +135,8 @@ pub fn resolve(
 
 /// Collects what is wrong while it goes on with a stand-in, so that everything is said at once.
 struct Resolver<'a> {
+    role: Role,
+    join: Option<Join>,
     host: &'a HostFacts,
     overrides: &'a Overrides,
     documents: &'a Documents,
@@ -303,6 +330,10 @@ impl Resolver<'_> {
         cluster.kubernetes_version = Some(version.to_string());
         let generated = self.fill_tokens(&mut init);
         without_zero_timeouts(&mut init);
+        if self.role == Role::Worker {
+            // Only the control plane has a taint by default.
+            init.node_registration.taints.get_or_insert_default();
+        }
         let surroundings = Surroundings {
             node_name: name.clone(),
             advertise_address: advertise_address.to_string(),
@@ -417,7 +448,7 @@ impl Resolver<'_> {
                 settings: of_cluster,
             },
             node: NodeSpec {
-                role: Role::FirstControlPlane,
+                role: self.role,
                 name,
                 hostname: self.hostname(),
                 paths,
@@ -451,6 +482,7 @@ impl Resolver<'_> {
                     skip_token: self.overrides.skip_token_print,
                     skip_certificate_key: self.overrides.skip_certificate_key_print,
                 },
+                join: self.join.take(),
             },
             detected,
             doubtful: std::mem::replace(

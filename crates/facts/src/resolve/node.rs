@@ -12,7 +12,7 @@ use rinit_plan::{ApiAccess, LogicalPath, PullPolicy, Taint, defaults};
 
 use super::Resolver;
 use super::network::split_host_port;
-use crate::facts::{Api, Endpoint, Timeouts};
+use crate::facts::{Api, Endpoint, Role, Timeouts};
 use crate::overrides::IGNORED_CHECKS;
 use crate::paths::Paths;
 
@@ -112,6 +112,10 @@ impl Resolver<'_> {
 
     fn detected_address(&mut self, asked: Option<IpAddr>) -> IpAddr {
         let Some(route) = self.host.default_route(asked) else {
+            if self.role == Role::Worker {
+                // It announces nothing.
+                return IpAddr::from([0, 0, 0, 0]);
+            }
             self.wrong(
                 Rule::DefaultRoute,
                 "localAPIEndpoint.advertiseAddress",
@@ -144,7 +148,8 @@ impl Resolver<'_> {
             },
             None => ApiAccess {
                 kubeconfig: paths.kubeconfig("admin.conf"),
-                super_kubeconfig: Some(paths.kubeconfig("super-admin.conf")),
+                super_kubeconfig: (self.role == Role::FirstControlPlane)
+                    .then(|| paths.kubeconfig("super-admin.conf")),
                 server: Some(api.endpoint().url()),
             },
         }

@@ -283,7 +283,7 @@ fn worse(unknown: Result<(), Trouble>, trouble: Trouble) -> Trouble {
     }
 }
 
-fn known(tree: &[Phase<Facts>], selection: &Selection) -> Result<(), Trouble> {
+pub(crate) fn known(tree: &[Phase<Facts>], selection: &Selection) -> Result<(), Trouble> {
     match rinit_workflow::leaves(tree, selection) {
         Ok(_) => Ok(()),
         Err(error) => Err(Trouble::of(ExitCode::Usage, &error)),
@@ -328,7 +328,7 @@ fn manifests(
     Ok(text)
 }
 
-async fn act(
+pub(crate) async fn act(
     tree: &[Phase<Facts>],
     facts: &Facts,
     selection: &Selection,

@@ -3,6 +3,7 @@
 pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod init;
+pub(crate) mod join;
 pub(crate) mod kubeconfig;
 pub(crate) mod version;
 
