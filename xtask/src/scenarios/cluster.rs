@@ -89,25 +89,38 @@ impl Cluster {
         Ok(line.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Joins `worker` with the printed command.
+    /// Joins `worker` with the printed command, by kubeadm.
     pub(crate) fn join(&self, worker: &Node) -> Result<()> {
-        Self::run_join(worker, &self.join_command(false)?, &[])
-    }
-
-    /// Joins `node` as another control plane with the printed command.
-    pub(crate) fn join_control_plane(&self, node: &Node) -> Result<()> {
-        let address = ["--apiserver-advertise-address", &node.ip];
-        Self::run_join(node, &self.join_command(true)?, &address)
-    }
-
-    fn run_join(node: &Node, command: &[String], flags: &[&str]) -> Result<()> {
-        let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
-        words.extend(flags);
-        words.push("--ignore-preflight-errors=SystemVerification");
-        shell::step(&format!("kubeadm join on {}", node.name), || {
-            node.run(&words)
-        })?;
+        self.join_with(Initiator::Kubeadm, worker, false)?;
         Ok(())
+    }
+
+    /// Joins `node` as another control plane with the printed command, by kubeadm.
+    pub(crate) fn join_control_plane(&self, node: &Node) -> Result<()> {
+        self.join_with(Initiator::Kubeadm, node, true)?;
+        Ok(())
+    }
+
+    /// Joins `node` with the printed command, whose first word is the program's.
+    pub(crate) fn join_with(
+        &self,
+        who: Initiator,
+        node: &Node,
+        control_plane: bool,
+    ) -> Result<Output> {
+        let command = self.join_command(control_plane)?;
+        let mut words = vec![who.program()];
+        words.extend(command.iter().skip(1).map(String::as_str));
+        if control_plane {
+            words.extend(["--apiserver-advertise-address", &node.ip]);
+        }
+        words.push("--ignore-preflight-errors=SystemVerification");
+        if who == Initiator::Rinit {
+            node.copy_file(rinit()?, "/usr/local/bin/rinit", 0o755)?;
+        }
+        shell::step(&format!("{} join on {}", who.program(), node.name), || {
+            node.run(&words)
+        })
     }
 
     /// Runs kubectl as administrator on the first node.

@@ -1,4 +1,4 @@
-//! What `kubeadm join` finds on a cluster that rinit made, beyond what a worker needs.
+//! Nodes that join: by kubeadm a cluster that rinit made, and by rinit.
 
 use std::time::Duration;
 
@@ -48,23 +48,7 @@ pub(super) fn control_plane(context: &Context) -> Result<()> {
         }
         Ok(())
     })?;
-    shell::step("etcd has two members", || {
-        shell::until("both members vote", Duration::from_mins(1), || {
-            let members = members(&first)?;
-            let voters: Vec<&str> = members
-                .iter()
-                .filter(|member| member["isLearner"] != true)
-                .filter_map(|member| member["name"].as_str())
-                .collect();
-            let both = ["cp", "cp2"].iter().all(|name| voters.contains(name));
-            let done = both && members.len() == 2;
-            Ok(if done {
-                Ok(())
-            } else {
-                Err(format!("{members:?}"))
-            })
-        })
-    })?;
+    wait_for_voters(&first, &["cp", "cp2"])?;
     cluster.connect_pods(&[&first, &second])?;
     cluster.wait_for_ready_nodes(&[&first, &second])?;
     shell::step("the second API server answers", || {
@@ -83,6 +67,61 @@ pub(super) fn control_plane(context: &Context) -> Result<()> {
         let output = first.run(&Initiator::Rinit.command())?;
         ensure!(output.stderr.contains("nothing was changed"), "{output}");
         Ok(())
+    })
+}
+
+/// rinit makes a cluster of two control planes and a worker.
+pub(super) fn cluster(context: &Context) -> Result<()> {
+    let first = context.start("cp", 2)?;
+    let second = context.start("cp2", 3)?;
+    let worker = context.start("worker", 4)?;
+    for node in [&first, &second, &worker] {
+        let hosts = node.read_file("/etc/hosts")?;
+        node.write_file(
+            "/etc/hosts",
+            format!("{hosts}{} {ENDPOINT}\n", first.ip),
+            0o644,
+        )?;
+    }
+    let config = minimal_config(context, &first)?;
+    let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");
+    let config = with_line_after(&config, "kubernetesVersion:", &endpoint)?;
+    let cluster = Cluster::init_with(&first, Initiator::Rinit, &config, &["--upload-certs"])?;
+    cluster.join_with(Initiator::Rinit, &worker, false)?;
+    cluster.join_with(Initiator::Rinit, &second, true)?;
+    wait_for_voters(&first, &["cp", "cp2"])?;
+    let nodes = [&first, &second, &worker];
+    cluster.connect_pods(&nodes)?;
+    cluster.wait_for_ready_nodes(&nodes)?;
+    cluster.wait_for_system_pods()?;
+    cluster.probe_from_pod(&worker)?;
+    for (node, control_plane) in [(&worker, false), (&second, true)] {
+        shell::step(&format!("a second join of {} changes nothing", node.name), || {
+            let output = cluster.join_with(Initiator::Rinit, node, control_plane)?;
+            ensure!(output.stderr.contains("nothing was changed"), "{output}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn wait_for_voters(node: &Node, names: &[&str]) -> Result<()> {
+    shell::step(&format!("etcd has the voting members {names:?}"), || {
+        shell::until("all members vote", Duration::from_mins(1), || {
+            let members = members(node)?;
+            let mut voters: Vec<&str> = members
+                .iter()
+                .filter(|member| member["isLearner"] != true)
+                .filter_map(|member| member["name"].as_str())
+                .collect();
+            voters.sort_unstable();
+            let done = voters == names && members.len() == names.len();
+            Ok(if done {
+                Ok(())
+            } else {
+                Err(format!("{members:?}"))
+            })
+        })
     })
 }
 

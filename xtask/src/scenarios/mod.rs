@@ -49,6 +49,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: join::control_plane,
     },
     Scenario {
+        name: "join/cluster",
+        run: join::cluster,
+    },
+    Scenario {
         name: "init/again",
         run: init::again,
     },
