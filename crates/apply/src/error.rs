@@ -20,7 +20,9 @@ pub enum ApplyError {
     #[error(transparent)]
     Etcd(rinit_etcd::EtcdError),
     /// The Secret with the shared certificates is not there.
-    #[error("the cluster has no shared certificates (Secret kube-system/kubeadm-certs): they expire after two hours")]
+    #[error(
+        "the cluster has no shared certificates (Secret kube-system/kubeadm-certs): they expire after two hours"
+    )]
     NoSharedCertificates,
     /// An etcd member did not become a voting one, and was removed again.
     #[error("the new etcd member was removed again")]

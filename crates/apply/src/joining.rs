@@ -207,11 +207,7 @@ impl Apply {
         }
         match self.promote(spec, &etcd, &member, limit, progress).await {
             Ok(()) => Ok(Ensured {
-                detail: Some(format!(
-                    "member {:x} of {}",
-                    member.id,
-                    members.len()
-                )),
+                detail: Some(format!("member {:x} of {}", member.id, members.len())),
                 ..Ensured::default()
             }),
             Err(error) => Err(self.given_up(&etcd, &member, error).await),
@@ -272,7 +268,9 @@ impl Apply {
         let own = format!("{}={}", spec.name, spec.peer_url);
         if let Some(text) = self.host.read_text(&path)? {
             let view = ManifestView::parse(&text).ok();
-            let listed = view.as_ref().and_then(|view| view.flag(&ETCD, "initial-cluster"));
+            let listed = view
+                .as_ref()
+                .and_then(|view| view.flag(&ETCD, "initial-cluster"));
             if listed.is_some_and(|listed| listed.split(',').any(|member| member == own)) {
                 return Ok(false);
             }

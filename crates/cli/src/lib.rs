@@ -20,12 +20,14 @@ use rinit_workflow::Outline;
 
 pub use arguments::{
     CertsCommand, CheckExpirationArguments, CommonArguments, ExpirationFormat,
-    GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments,
-    JoinArguments, KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
+    GenerateCsrArguments, GlobalArguments, InitArguments, InstallSignedArguments, JoinArguments,
+    KubeconfigCommand, KubeconfigUserArguments, OutputFormat, PhaseArguments, RenewArguments,
     ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
 pub use ca::{CaArguments, CaCommand, CaRenewArguments};
-pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfJoin, OfPhase, OfUser};
+pub use table::{
+    Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfJoin, OfPhase, OfUser,
+};
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,

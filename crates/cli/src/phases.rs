@@ -9,7 +9,8 @@ use rinit_workflow::Outline;
 use crate::{Wanted, parent, with};
 
 /// What the help of `init` begins with.
-pub(crate) const INIT: &str = "Make this host a control-plane node, or complete one that is half made.";
+pub(crate) const INIT: &str =
+    "Make this host a control-plane node, or complete one that is half made.";
 /// What the help of `join` begins with.
 pub(crate) const JOIN: &str = "Join this host to a cluster, as a worker or with `--control-plane` as one of its control plane:\n\n    \
      rinit join HOST:PORT --token TOKEN --discovery-token-ca-cert-hash sha256:HASH";

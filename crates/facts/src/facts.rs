@@ -3,12 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::join::Join;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rinit_config::Findings;
 use rinit_diag::Problem;
-use crate::join::Join;
-use rinit_plan::{CaId, constants, ApiAccess, BootstrapTokenSpec, FileMode, Gate, KeyAlgorithm, LogicalPath, PullPolicy, Secret, Taint, Validity,};
+use rinit_plan::{
+    ApiAccess, BootstrapTokenSpec, CaId, FileMode, Gate, KeyAlgorithm, LogicalPath, PullPolicy,
+    Secret, Taint, Validity, constants,
+};
 use rinit_versions::{KubernetesVersion, Minor};
 use serde::Serialize;
 use serde_json::Value;
@@ -603,8 +606,12 @@ impl Facts {
     /// Returns the annotation of the Node that names the runtime's socket, for minors that keep it
     /// there.
     pub fn socket_annotation(&self) -> Option<(&'static str, String)> {
-        (!self.has_instance_configuration())
-            .then(|| (constants::CRI_SOCKET_ANNOTATION, self.node.cri_socket.clone()))
+        (!self.has_instance_configuration()).then(|| {
+            (
+                constants::CRI_SOCKET_ANNOTATION,
+                self.node.cri_socket.clone(),
+            )
+        })
     }
 
     /// The patches of one target, in order.

@@ -89,23 +89,20 @@ impl JoinRequest {
             }
             None => of_flags(overrides, endpoint, &mut problems),
         };
-        match request {
-            Some(mut request) if problems.is_empty() => {
-                if let Some(key) = &overrides.certificate_key {
-                    request.certificate_key = Some(key.clone());
-                }
-                if request.certificate_key.is_some() && !request.control_plane {
-                    return Err(vec![
-                        Problem::new("--certificate-key is for control-plane nodes")
-                            .with_hint("add `--control-plane`, or leave the key out"),
-                    ]);
-                }
-                Ok(request)
-            }
-            Some(_) => Err(problems),
-            // The document's own findings say what it lacks.
-            None => Err(problems),
+        // Where there is none, the document's own findings say what it lacks.
+        let Some(mut request) = request.filter(|_| problems.is_empty()) else {
+            return Err(problems);
+        };
+        if let Some(key) = &overrides.certificate_key {
+            request.certificate_key = Some(key.clone());
         }
+        if request.certificate_key.is_some() && !request.control_plane {
+            return Err(vec![
+                Problem::new("--certificate-key is for control-plane nodes")
+                    .with_hint("add `--control-plane`, or leave the key out"),
+            ]);
+        }
+        Ok(request)
     }
 }
 
@@ -202,7 +199,10 @@ fn of_flags(
     };
     let both = checked("token", overrides.token.as_ref());
     let discovery_token = checked("discovery-token", overrides.discovery_token.as_ref());
-    let bootstrap_token = checked("tls-bootstrap-token", overrides.tls_bootstrap_token.as_ref());
+    let bootstrap_token = checked(
+        "tls-bootstrap-token",
+        overrides.tls_bootstrap_token.as_ref(),
+    );
     let discovery_token = discovery_token.or_else(|| both.clone());
     let pins = overrides.discovery_token_ca_cert_hash.clone();
     for pin in &pins {
@@ -229,28 +229,24 @@ fn of_flags(
                     ),
                 );
             }
-            match endpoint {
-                Some(endpoint) => {
-                    if let Some(problem) = Format::HostAndPort.refuse(endpoint) {
-                        problems.push(Problem {
-                            message: format!("the API server's endpoint: {}", problem.message),
-                            hint: problem.hint,
-                        });
-                    }
-                    Some(Discovery::Token {
-                        endpoint: endpoint.to_owned(),
-                        token,
-                        pins,
-                    })
-                }
-                None => {
-                    problems.push(
-                        Problem::new("the API server's endpoint is missing")
-                            .with_hint("write `rinit join HOST:PORT --token …`"),
-                    );
-                    None
-                }
+            let Some(endpoint) = endpoint else {
+                problems.push(
+                    Problem::new("the API server's endpoint is missing")
+                        .with_hint("write `rinit join HOST:PORT --token …`"),
+                );
+                return None;
+            };
+            if let Some(problem) = Format::HostAndPort.refuse(endpoint) {
+                problems.push(Problem {
+                    message: format!("the API server's endpoint: {}", problem.message),
+                    hint: problem.hint,
+                });
             }
+            Some(Discovery::Token {
+                endpoint: endpoint.to_owned(),
+                token,
+                pins,
+            })
         }
         (None, None) => {
             problems.push(
@@ -264,7 +260,9 @@ fn of_flags(
     };
     Some(JoinRequest {
         discovery: discovery?,
-        tls_bootstrap_token: bootstrap_token.or(both).or_else(|| overrides.discovery_token.clone()),
+        tls_bootstrap_token: bootstrap_token
+            .or(both)
+            .or_else(|| overrides.discovery_token.clone()),
         control_plane: overrides.control_plane,
         certificate_key: None,
         discovery_seconds: seconds(None),

@@ -108,25 +108,27 @@ pub fn discovered(text: &str) -> Result<(String, Vec<u8>, Option<Value>), Kubeco
         .into_iter()
         .flatten()
         .find(|entry| entry["name"] == "");
-    let (cluster, user) = match unnamed {
-        Some(entry) => (&entry["cluster"], None),
-        None => {
-            let name = string(&document, "current-context")
-                .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;
-            let context = entry(&document, "contexts", "context", &name)?;
-            let missing = |field: &str| {
-                KubeconfigError::Missing(format!("{field} in the context \"{name}\""))
-            };
-            let cluster = string(context, "cluster").ok_or_else(|| missing("cluster"))?;
-            let user = string(context, "user")
-                .map(|user| entry(&document, "users", "user", &user).cloned())
-                .transpose()?;
-            (entry(&document, "clusters", "cluster", &cluster)?, user)
-        }
+    let (cluster, user) = if let Some(entry) = unnamed {
+        (&entry["cluster"], None)
+    } else {
+        let name = string(&document, "current-context")
+            .ok_or_else(|| KubeconfigError::Missing("current-context".to_owned()))?;
+        let context = entry(&document, "contexts", "context", &name)?;
+        let missing =
+            |field: &str| KubeconfigError::Missing(format!("{field} in the context \"{name}\""));
+        let cluster = string(context, "cluster").ok_or_else(|| missing("cluster"))?;
+        let user = string(context, "user")
+            .map(|user| entry(&document, "users", "user", &user).cloned())
+            .transpose()?;
+        (entry(&document, "clusters", "cluster", &cluster)?, user)
     };
-    let server = string(cluster, "server")
-        .ok_or_else(|| KubeconfigError::Missing("server".to_owned()))?;
-    match source(cluster, "certificate-authority-data", "certificate-authority")? {
+    let server =
+        string(cluster, "server").ok_or_else(|| KubeconfigError::Missing("server".to_owned()))?;
+    match source(
+        cluster,
+        "certificate-authority-data",
+        "certificate-authority",
+    )? {
         Some(Source::Data(ca)) => Ok((server, ca.expose().clone(), user)),
         _ => Err(KubeconfigError::Missing(
             "certificate-authority-data".to_owned(),

@@ -135,8 +135,8 @@ async fn by_token(
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<Found, Problem> {
     let url = format!("https://{endpoint}");
-    let unverified =
-        Client::unverified(&url, Timeouts::default()).map_err(|error| Problem::new(chain(&error)))?;
+    let unverified = Client::unverified(&url, Timeouts::default())
+        .map_err(|error| Problem::new(chain(&error)))?;
     let text = signed(&unverified, token, limit, progress).await?;
     let (server, ca, _) = kubeconfig::discovered(&text).map_err(|error| {
         Problem::new(format!("cluster-info at {url}: {}", chain(&error)))
@@ -146,9 +146,11 @@ async fn by_token(
     let found_pins = rinit_pki::public_key_pins(ca.as_ref())
         .map_err(|error| Problem::new(format!("the CA in cluster-info: {}", chain(&error))))?;
     if !pins.is_empty()
-        && !pins
-            .iter()
-            .any(|pin| found_pins.iter().any(|found| found.eq_ignore_ascii_case(pin)))
+        && !pins.iter().any(|pin| {
+            found_pins
+                .iter()
+                .any(|found| found.eq_ignore_ascii_case(pin))
+        })
     {
         return Err(Problem::new(format!(
             "the CA of the cluster at {url} has none of the pinned keys; it has {}",
@@ -164,11 +166,14 @@ async fn by_token(
     let verified = client(&verified).await?;
     let again = cluster_info(&verified).await.map_err(|error| {
         if error.is_certificate_refused() {
-            Problem::new(format!("{url} has no certificate for itself: {}", chain(&error)))
-                .with_hint(
-                    "join by an address or name that the API server's certificate has, and \
+            Problem::new(format!(
+                "{url} has no certificate for itself: {}",
+                chain(&error)
+            ))
+            .with_hint(
+                "join by an address or name that the API server's certificate has, and \
                      compare this host's clock with the control plane's",
-                )
+            )
         } else {
             Problem::new(chain(&error))
         }
@@ -200,10 +205,11 @@ async fn signed(
     let mut told = false;
     let server = client.server().to_owned();
     loop {
-        let unsigned = match cluster_info(client).await {
-            Ok(Some(object)) => {
-                let signature = object["data"][format!("jws-kubeconfig-{id}")].as_str();
-                match (kubeconfig_of(&object), signature) {
+        let unsigned =
+            match cluster_info(client).await {
+                Ok(Some(object)) => {
+                    let signature = object["data"][format!("jws-kubeconfig-{id}")].as_str();
+                    match (kubeconfig_of(&object), signature) {
                     (Some(text), Some(signature)) => {
                         if rinit_pki::verify_detached_jws(signature, id, secret, &text) {
                             return Ok(text);
@@ -224,25 +230,25 @@ async fn signed(
                              plane",
                         ),
                 }
-            }
-            Ok(None) => Problem::new(format!("the cluster at {server} has no cluster-info"))
-                .with_hint(
-                    "write it with `rinit init phase bootstrap-token` on a control plane, or \
-                     join with `--discovery-file`",
-                ),
-            Err(error) if error.is_no_connection() && begun.elapsed() + PAUSE < limit => {
-                if !told {
-                    progress(format!(
-                        "waiting for the API server at {server}: {}",
-                        last_cause(&error)
-                    ));
-                    told = true;
                 }
-                sleep(PAUSE).await;
-                continue;
-            }
-            Err(error) => return Err(no_api_server(&server, &error)),
-        };
+                Ok(None) => Problem::new(format!("the cluster at {server} has no cluster-info"))
+                    .with_hint(
+                        "write it with `rinit init phase bootstrap-token` on a control plane, or \
+                     join with `--discovery-file`",
+                    ),
+                Err(error) if error.is_no_connection() && begun.elapsed() + PAUSE < limit => {
+                    if !told {
+                        progress(format!(
+                            "waiting for the API server at {server}: {}",
+                            last_cause(&error)
+                        ));
+                        told = true;
+                    }
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(no_api_server(&server, &error)),
+            };
         let since = *answered.get_or_insert_with(Instant::now);
         if since.elapsed() > SIGNING {
             return Err(unsigned);
@@ -256,8 +262,11 @@ const NEW_TOKEN: &str = "get a new join command with `kubeadm token create --pri
 
 fn no_api_server(server: &str, error: &ClusterError) -> Problem {
     if error.is_no_connection() {
-        return Problem::new(format!("nothing answers at {server}: {}", last_cause(error)))
-            .with_hint("check the address and the port, and that no firewall is in between");
+        return Problem::new(format!(
+            "nothing answers at {server}: {}",
+            last_cause(error)
+        ))
+        .with_hint("check the address and the port, and that no firewall is in between");
     }
     if error.is_forbidden() {
         return Problem::new(format!(
@@ -321,8 +330,7 @@ fn by_file(file: &str) -> Result<Found, Problem> {
             .with_hint("give a kubeconfig with the server and `certificate-authority-data`")
     };
     let text = std::str::from_utf8(text.expose()).map_err(|_| wrong("it is not UTF-8".into()))?;
-    let (server, ca, user) =
-        kubeconfig::discovered(text).map_err(|error| wrong(chain(&error)))?;
+    let (server, ca, user) = kubeconfig::discovered(text).map_err(|error| wrong(chain(&error)))?;
     Ok(Found {
         endpoint: server.clone(),
         server,
@@ -349,7 +357,9 @@ async fn configuration(client: &Client) -> Result<[String; 2], Problem> {
             .get_patiently(&id, &Patience::of(Duration::from_secs(8)))
             .await
             .map_err(|error| unreadable(&error))?;
-        let data = object.as_ref().and_then(|object| object["data"][key].as_str());
+        let data = object
+            .as_ref()
+            .and_then(|object| object["data"][key].as_str());
         let missing = || {
             Problem::new(format!("the cluster has no {key} in ConfigMap {name}"))
                 .with_hint("write it with `rinit init phase upload-config all` on a control plane")

@@ -41,10 +41,18 @@ mod tests {
         let secret = "0123456789abcdef";
         assert!(verify_detached_jws(JWS, "abcdef", secret, "content"));
         assert!(!verify_detached_jws(JWS, "abcdeg", secret, "content"));
-        assert!(!verify_detached_jws(JWS, "abcdef", "0123456789abcdeg", "content"));
+        assert!(!verify_detached_jws(
+            JWS,
+            "abcdef",
+            "0123456789abcdeg",
+            "content"
+        ));
         assert!(!verify_detached_jws(JWS, "abcdef", secret, "contents"));
         for broken in ["", "..", "a..b", "a.b.c", &format!("{JWS}.x")] {
-            assert!(!verify_detached_jws(broken, "abcdef", secret, "content"), "{broken}");
+            assert!(
+                !verify_detached_jws(broken, "abcdef", secret, "content"),
+                "{broken}"
+            );
         }
     }
 
@@ -52,6 +60,11 @@ mod tests {
     fn a_header_without_a_known_algorithm_is_refused() {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"abcdef"}"#);
         let jws = format!("{header}..");
-        assert!(!verify_detached_jws(&jws, "abcdef", "0123456789abcdef", "content"));
+        assert!(!verify_detached_jws(
+            &jws,
+            "abcdef",
+            "0123456789abcdef",
+            "content"
+        ));
     }
 }

@@ -168,12 +168,10 @@ impl Action {
                 Resource::Image(_) => Work::Pull,
                 Resource::ClusterAdmins(_)
                 | Resource::Object { .. }
-                | Resource::BootstrapToken { .. } => Work::Api,
-                // It waits for the kubelet to register the node.
-                Resource::NodeMark { .. } => Work::Watch,
-                // It waits for the member to start and to catch up.
-                Resource::EtcdMember(_) => Work::Watch,
-                Resource::SharedFile(_) => Work::Api,
+                | Resource::BootstrapToken { .. }
+                | Resource::SharedFile(_) => Work::Api,
+                // They wait for the kubelet to register the node and for the member to catch up.
+                Resource::NodeMark { .. } | Resource::EtcdMember(_) => Work::Watch,
                 _ => Work::Host,
             },
             Self::Remove(Removal::Object { .. }) => Work::Api,

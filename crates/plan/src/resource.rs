@@ -262,7 +262,10 @@ impl Resource {
             | Self::KeyPair(_)
             | Self::Directory(_)
             | Self::File(_)
-            | Self::StaticPod(_) => Vec::new(),
+            | Self::StaticPod(_)
+            | Self::SharedFile(_)
+            | Self::TrustBundle(_)
+            | Self::BootstrapKubeconfig(_) => Vec::new(),
             Self::Certificate(spec) => signer_files(&spec.signer),
             Self::Kubeconfig(spec) => signer_files(&spec.signer),
             Self::Unit(spec) => files(&spec.files),
@@ -275,7 +278,6 @@ impl Resource {
                 ids
             }
             Self::ClientRotation(spec) => files([&spec.kubeconfig]),
-            Self::SharedFile(_) | Self::TrustBundle(_) | Self::BootstrapKubeconfig(_) => Vec::new(),
             Self::EtcdMember(spec) => spec.requires(),
         }
     }

@@ -13,8 +13,9 @@ mod trouble;
 
 use std::process::ExitCode;
 
-use rinit_cli::{CertsCommand, GlobalArguments, Invocation};
+use rinit_cli::{CertsCommand, GlobalArguments, Invocation, Trees};
 use rinit_diag::Problem;
+use rinit_workflow::Phase;
 use tokio::runtime::{Builder, Runtime};
 
 /// What comes before everything else: the root is changed before a file is read.
@@ -66,7 +67,10 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
 fn main() -> ExitCode {
     let tree = registry::init();
     let join = registry::join();
-    let trees = registry::trees(&tree, &join);
+    let trees = Trees {
+        init: tree.iter().map(Phase::outline).collect(),
+        join: join.iter().map(Phase::outline).collect(),
+    };
     if name::is_kubeadm()
         && let Some(command) = rinit_cli::foreign_command(&trees, std::env::args_os())
     {
@@ -102,7 +106,7 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match line.invocation {
             Invocation::Init(arguments) => {
-                commands::init::init(&tree, &line.global, *arguments).await
+                Box::pin(commands::init::init(&tree, &line.global, *arguments)).await
             }
             Invocation::Phase { name, arguments } => {
                 commands::init::phase(&tree, &line.global, name, *arguments).await

@@ -1,16 +1,7 @@
 //! The phases of `init` and `join`, in the order in which they run.
 
-use rinit_cli::Trees;
 use rinit_facts::Facts;
 use rinit_workflow::Phase;
-
-/// The phases of all commands, by their names.
-pub(crate) fn trees(init: &[Phase<Facts>], join: &[Phase<Facts>]) -> Trees {
-    Trees {
-        init: init.iter().map(Phase::outline).collect(),
-        join: join.iter().map(Phase::outline).collect(),
-    }
-}
 
 /// The phase tree of `join`. Those that `init` has too come from the same crates.
 pub(crate) fn join() -> Vec<Phase<Facts>> {
@@ -52,4 +43,67 @@ pub(crate) fn init() -> Vec<Phase<Facts>> {
         rinit_phase_addon::phase(),
         rinit_phase_show_join_command::phase(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use rinit_facts::Role;
+    use rinit_plan::{Action, Resource};
+    use rinit_workflow::Selection;
+
+    use super::*;
+
+    fn joins(role: Role) -> Vec<Action> {
+        let facts = rinit_testkit::join_facts("minimal", role);
+        let plans = rinit_workflow::plans(&join(), &facts, &Selection::default());
+        let plans = plans.unwrap_or_else(|error| panic!("{error}"));
+        plans.into_iter().flat_map(|plan| plan.actions).collect()
+    }
+
+    #[test]
+    fn a_worker_gets_nothing_of_a_control_plane() {
+        let steps: Vec<String> = joins(Role::Worker)
+            .iter()
+            .filter(|action| !action.to_string().starts_with("check "))
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                "CA certificates /etc/kubernetes/pki/ca.crt",
+                "kubeconfig /etc/kubernetes/bootstrap-kubelet.conf",
+                "directory /var/lib/kubelet",
+                "directory /etc/kubernetes/manifests",
+                "file /var/lib/kubelet/kubeadm-flags.env",
+                "file /var/lib/kubelet/instance-config.yaml",
+                "file /var/lib/kubelet/config.yaml",
+                "unit kubelet",
+                "health of kubelet",
+                "TLS bootstrap of the kubelet (/etc/kubernetes/kubelet.conf)",
+                "removal of file /etc/kubernetes/bootstrap-kubelet.conf",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_control_plane_never_generates_what_all_share() {
+        for action in joins(Role::ControlPlane) {
+            assert!(
+                !matches!(
+                    action,
+                    Action::Ensure(Resource::CertificateAuthority(_) | Resource::KeyPair(_))
+                ),
+                "{action}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_plan_of_join_shows_no_token_and_no_key() {
+        let shown = format!("{:?}", joins(Role::ControlPlane));
+        assert!(shown.contains("bootstrap-kubelet.conf"));
+        for secret in ["0123456789abcdef", "LS0t"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
 }

@@ -11,8 +11,10 @@
 use std::path::{Path, PathBuf};
 
 use rinit_config::{Documents, ReadOptions};
-use rinit_facts::{ClusterCa, DefaultRoute, Facts, HostFacts, Look, Missing, Overrides};
-use rinit_plan::Secret;
+use rinit_facts::{
+    ClusterCa, DefaultRoute, Facts, HostFacts, Join, Look, Missing, Overrides, Role,
+};
+use rinit_plan::{CertificateBundle, DiscoveryAccess, Secret};
 
 /// The directory `testdata` of the checkout.
 pub fn testdata() -> PathBuf {
@@ -77,5 +79,26 @@ pub fn facts(case: &str) -> Facts {
 /// The facts of a case with flags, on a host of the test's own.
 pub fn facts_with(case: &str, overrides: &Overrides, host: &HostFacts) -> Facts {
     rinit_facts::resolve(&documents(case), overrides, host)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The facts of a node that joins the cluster of `testdata/configs/<case>.yaml`, as `discover` would
+/// have found it behind `https://10.123.0.1:6443`.
+pub fn join_facts(case: &str, role: Role) -> Facts {
+    let server = "https://10.123.0.1:6443".to_owned();
+    let join = Join {
+        access: DiscoveryAccess {
+            server: server.clone(),
+            kubeconfig: Secret::new("kubeconfig".to_owned()),
+        },
+        server,
+        certificates: CertificateBundle::from_der([b"CA".as_slice()]),
+        user: Secret::new(r#"{"token":"abcdef.0123456789abcdef"}"#.to_owned()),
+        certificate_key: Some(Secret::new("0123456789abcdef".repeat(4))),
+        tls_bootstrap_seconds: 300,
+    };
+    let mut documents = documents(case);
+    documents.init = Some(rinit_facts::node_document(None));
+    rinit_facts::resolve_join(role, join, &documents, &Overrides::default(), &host_facts())
         .unwrap_or_else(|error| panic!("{error}"))
 }

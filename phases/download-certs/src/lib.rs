@@ -22,10 +22,15 @@ fn plan(facts: &Facts) -> Plan {
         return Plan::default();
     };
     let Some(certificate_key) = &join.certificate_key else {
-        return Plan::nothing("no certificate key is given: the shared certificates on this host are used");
+        return Plan::nothing(
+            "no certificate key is given: the shared certificates on this host are used",
+        );
     };
     Plan::of(facts.shared_files().into_iter().map(|(entry, path)| {
-        let is_key = entry.ends_with(".key");
+        let is_key = path
+            .file_name()
+            .rsplit_once('.')
+            .is_some_and(|(_, end)| end == "key");
         Resource::SharedFile(SharedFileSpec {
             path,
             mode: if is_key {

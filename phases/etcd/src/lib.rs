@@ -8,7 +8,9 @@ use rinit_facts::{Etcd, Facts, HostPathVolume, LocalEtcd, PatchTarget, Role};
 use rinit_manifest::arguments::{command_line, last_value, of_files};
 use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
 use rinit_plan::component::ETCD;
-use rinit_plan::{CaId, DirectorySpec, EtcdMemberSpec, FileMode, LogicalPath, Plan, Resource, StaticPodSpec};
+use rinit_plan::{
+    CaId, DirectorySpec, EtcdMemberSpec, FileMode, LogicalPath, Plan, Resource, StaticPodSpec,
+};
 use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
 

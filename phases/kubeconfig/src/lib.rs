@@ -29,9 +29,7 @@ pub fn join_phase() -> Phase<Facts> {
         "Generate the kubeconfig for the new control plane components",
         Reach::Files,
         |facts: &Facts| {
-            let files = FILES
-                .iter()
-                .filter(|file| !facts.is_worker() && file.joins);
+            let files = FILES.iter().filter(|file| !facts.is_worker() && file.joins);
             Plan::of(files.map(|file| Resource::Kubeconfig(spec(file, facts))))
         },
     )

@@ -10,7 +10,10 @@ use rinit_manifest::kubeconfig;
 use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
 use rinit_plan::component::{COMPONENTS, Component, ETCD};
-use rinit_plan::{Action, BootstrapKubeconfigSpec, CaId, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource, Secret, TrustBundleSpec, UnitSpec};
+use rinit_plan::{
+    Action, BootstrapKubeconfigSpec, CaId, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan,
+    Resource, Secret, TrustBundleSpec, UnitSpec,
+};
 use rinit_workflow::{Phase, Reach};
 use serde_json::{Value, json};
 
@@ -53,7 +56,7 @@ fn join_plan(facts: &Facts) -> Plan {
     ];
     let reads = before
         .iter()
-        .flat_map(|resource| match resource {
+        .filter_map(|resource| match resource {
             Resource::TrustBundle(spec) => Some(spec.path.clone()),
             Resource::BootstrapKubeconfig(spec) => Some(spec.path.clone()),
             _ => None,

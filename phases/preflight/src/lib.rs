@@ -24,12 +24,7 @@ pub fn phase() -> Phase<Facts> {
 
 /// The same for a node that joins.
 pub fn join_phase() -> Phase<Facts> {
-    Phase::leaf(
-        "preflight",
-        "Run join pre-flight checks",
-        Reach::Host,
-        plan,
-    )
+    Phase::leaf("preflight", "Run join pre-flight checks", Reach::Host, plan)
 }
 
 fn plan(facts: &Facts) -> Plan {

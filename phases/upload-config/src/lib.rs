@@ -137,7 +137,8 @@ mod tests {
                 })
                 .collect();
             let socket = "unix:///var/run/containerd/containerd.sock".to_owned();
-            let expected = [vec![(CRI_SOCKET_ANNOTATION, socket)]];
+            let annotation = rinit_plan::constants::CRI_SOCKET_ANNOTATION;
+            let expected = [vec![(annotation, socket)]];
             assert_eq!(
                 marks.as_slice(),
                 if annotated { &expected[..] } else { &[] },

@@ -96,11 +96,14 @@ pub(super) fn cluster(context: &Context) -> Result<()> {
     cluster.wait_for_system_pods()?;
     cluster.probe_from_pod(&worker)?;
     for (node, control_plane) in [(&worker, false), (&second, true)] {
-        shell::step(&format!("a second join of {} changes nothing", node.name), || {
-            let output = cluster.join_with(Initiator::Rinit, node, control_plane)?;
-            ensure!(output.stderr.contains("nothing was changed"), "{output}");
-            Ok(())
-        })?;
+        shell::step(
+            &format!("a second join of {} changes nothing", node.name),
+            || {
+                let output = cluster.join_with(Initiator::Rinit, node, control_plane)?;
+                ensure!(output.stderr.contains("nothing was changed"), "{output}");
+                Ok(())
+            },
+        )?;
     }
     Ok(())
 }
