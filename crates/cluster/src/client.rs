@@ -124,7 +124,10 @@ impl Client {
         let request = Request::new(collection(id)?).get(&id.name, &GetParams::default());
         match self.call("read", id, request).await {
             Ok(object) => Ok(Some(object)),
-            Err(ClusterError::Rejected { code: 404, .. }) => Ok(None),
+            // What is no API server answers 404 too, without Kubernetes' word for it.
+            Err(ClusterError::Rejected {
+                code: 404, reason, ..
+            }) if reason == "NotFound" => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,7 +1,8 @@
 //! The download-certs phase of join: the certificates and keys that all control planes share, from
 //! the Secret that `init --upload-certs` has filled.
 //!
-//! Without a certificate key there is nothing to do: then they were copied by hand.
+//! Without a certificate key there is nothing to do: then they were copied by hand. It never
+//! replaces a file.
 
 use rinit_facts::Facts;
 use rinit_plan::{FileMode, Plan, Resource, SharedFileSpec};

@@ -1,6 +1,6 @@
 //! Nodes that join: by kubeadm a cluster that rinit made, and by rinit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -87,6 +87,8 @@ pub(super) fn cluster(context: &Context) -> Result<()> {
     let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");
     let config = with_line_after(&config, "kubernetesVersion:", &endpoint)?;
     let cluster = Cluster::init_with(&first, Initiator::Rinit, &config, &["--upload-certs"])?;
+    worker.copy_file(super::rinit()?, "/usr/local/bin/rinit", 0o755)?;
+    refuses_what_cannot_join(&cluster, &worker)?;
     cluster.join_with(Initiator::Rinit, &worker, false)?;
     cluster.join_with(Initiator::Rinit, &second, true)?;
     wait_for_voters(&first, &["cp", "cp2"])?;
@@ -105,6 +107,80 @@ pub(super) fn cluster(context: &Context) -> Result<()> {
             },
         )?;
     }
+    Ok(())
+}
+
+/// What is wrong with a join command is said within seconds, and nothing is written.
+fn refuses_what_cannot_join(cluster: &Cluster, node: &Node) -> Result<()> {
+    let command = cluster.join_command(false)?;
+    let word = |flag: &str| {
+        let at = command.iter().position(|word| word == flag);
+        at.and_then(|at| command.get(at + 1))
+            .context("no such flag")
+    };
+    let (endpoint, token) = (&command[2], word("--token")?);
+    let pin = word("--discovery-token-ca-cert-hash")?;
+    let (id, _) = token.split_once('.').context("a token has a point")?;
+    let other_secret = format!("{id}.0123456789abcdef");
+    let other_pin = format!("sha256:{}", "0".repeat(64));
+    let cp = &cluster.first.ip;
+    let kubelet = format!("{cp}:10250");
+    let closed = format!("{cp}:6444");
+    let refused = [
+        (
+            endpoint,
+            "abcdef.0123456789abcdef",
+            pin.as_str(),
+            "does not know the token",
+        ),
+        (endpoint, &other_secret, pin, "another secret"),
+        (endpoint, token, &other_pin, "none of the pinned keys"),
+        (&kubelet, token, pin, "does not answer as an API server"),
+    ];
+    for (endpoint, token, pin, expected) in refused {
+        shell::step(&format!("a join is refused: {expected}"), || {
+            let words = [
+                "rinit",
+                "join",
+                endpoint,
+                "--token",
+                token,
+                "--discovery-token-ca-cert-hash",
+                pin,
+            ];
+            let begun = Instant::now();
+            let output = node.try_run(&words)?;
+            ensure!(!output.success(), "it joined: {output}");
+            ensure!(output.stderr.contains(expected), "{output}");
+            ensure!(
+                begun.elapsed() < Duration::from_secs(10),
+                "it took too long"
+            );
+            Ok(())
+        })?;
+    }
+    shell::step("a join to a closed port waits and says so", || {
+        let words = [
+            "timeout",
+            "3",
+            "rinit",
+            "join",
+            &closed,
+            "--token",
+            token,
+            "--discovery-token-unsafe-skip-ca-verification",
+        ];
+        let output = node.try_run(&words)?;
+        ensure!(
+            output.stderr.contains("waiting for the API server"),
+            "{output}"
+        );
+        ensure!(output.stderr.contains("refused"), "{output}");
+        Ok(())
+    })?;
+    let written = node.run(&["find", "/etc/kubernetes", "/var/lib/kubelet", "-type", "f"])?;
+    let written = written.stdout.trim();
+    ensure!(written.is_empty(), "files were written: {written}");
     Ok(())
 }
 

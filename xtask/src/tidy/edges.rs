@@ -196,6 +196,7 @@ static ONE_PLACE: &[(&str, &[&str])] = &[
             "rinit-cluster",
             "rinit-etcd",
             "rinit-host",
+            "rinit-observe",
         ],
     ),
     ("tokio-rustls", &["rinit-host"]),

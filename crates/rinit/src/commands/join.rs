@@ -2,7 +2,7 @@
 //! keeps.
 
 use rinit_apply::Apply;
-use rinit_cli::{GlobalArguments, JoinArguments};
+use rinit_cli::{GlobalArguments, JoinArguments, OutputFormat};
 use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
 use rinit_facts::{Etcd, Facts, JoinRequest, Origin, Overrides, Role};
@@ -11,7 +11,7 @@ use rinit_observe::{Discovered, Observed};
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
 use super::init::{act, known};
-use crate::printer::Printer;
+use crate::printer::{self, Printer};
 use crate::settings;
 use crate::trouble::{Remarks, Trouble};
 
@@ -39,7 +39,7 @@ pub(crate) async fn join(
             });
         }
     }
-    act(
+    let code = act(
         tree,
         &prepared.facts,
         &prepared.selection,
@@ -47,7 +47,38 @@ pub(crate) async fn join(
         &prepared.executor,
         &printer,
     )
-    .await
+    .await;
+    let is_whole = prepared.selection.only.is_empty();
+    if code == ExitCode::Success
+        && is_whole
+        && prepared.options.mode == Mode::Apply
+        && arguments.common.output == OutputFormat::Text
+    {
+        printer::data(&joined(&prepared.facts));
+    }
+    code
+}
+
+/// What a join ends with, in kubeadm's words where scripts look for them.
+fn joined(facts: &Facts) -> String {
+    let name = &facts.node.name;
+    if facts.is_worker() {
+        format!(
+            "\nThis node has joined the cluster as {name}.\n\n\
+             Run 'kubectl get nodes' on the control-plane to see this node join the cluster.\n"
+        )
+    } else {
+        format!(
+            "\nThis node has joined the cluster and a new control plane instance was created: \
+             {name}.\n\n\
+             To start administering your cluster from this node:\n\n  \
+             mkdir -p $HOME/.kube\n  \
+             sudo cp -i {admin} $HOME/.kube/config\n  \
+             sudo chown $(id -u):$(id -g) $HOME/.kube/config\n\n\
+             Run 'kubectl get nodes' to see this node join the cluster.\n",
+            admin = facts.node.paths.kubeconfig("admin.conf"),
+        )
+    }
 }
 
 /// Everything that a run needs.
