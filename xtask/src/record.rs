@@ -82,6 +82,53 @@ fn render(context: &Context, node: &Node, case: &str) -> Result<Snapshot> {
     Ok(Snapshot::take(&before.written(node)?, &[], init)?)
 }
 
+/// Lets `who` join a fresh node, and takes what it left on the disk, with other names in place of
+/// the node's.
+pub(crate) fn take_join(
+    cluster: &Cluster,
+    node: &Node,
+    who: Initiator,
+    control_plane: bool,
+) -> Result<Snapshot> {
+    let before = Before::take(node)?;
+    let init = Init::starting_now();
+    cluster.join_with(who, node, control_plane)?;
+    let mut disk = before.written(node)?;
+    disk.entries.remove("/usr/local/bin/rinit");
+    let snapshot = Snapshot::take(&disk, &[], init).context("what join left behind")?;
+    renamed(&snapshot, &[(&node.name, "NODE"), (&node.ip, "ADDRESS")])
+}
+
+/// The snapshot with other words in it.
+fn renamed(snapshot: &Snapshot, words: &[(&str, &str)]) -> Result<Snapshot> {
+    let folder = std::env::temp_dir().join(format!("rinit-parity-{}", std::process::id()));
+    cache::remove(&folder)?;
+    snapshot.write(&folder)?;
+    let mut folders = vec![folder.clone()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let mut text = cache::read(&path)?;
+            for (from, to) in words {
+                text = text.replace(from, to);
+            }
+            // Whose turn it was decides which members there were.
+            let kept = text
+                .lines()
+                .filter(|line| !line.contains("--initial-cluster="));
+            let text: String = kept.map(|line| format!("{line}\n")).collect();
+            std::fs::write(&path, text)?;
+        }
+    }
+    let renamed = Snapshot::read(&folder)?;
+    cache::remove(&folder)?;
+    Ok(renamed)
+}
+
 /// Lets `who` initialise a fresh node, waits until all is settled, and takes what it left.
 pub(crate) fn take_init(
     context: &Context,

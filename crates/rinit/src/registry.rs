@@ -73,7 +73,6 @@ mod tests {
                 "CA certificates /etc/kubernetes/pki/ca.crt",
                 "kubeconfig /etc/kubernetes/bootstrap-kubelet.conf",
                 "directory /var/lib/kubelet",
-                "directory /etc/kubernetes/manifests",
                 "file /var/lib/kubelet/kubeadm-flags.env",
                 "file /var/lib/kubelet/instance-config.yaml",
                 "file /var/lib/kubelet/config.yaml",

@@ -128,15 +128,19 @@ fn start(facts: &Facts, more: Vec<LogicalPath>, mut reads: Vec<LogicalPath>) -> 
         pods: Vec::new(),
         only_if_running: false,
     };
-    let directories = [&paths.kubelet, &paths.manifests].map(|path| {
-        Resource::Directory(DirectorySpec {
-            path: path.clone(),
-            mode: FileMode::PRIVATE_DIRECTORY,
-        })
-    });
+    // Without static pods the kubelet does without the directory, as after a join of kubeadm.
+    let manifests = (!facts.is_worker()).then_some(&paths.manifests);
+    let directories = [Some(&paths.kubelet), manifests]
+        .into_iter()
+        .flatten()
+        .map(|path| {
+            Resource::Directory(DirectorySpec {
+                path: path.clone(),
+                mode: FileMode::PRIVATE_DIRECTORY,
+            })
+        });
     Plan::of(
         directories
-            .into_iter()
             .chain(files.into_iter().map(Resource::File))
             .chain([Resource::Unit(unit)]),
     )

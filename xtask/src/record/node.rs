@@ -45,7 +45,12 @@ impl Before {
             let content = match words[0] {
                 "d" => Content::Folder,
                 "l" => Content::Link(target),
-                _ => Content::File(node.read_file(&path)?.into_bytes()),
+                _ => match node.read_file(&path) {
+                    Ok(text) => Content::File(text.into_bytes()),
+                    // A component's temporary file that has just gone.
+                    Err(_) if !node.try_run(&["test", "-e", &path])?.success() => continue,
+                    Err(error) => return Err(error),
+                },
             };
             let entry = Entry {
                 mode,

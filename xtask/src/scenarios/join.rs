@@ -12,7 +12,17 @@ use crate::node::Node;
 use crate::shell;
 
 /// The name under which the nodes find the API servers.
-const ENDPOINT: &str = "cluster.rinit.test";
+pub(super) const ENDPOINT: &str = "cluster.rinit.test";
+
+/// Has a node find the endpoint of the control plane at another node.
+pub(super) fn know_endpoint(node: &Node, at: &Node) -> Result<()> {
+    let hosts = node.read_file("/etc/hosts")?;
+    node.write_file(
+        "/etc/hosts",
+        format!("{hosts}{} {ENDPOINT}\n", at.ip),
+        0o644,
+    )
+}
 
 /// The real kubeadm makes a second control plane of what rinit uploaded: it opens the Secret,
 /// takes the configuration, and its etcd becomes a member.
@@ -20,12 +30,7 @@ pub(super) fn control_plane(context: &Context) -> Result<()> {
     let first = context.start("cp", 2)?;
     let second = context.start("cp2", 3)?;
     for node in [&first, &second] {
-        let hosts = node.read_file("/etc/hosts")?;
-        node.write_file(
-            "/etc/hosts",
-            format!("{hosts}{} {ENDPOINT}\n", first.ip),
-            0o644,
-        )?;
+        know_endpoint(node, &first)?;
     }
     let config = minimal_config(context, &first)?;
     let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");
@@ -76,12 +81,7 @@ pub(super) fn cluster(context: &Context) -> Result<()> {
     let second = context.start("cp2", 3)?;
     let worker = context.start("worker", 4)?;
     for node in [&first, &second, &worker] {
-        let hosts = node.read_file("/etc/hosts")?;
-        node.write_file(
-            "/etc/hosts",
-            format!("{hosts}{} {ENDPOINT}\n", first.ip),
-            0o644,
-        )?;
+        know_endpoint(node, &first)?;
     }
     let config = minimal_config(context, &first)?;
     let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");

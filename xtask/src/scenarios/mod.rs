@@ -76,6 +76,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "parity/minimal",
         run: parity::minimal,
     },
+    Scenario {
+        name: "parity/join",
+        run: parity::join,
+    },
 ];
 
 /// What a scenario works with.

@@ -1,11 +1,13 @@
-//! rinit against kubeadm: an init of either leaves the same traces.
+//! rinit against kubeadm: an init or a join of either leaves the same traces.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use rinit_parity::{Scope, Snapshot, Table, compare};
 
-use super::cluster::Initiator;
+use super::cluster::{Cluster, Initiator, minimal_config};
+use super::init::with_line_after;
+use super::join::{ENDPOINT, know_endpoint};
 use super::{Context, checkout};
 use crate::record;
 
@@ -27,5 +29,35 @@ pub(super) fn minimal(context: &Context) -> Result<()> {
         recorded.objects.len(),
         differences.len()
     );
+    Ok(())
+}
+
+/// A node that rinit joined has the files of one that kubeadm joined, whoever made the cluster.
+pub(super) fn join(context: &Context) -> Result<()> {
+    let first = context.start("cp", 2)?;
+    know_endpoint(&first, &first)?;
+    let config = minimal_config(context, &first)?;
+    let endpoint = format!("controlPlaneEndpoint: {ENDPOINT}:6443");
+    let config = with_line_after(&config, "kubernetesVersion:", &endpoint)?;
+    let cluster = Cluster::init_with(&first, Initiator::Kubeadm, &config, &["--upload-certs"])?;
+    let mut number = 3;
+    let mut differences = Vec::new();
+    for control_plane in [false, true] {
+        let mut snapshots = Vec::new();
+        for who in [Initiator::Kubeadm, Initiator::Rinit] {
+            let kind = if control_plane { "other" } else { "worker" };
+            let node = context.start(&format!("{kind}-by-{}", who.program()), number)?;
+            number += 1;
+            know_endpoint(&node, &first)?;
+            snapshots.push(record::take_join(&cluster, &node, who, control_plane)?);
+        }
+        differences.extend(compare(&snapshots[0], &snapshots[1]));
+        println!("{} files compared", snapshots[0].files.len());
+    }
+    let table = Table::read(&checkout().join(Path::new("docs/differences.md")))?;
+    let faults = table.judge(&differences, Scope::Join);
+    if !faults.is_empty() {
+        bail!("{} faults:\n{}", faults.len(), faults.join("\n"));
+    }
     Ok(())
 }
