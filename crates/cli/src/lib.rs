@@ -10,6 +10,7 @@ mod go_flags;
 mod order;
 mod phases;
 mod table;
+mod token;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -26,6 +27,10 @@ pub use arguments::{
 };
 pub use ca::{CaArguments, CaCommand, CaRenewArguments};
 pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
+pub use token::{
+    ClusterArguments, CreateTokenArguments, DeleteTokensArguments, ListTokensArguments,
+    TokenArguments, TokenCommand,
+};
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
@@ -50,6 +55,8 @@ pub enum Invocation {
     Config(ConfigCommand),
     /// `rinit kubeconfig …`
     Kubeconfig(KubeconfigCommand),
+    /// `rinit token …`
+    Token(TokenArguments),
     /// `rinit version`
     Version(VersionArguments),
 }
@@ -102,6 +109,7 @@ fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
         .about("Handle the certificates of a control plane");
     let config = Command::new("config").about("Print, check and convert configuration files");
     let kubeconfig = Command::new("kubeconfig").about("Handle kubeconfigs");
+    let token = Command::new("token").about("Handle the bootstrap tokens of a cluster");
     let version = Command::new("version").about("Print the version of rinit");
     let command = parent(with(rinit, GlobalArguments::augment_args)).subcommands([
         wanted.with(init, |command| {
@@ -118,6 +126,7 @@ fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
         wanted.with(kubeconfig, |it| {
             parent(with(it, KubeconfigCommand::augment_subcommands))
         }),
+        wanted.with(token, |it| parent(with(it, TokenArguments::augment_args))),
         wanted.with(version, |it| with(it, VersionArguments::augment_args)),
     ]);
     go_flags::taken_as_in_go(command)
@@ -162,6 +171,7 @@ pub fn parse<I>(
         Some(("kubeconfig", kubeconfig)) => {
             Invocation::Kubeconfig(KubeconfigCommand::from_arg_matches(kubeconfig)?)
         }
+        Some(("token", token)) => Invocation::Token(TokenArguments::from_arg_matches(token)?),
         Some(("version", version)) => {
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }
@@ -404,6 +414,7 @@ mod tests {
             parse(&tree(), words).unwrap_err().to_string()
         };
         assert!(answer("rinit certs renews").contains("'renew'"));
+        assert!(answer("rinit --kubeconfig f token lst").contains("'list'"));
         assert!(answer("rinit help certs").contains("check-expiration"));
         assert!(answer("rinit init phase --help").contains("Make certificates"));
     }

@@ -204,11 +204,16 @@ fn is_zero(number: &usize) -> bool {
 impl BootstrapTokenSpec {
     /// The Secret that holds it.
     pub fn object_id(&self) -> ObjectId {
+        Self::object_id_of(&self.id)
+    }
+
+    /// Returns the Secret that holds the token with an ID.
+    pub fn object_id_of(id: &str) -> ObjectId {
         ObjectId {
             api_version: "v1".to_owned(),
             kind: "Secret".to_owned(),
             namespace: Some(crate::constants::KUBE_SYSTEM.to_owned()),
-            name: format!("bootstrap-token-{}", self.id),
+            name: format!("bootstrap-token-{id}"),
         }
     }
 }

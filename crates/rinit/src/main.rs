@@ -56,6 +56,7 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
         Invocation::Certs(CertsCommand::CheckExpiration(_) | CertsCommand::CertificateKey)
         | Invocation::Config(_)
         | Invocation::Kubeconfig(_)
+        | Invocation::Token(_)
         | Invocation::Version(_) => Builder::new_current_thread(),
     };
     builder.enable_all().build()
@@ -109,6 +110,7 @@ fn main() -> ExitCode {
             Invocation::Kubeconfig(command) => {
                 commands::kubeconfig::kubeconfig(&line.global, command).await
             }
+            Invocation::Token(arguments) => commands::token::token(&line.global, arguments).await,
             Invocation::Config(command) => commands::config::config(&tree, command).await,
             Invocation::Version(arguments) => commands::version::version(&line.global, &arguments),
         }

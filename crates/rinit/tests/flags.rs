@@ -19,7 +19,14 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 /// The commands whose flags are looked at, with those below them.
-const COMMANDS: [&str; 5] = ["init", "certs", "config", "kubeconfig user", "version"];
+const COMMANDS: [&str; 6] = [
+    "init",
+    "certs",
+    "config",
+    "kubeconfig user",
+    "token",
+    "version",
+];
 
 /// Flags of kubeadm that rinit does not take, by the beginning of the command. Those of `init` and
 /// its phases are all taken.
@@ -45,7 +52,7 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
         "the configuration is never read from the cluster",
     ),
 ];
-/// Flags of `config` that do nothing, in kubeadm as here. They are taken by the commands that do
+/// Flags of `config` and of `token list` that do nothing, in kubeadm as here. They are taken by the commands that do
 /// something, and not shown.
 const IDLE: [&str; 5] = [
     "allow-deprecated-api",
@@ -290,8 +297,11 @@ fn every_flag_of_kubeadm_is_taken() {
             if NO_COMMAND.contains(&command.as_str()) {
                 continue;
             }
-            let is_idle =
-                |flag: &Flag| command.starts_with("config") && IDLE.contains(&flag.name.as_str());
+            let is_idle = |flag: &Flag| {
+                IDLE.contains(&flag.name.as_str())
+                    && (command.starts_with("config")
+                        || (command == "token list" && flag.name != "kubeconfig"))
+            };
             let is_group = commands
                 .iter()
                 .any(|other| other.starts_with(&format!("{command} ")));

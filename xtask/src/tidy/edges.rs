@@ -135,6 +135,7 @@ static EDGES: &[(&str, &[&str])] = &[
         &[
             "rinit-apply",
             "rinit-cli",
+            "rinit-cluster",
             "rinit-config",
             "rinit-diag",
             "rinit-facts",

@@ -332,6 +332,11 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
     })
 }
 
+/// Stands in for a host where a file alone is looked at.
+pub(crate) async fn host_of(documents: &Documents) -> Result<HostFacts, ExitCode> {
+    loopback::stand_in(documents).await
+}
+
 async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {
     let overrides = &arguments.flags.overrides;
     let options = settings::reading(arguments.allow_unknown_fields);

@@ -4,6 +4,7 @@ pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod init;
 pub(crate) mod kubeconfig;
+pub(crate) mod token;
 pub(crate) mod version;
 
 use rinit_config::Documents;
