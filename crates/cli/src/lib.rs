@@ -34,7 +34,7 @@ pub use token::{
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
-    PrintCommand, ValidateArguments,
+    PrintCommand, PullArguments, ValidateArguments,
 };
 
 /// What the user asks for.

@@ -61,8 +61,6 @@ const IDLE: [&str; 5] = [
     "kubeconfig",
     "show-managed-fields",
 ];
-/// Commands of kubeadm that rinit does not have.
-const NO_COMMAND: &[&str] = &["config images pull"];
 
 /// Flags of `init` that decide nothing about what comes of it.
 const UNTOLD: [&str; 5] = ["config", "help", "rootfs", "v", "vmodule"];
@@ -294,9 +292,6 @@ fn every_flag_of_kubeadm_is_taken() {
     for (version, flags) in records {
         let commands: Vec<String> = flags.keys().cloned().collect();
         for (command, flags) in flags {
-            if NO_COMMAND.contains(&command.as_str()) {
-                continue;
-            }
             let is_idle = |flag: &Flag| {
                 IDLE.contains(&flag.name.as_str())
                     && (command.starts_with("config")

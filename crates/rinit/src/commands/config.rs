@@ -1,6 +1,8 @@
-//! `rinit config …`: everything that is done with a configuration file and no host.
+//! `rinit config …`: everything that is done with a configuration file and no host; but `images pull`
+//! needs a container runtime.
 
 mod loopback;
+mod pull;
 
 use std::path::Path;
 
@@ -36,6 +38,7 @@ pub(crate) async fn config(tree: &[Phase<Facts>], command: ConfigCommand) -> Exi
         ConfigCommand::Print(command) => print(&command).await,
         ConfigCommand::Migrate(arguments) => migrate(&arguments).await,
         ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments).await,
+        ConfigCommand::Images(ImagesCommand::Pull(arguments)) => pull::pull(&arguments).await,
         ConfigCommand::Schema => {
             printer::data(&pretty(&rinit_config::json_schema()));
             Ok(())
