@@ -6,6 +6,7 @@
 mod arguments;
 mod ca;
 mod config_arguments;
+mod generated;
 mod go_flags;
 mod order;
 mod phases;
@@ -26,6 +27,7 @@ pub use arguments::{
     ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
 pub use ca::{CaArguments, CaCommand, CaRenewArguments};
+pub use generated::{CompletionArguments, CompletionShell, ManArguments, completion, manual};
 pub use table::{Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfPhase, OfUser};
 pub use token::{
     ClusterArguments, CreateTokenArguments, DeleteTokensArguments, ListTokensArguments,
@@ -57,6 +59,10 @@ pub enum Invocation {
     Kubeconfig(KubeconfigCommand),
     /// `rinit token …`
     Token(TokenArguments),
+    /// `rinit completion`
+    Completion(CompletionArguments),
+    /// `rinit man`
+    Man(ManArguments),
     /// `rinit version`
     Version(VersionArguments),
 }
@@ -110,6 +116,8 @@ fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
     let config = Command::new("config").about("Print, check and convert configuration files");
     let kubeconfig = Command::new("kubeconfig").about("Handle kubeconfigs");
     let token = Command::new("token").about("Handle the bootstrap tokens of a cluster");
+    let completion = Command::new("completion").about("Print the completions of a shell");
+    let man = Command::new("man").about("Write manual pages");
     let version = Command::new("version").about("Print the version of rinit");
     let command = parent(with(rinit, GlobalArguments::augment_args)).subcommands([
         wanted.with(init, |command| {
@@ -127,6 +135,8 @@ fn command<I>(tree: &[Phase<I>], wanted: Wanted<'_>) -> Command {
             parent(with(it, KubeconfigCommand::augment_subcommands))
         }),
         wanted.with(token, |it| parent(with(it, TokenArguments::augment_args))),
+        wanted.with(completion, |it| with(it, CompletionArguments::augment_args)),
+        wanted.with(man, |it| with(it, ManArguments::augment_args)),
         wanted.with(version, |it| with(it, VersionArguments::augment_args)),
     ]);
     go_flags::taken_as_in_go(command)
@@ -172,6 +182,10 @@ pub fn parse<I>(
             Invocation::Kubeconfig(KubeconfigCommand::from_arg_matches(kubeconfig)?)
         }
         Some(("token", token)) => Invocation::Token(TokenArguments::from_arg_matches(token)?),
+        Some(("completion", completion)) => {
+            Invocation::Completion(CompletionArguments::from_arg_matches(completion)?)
+        }
+        Some(("man", man)) => Invocation::Man(ManArguments::from_arg_matches(man)?),
         Some(("version", version)) => {
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }

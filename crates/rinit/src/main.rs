@@ -57,6 +57,8 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
         | Invocation::Config(_)
         | Invocation::Kubeconfig(_)
         | Invocation::Token(_)
+        | Invocation::Completion(_)
+        | Invocation::Man(_)
         | Invocation::Version(_) => Builder::new_current_thread(),
     };
     builder.enable_all().build()
@@ -112,6 +114,8 @@ fn main() -> ExitCode {
             }
             Invocation::Token(arguments) => commands::token::token(&line.global, arguments).await,
             Invocation::Config(command) => commands::config::config(&tree, command).await,
+            Invocation::Completion(arguments) => commands::generated::completion(&tree, &arguments),
+            Invocation::Man(arguments) => commands::generated::manual(&tree, &arguments),
             Invocation::Version(arguments) => commands::version::version(&line.global, &arguments),
         }
     });

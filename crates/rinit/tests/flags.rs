@@ -19,9 +19,10 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 /// The commands whose flags are looked at, with those below them.
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "init",
     "certs",
+    "completion",
     "config",
     "kubeconfig user",
     "token",

@@ -33,7 +33,7 @@ use crate::given::Given;
 use crate::{printer, settings};
 
 /// The phases that make what can expire.
-const PHASES: [&str; 2] = ["certs", "kubeconfig"];
+pub(crate) const PHASES: [&str; 2] = ["certs", "kubeconfig"];
 
 /// Runs one of the commands.
 pub(crate) async fn certs(

@@ -195,7 +195,8 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
     Ok(())
 }
 
-fn facts_without_file() -> Result<Facts, ExitCode> {
+/// What is decided where nothing is configured.
+pub(crate) fn facts_without_file() -> Result<Facts, ExitCode> {
     let documents = Documents::none("no file");
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
     resolve(&documents, &Overrides::default(), &host)

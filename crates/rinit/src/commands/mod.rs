@@ -2,6 +2,7 @@
 
 pub(crate) mod certs;
 pub(crate) mod config;
+pub(crate) mod generated;
 pub(crate) mod init;
 pub(crate) mod kubeconfig;
 pub(crate) mod token;

@@ -19,6 +19,7 @@ mod dry_run;
 mod events;
 mod expiration;
 mod files;
+mod generated;
 mod killed;
 mod modes;
 mod names;
