@@ -90,6 +90,9 @@ pub struct InitArguments {
     /// What decides facts.
     #[command(flatten)]
     pub flags: OfInit,
+    /// Go on where the cluster was made with another configuration, and change it to this one
+    #[arg(long)]
+    pub reconfigure: bool,
 }
 
 /// `rinit init phase …`

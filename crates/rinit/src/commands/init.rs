@@ -23,6 +23,8 @@ struct Asked<'run> {
     selection: Selection,
     /// Whether the file may name phases to skip.
     skips_by_file: bool,
+    /// Whether the configuration of a cluster may be changed.
+    reconfigures: bool,
     /// The flags of a phase, if it is one.
     phase: Option<&'run PhaseArguments>,
 }
@@ -52,6 +54,7 @@ pub(crate) async fn init(
             skip: overrides.skip_phases.clone(),
         },
         overrides,
+        reconfigures: arguments.reconfigure,
         phase: None,
     };
     run(asked).await
@@ -74,6 +77,8 @@ pub(crate) async fn phase(
             only: vec![name],
             skip: Vec::new(),
         },
+        // A phase that is asked for by name asks no cluster how that was made.
+        reconfigures: true,
         phase: Some(&arguments),
     };
     run(asked).await
@@ -147,7 +152,8 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         mut overrides,
         mut selection,
         skips_by_file,
-        phase,
+        reconfigures,
+        phase: _,
     } = asked;
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
@@ -185,8 +191,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         }
     };
     observed.look_for_named(&host, &documents, &overrides).await;
-    // A phase that is asked for by name asks no cluster how that was made.
-    if phase.is_none() {
+    if !reconfigures {
         observed.ask_cluster(&host).await;
     }
     let host_facts = &observed.host;
@@ -202,7 +207,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
     let executor = Apply::new(host.clone(), &facts);
-    let executor = if phase.is_some() {
+    let executor = if reconfigures {
         executor.reconfiguring()
     } else {
         match contradiction(tree, &facts, &selection, &observed, &executor).await {

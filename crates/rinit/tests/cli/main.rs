@@ -24,6 +24,7 @@ mod killed;
 mod modes;
 mod names;
 mod ordinary;
+mod reconfigure;
 mod render;
 mod secrets;
 mod settings;
