@@ -128,6 +128,10 @@ pub struct UnitSpec {
     pub name: &'static str,
     /// Files that it requires to start.
     pub files: Vec<LogicalPath>,
+    /// Files that it starts without too, and reads if they are there. A newer one is a reason to
+    /// restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<LogicalPath>,
     /// What must be there first if this run makes it, and is no reason to restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<LogicalPath>,
@@ -278,7 +282,7 @@ impl Resource {
     pub(crate) fn reads(&self) -> Vec<ResourceId> {
         match self {
             Self::StaticPod(spec) => spec.reads.clone(),
-            Self::Unit(spec) => files(spec.pods.iter().chain(&spec.reads)),
+            Self::Unit(spec) => files(spec.pods.iter().chain(&spec.reads).chain(&spec.optional)),
             Self::NodeMark { .. } | Self::BootstrapToken { .. } => vec![ResourceId::AdminRights],
             Self::Object { object, .. } => {
                 let mut ids = object.reads();

@@ -42,11 +42,9 @@ fn plan(facts: &Facts) -> Plan {
     ));
     let unit = UnitSpec {
         name: "kubelet",
-        files: files
-            .iter()
-            .map(|file| file.path.clone())
-            .chain([paths.kubeconfig("kubelet.conf")])
-            .collect(),
+        files: files.iter().map(|file| file.path.clone()).collect(),
+        // Without it the kubelet ends, and is started again until it is there.
+        optional: vec![paths.kubeconfig("kubelet.conf")],
         // A kubelet that does not find the directory looks for it only after a while.
         reads: vec![paths.manifests.clone()],
         pods: Vec::new(),
@@ -55,6 +53,7 @@ fn plan(facts: &Facts) -> Plan {
     let pods = UnitSpec {
         name: "kubelet",
         files: Vec::new(),
+        optional: Vec::new(),
         reads: Vec::new(),
         pods: static_pods(facts),
         only_if_running: true,

@@ -2,7 +2,6 @@
 
 mod ca;
 mod csr;
-mod interrupts;
 mod read;
 mod renew;
 mod restart;

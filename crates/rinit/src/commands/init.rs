@@ -9,6 +9,7 @@ use rinit_observe::{Observed, Verdict};
 use rinit_plan::{Action, Gate, Resource, WriteStyle};
 use rinit_workflow::{Event, Executor as _, Mode, Phase, Reporter, RunOptions, Selection, State};
 
+use crate::commands::interrupts::Interrupts;
 use crate::given::Given;
 use crate::printer::{self, Printer};
 use crate::settings;
@@ -341,13 +342,17 @@ async fn act(
     executor: &Apply,
     reporter: &dyn Reporter,
 ) -> ExitCode {
+    // Listened for before the first write.
+    let mut interrupts = match Interrupts::listen_or_fail() {
+        Ok(interrupts) => interrupts,
+        Err(code) => return code,
+    };
     let running = rinit_workflow::run(tree, facts, selection, options, executor, reporter);
     tokio::select! {
-        // The signal is listened for before the first write.
         biased;
         // Every write is whole or not at all, so that it is safe to end anywhere. Those under way
         // leave nothing beside their places, if they may end.
-        _ = tokio::signal::ctrl_c() => {
+        () = interrupts.next() => {
             executor.settle().await;
             printer::error("interrupted", Some("run the same command again: what is done stays done"));
             ExitCode::Failure

@@ -11,6 +11,7 @@
     reason = "the tests run the program and look at what it wrote"
 )]
 
+mod again;
 mod as_kubeadm;
 mod at_once;
 mod configuration;
@@ -24,7 +25,6 @@ mod killed;
 mod modes;
 mod names;
 mod ordinary;
-mod reconfigure;
 mod render;
 mod secrets;
 mod settings;

@@ -1,4 +1,4 @@
-//! What a single phase changes of files that are there, asked for with another configuration.
+//! What is done again on files that are there: single phases with another configuration, renewals.
 
 use crate::support::{CONFIG, Place};
 
@@ -57,4 +57,22 @@ fn a_manifest_is_written_again_with_its_diff() {
     assert!(said.stderr.contains("+    - --v=4"), "{}", said.stderr);
     let manifest = place.read("node/etc/kubernetes/manifests/kube-scheduler.yaml");
     assert!(manifest.contains("- --v=4\n"));
+}
+
+/// Scripts renew name after name, also those that somebody has removed.
+#[test]
+fn what_is_named_and_missing_is_no_fault_of_a_renewal() {
+    let place = Place::new();
+    place.render("node").succeeded();
+    std::fs::remove_file(place.at("node/etc/kubernetes/super-admin.conf")).unwrap();
+    let said = place
+        .run("certs renew super-admin.conf --root node")
+        .succeeded();
+    assert_eq!(said.stdout, "MISSING! super-admin.conf\n");
+    let before = place.read("node/etc/kubernetes/admin.conf");
+    let both = place
+        .run("certs renew super-admin.conf admin.conf --root node")
+        .succeeded();
+    assert_eq!(both.stdout, "MISSING! super-admin.conf\n");
+    assert_ne!(place.read("node/etc/kubernetes/admin.conf"), before);
 }
