@@ -85,8 +85,8 @@ impl Apply {
         }
     }
 
-    /// The same for a phase that is asked for by name, which may change how a cluster is
-    /// configured.
+    /// The same for a run that may change how a cluster is configured: that of a phase that is asked
+    /// for by name, or one with `--reconfigure`.
     #[must_use]
     pub fn reconfiguring(self) -> Self {
         Self {

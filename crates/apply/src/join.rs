@@ -10,6 +10,28 @@ use crate::{Apply, ApplyError};
 /// What stands in place of a value that the user does not want to see (kubeadm's words).
 const WITHHELD: &str = "<value withheld>";
 
+/// Returns the command by which a worker joins, in one line. Its first word is always `kubeadm`:
+/// scripts replace it, and nodes may have the real one.
+pub fn join_command(endpoint: &str, token: &str, pins: &[String]) -> String {
+    let mut command = format!("kubeadm join {endpoint} --token {token}");
+    for pin in pins {
+        command.push_str(" --discovery-token-ca-cert-hash ");
+        command.push_str(pin);
+    }
+    command
+}
+
+/// Returns the command by which a control plane joins, from that of a worker and the key of the
+/// uploaded certificates.
+pub fn control_plane_join_command(worker: &str, certificate_key: Option<&str>) -> String {
+    let mut command = format!("{worker} --control-plane");
+    if let Some(key) = certificate_key {
+        command.push_str(" --certificate-key ");
+        command.push_str(key);
+    }
+    command
+}
+
 impl Apply {
     pub(crate) async fn ensure_join_command(
         &self,
@@ -33,25 +55,19 @@ impl Apply {
                 format!("{}.{}", token.id, token.secret.expose())
             }
         };
-        let mut worker = format!("kubeadm join {} --token {token}", spec.endpoint);
-        for pin in &pins {
-            worker.push_str(" --discovery-token-ca-cert-hash ");
-            worker.push_str(pin);
-        }
+        let worker = join_command(&spec.endpoint, &token, &pins);
         // A drawn key that this run has not uploaded under decrypts nothing.
         let uploaded = !spec.certificate_key_drawn || self.uploaded.load(Ordering::Relaxed);
         let certificate_key = spec.certificate_key.as_ref().filter(|_| uploaded);
         let control_plane = spec.control_plane.then(|| {
-            let mut command = format!("{worker} --control-plane");
-            if let Some(key) = certificate_key {
-                command.push_str(" --certificate-key ");
-                command.push_str(if spec.withhold_certificate_key {
+            let key = certificate_key.map(|key| {
+                if spec.withhold_certificate_key {
                     WITHHELD
                 } else {
                     key.expose()
-                });
-            }
-            command
+                }
+            });
+            control_plane_join_command(&worker, key)
         });
         let join = JoinCommands {
             worker,

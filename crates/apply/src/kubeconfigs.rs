@@ -67,6 +67,14 @@ impl Apply {
                 );
             }
         }
+        if context.server != spec.server
+            && self.reconfigures
+            && matches!(state, State::Holds { .. })
+        {
+            return Ok(State::Differs {
+                diff: format!("- server: {}\n+ server: {}", context.server, spec.server),
+            });
+        }
         if context.server != spec.server {
             let problem = Problem::new(format!(
                 "{} leads to {} instead of {}",
@@ -176,6 +184,9 @@ impl Apply {
         &self,
         spec: &KubeconfigSpec,
     ) -> Result<Ensured, ApplyError> {
+        if let Some(document) = self.kubeconfig_document(&spec.path)? {
+            return self.change_server(spec, document);
+        }
         let authority = self.authority(&spec.signer)?;
         let issue = |source| ApplyError::Issue {
             path: spec.path.clone(),
@@ -200,6 +211,32 @@ impl Apply {
             detail: Some(format!("signed by {}", authority.signs_as())),
             ..Ensured::default()
         })
+    }
+
+    /// Has the current context of a kubeconfig lead to the server of the configuration. Whoever it
+    /// trusts and its user stay.
+    fn change_server(
+        &self,
+        spec: &KubeconfigSpec,
+        mut document: Value,
+    ) -> Result<Ensured, ApplyError> {
+        let malformed = |reason: String| ApplyError::Malformed {
+            path: spec.path.clone(),
+            reason,
+        };
+        let named = |list: &str, name: &Value| {
+            let entries = document[list].as_array();
+            entries.and_then(|list| list.iter().position(|entry| entry["name"] == *name))
+        };
+        let name = &document["current-context"];
+        let cluster = named("contexts", name)
+            .and_then(|at| named("clusters", &document["contexts"][at]["context"]["cluster"]))
+            .ok_or_else(|| malformed("its current context names no cluster".to_owned()))?;
+        document["clusters"][cluster]["cluster"]["server"] = spec.server.as_str().into();
+        let text = Secret::new(yaml::to_string(&document));
+        let (path, mode) = (&spec.path, KubeconfigSpec::MODE);
+        self.host.write(path, mode, text.expose().as_bytes())?;
+        Ok(Ensured::default())
     }
 
     /// The bytes of a source; a file named relatively lies beside the kubeconfig.

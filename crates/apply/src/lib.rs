@@ -22,3 +22,4 @@ mod unit;
 
 pub use error::ApplyError;
 pub use executor::Apply;
+pub use join::{control_plane_join_command, join_command};

@@ -28,9 +28,10 @@ impl Apply {
         if spec.only_if_running && !unit.is_active() {
             return Ok(State::HOLDS);
         }
+        let files = [&spec.files[..], &spec.optional].concat();
         let fresh = self
             .host
-            .unit_started_after(system, spec.name, &spec.files)
+            .unit_started_after(system, spec.name, &files)
             .await?;
         if fresh {
             return Ok(match self.older_pod(&spec.pods).await {

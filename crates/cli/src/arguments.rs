@@ -90,6 +90,9 @@ pub struct InitArguments {
     /// What decides facts.
     #[command(flatten)]
     pub flags: OfInit,
+    /// Go on where the cluster was made with another configuration, and change it to this one
+    #[arg(long)]
+    pub reconfigure: bool,
 }
 
 /// `rinit init phase …`
@@ -266,7 +269,7 @@ pub struct KubeconfigUserArguments {
 }
 
 /// How expirations are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ExpirationFormat {
     /// kubeadm's two tables, and one of the kubelet's own certificates.
     #[default]
@@ -275,8 +278,21 @@ pub enum ExpirationFormat {
     Json,
     /// The same as YAML.
     Yaml,
+    /// What a template makes of the JSON.
+    JsonPath(String),
     /// Gauges for the textfile collector of node_exporter.
     Prometheus,
+}
+
+fn expiration_format(text: &str) -> Result<ExpirationFormat, String> {
+    match text.split_once('=') {
+        Some(("jsonpath", template)) => Ok(ExpirationFormat::JsonPath(template.to_owned())),
+        None if text == "text" => Ok(ExpirationFormat::Text),
+        None if text == "json" => Ok(ExpirationFormat::Json),
+        None if text == "yaml" => Ok(ExpirationFormat::Yaml),
+        None if text == "prometheus" => Ok(ExpirationFormat::Prometheus),
+        _ => Err("the formats are text, json, yaml, prometheus and jsonpath=TEMPLATE".to_owned()),
+    }
 }
 
 /// `rinit certs check-expiration`
@@ -292,8 +308,14 @@ pub struct CheckExpirationArguments {
     /// a Go duration, also with days, such as 30d or 36h
     #[arg(long, value_name = "DURATION")]
     pub warn_within: Option<String>,
-    /// How they are printed
-    #[arg(short, long, value_enum, default_value_t)]
+    /// How they are printed: text, json, yaml, prometheus, or jsonpath=TEMPLATE
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        value_parser = expiration_format
+    )]
     pub output: ExpirationFormat,
 }
 

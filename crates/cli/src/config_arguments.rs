@@ -109,6 +109,8 @@ pub struct MigrateArguments {
 pub enum ImagesCommand {
     /// Print the images that a control plane needs
     List(Box<ImagesArguments>),
+    /// Pull the images that a control plane needs
+    Pull(Box<PullArguments>),
 }
 
 /// How data is printed.
@@ -138,6 +140,26 @@ pub struct ImagesArguments {
     /// How they are printed
     #[arg(short, long, value_enum, default_value_t)]
     pub output: DataFormat,
+    /// Flags without effect
+    #[command(flatten)]
+    pub idle: IdleArguments,
+}
+
+/// `rinit config images pull`
+#[derive(Debug, Clone, Default, Args)]
+pub struct PullArguments {
+    /// The configuration file; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only warn of fields that are not known, for files made for a newer kubeadm
+    #[arg(long)]
+    pub allow_unknown_fields: bool,
+    /// What decides facts.
+    #[command(flatten)]
+    pub flags: OfImages,
+    /// The socket of the container runtime; detected without it
+    #[arg(long, value_name = "SOCKET")]
+    pub cri_socket: Option<String>,
     /// Flags without effect
     #[command(flatten)]
     pub idle: IdleArguments,

@@ -6,10 +6,12 @@
 mod arguments;
 mod ca;
 mod config_arguments;
+mod generated;
 mod go_flags;
 mod order;
 mod phases;
 mod table;
+mod token;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -25,13 +27,18 @@ pub use arguments::{
     ReportFormat, SpecificationArguments, VersionArguments, VersionFormat, verbosity,
 };
 pub use ca::{CaArguments, CaCommand, CaRenewArguments};
+pub use generated::{CompletionArguments, CompletionShell, ManArguments, completion, manual};
 pub use table::{
     Given, OfCas, OfCertificates, OfExpiration, OfImages, OfInit, OfJoin, OfPhase, OfUser,
+};
+pub use token::{
+    ClusterArguments, CreateTokenArguments, DeleteTokensArguments, ListTokensArguments,
+    TokenArguments, TokenCommand,
 };
 
 pub use config_arguments::{
     ConfigCommand, DataFormat, ImagesArguments, ImagesCommand, MigrateArguments, PrintArguments,
-    PrintCommand, ValidateArguments,
+    PrintCommand, PullArguments, ValidateArguments,
 };
 
 /// What the user asks for.
@@ -61,6 +68,12 @@ pub enum Invocation {
     Config(ConfigCommand),
     /// `rinit kubeconfig …`
     Kubeconfig(KubeconfigCommand),
+    /// `rinit token …`
+    Token(TokenArguments),
+    /// `rinit completion`
+    Completion(CompletionArguments),
+    /// `rinit man`
+    Man(ManArguments),
     /// `rinit version`
     Version(VersionArguments),
 }
@@ -123,6 +136,9 @@ fn command(trees: &Trees, wanted: Wanted<'_>) -> Command {
         .about("Handle the certificates of a control plane");
     let config = Command::new("config").about("Print, check and convert configuration files");
     let kubeconfig = Command::new("kubeconfig").about("Handle kubeconfigs");
+    let token = Command::new("token").about("Handle the bootstrap tokens of a cluster");
+    let completion = Command::new("completion").about("Print the completions of a shell");
+    let man = Command::new("man").about("Write manual pages");
     let version = Command::new("version").about("Print the version of rinit");
     let command = parent(with(rinit, GlobalArguments::augment_args)).subcommands([
         wanted.with(init, |command| {
@@ -154,6 +170,9 @@ fn command(trees: &Trees, wanted: Wanted<'_>) -> Command {
         wanted.with(kubeconfig, |it| {
             parent(with(it, KubeconfigCommand::augment_subcommands))
         }),
+        wanted.with(token, |it| parent(with(it, TokenArguments::augment_args))),
+        wanted.with(completion, |it| with(it, CompletionArguments::augment_args)),
+        wanted.with(man, |it| with(it, ManArguments::augment_args)),
         wanted.with(version, |it| with(it, VersionArguments::augment_args)),
     ]);
     go_flags::taken_as_in_go(command)
@@ -208,6 +227,11 @@ pub fn parse(
         Some(("kubeconfig", kubeconfig)) => {
             Invocation::Kubeconfig(KubeconfigCommand::from_arg_matches(kubeconfig)?)
         }
+        Some(("token", token)) => Invocation::Token(TokenArguments::from_arg_matches(token)?),
+        Some(("completion", completion)) => {
+            Invocation::Completion(CompletionArguments::from_arg_matches(completion)?)
+        }
+        Some(("man", man)) => Invocation::Man(ManArguments::from_arg_matches(man)?),
         Some(("version", version)) => {
             Invocation::Version(VersionArguments::from_arg_matches(version)?)
         }
@@ -455,6 +479,7 @@ mod tests {
             parse(&tree(), words).unwrap_err().to_string()
         };
         assert!(answer("rinit certs renews").contains("'renew'"));
+        assert!(answer("rinit --kubeconfig f token lst").contains("'list'"));
         assert!(answer("rinit help certs").contains("check-expiration"));
         assert!(answer("rinit init phase --help").contains("Make certificates"));
     }

@@ -21,6 +21,8 @@ pub(crate) fn flags_last(command: &Command, line: Vec<OsString>) -> Vec<OsString
             continue;
         }
         let Some(below) = current.find_subcommand(word) else {
+            // A name that is none is reported as such.
+            names.extend(words.next());
             break;
         };
         current = below;

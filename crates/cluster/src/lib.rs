@@ -25,7 +25,8 @@ pub use error::ClusterError;
 pub use node::{inspect_node_mark, mark_node};
 pub use retry::Patience;
 pub use token::{
-    TokenStanding, ensure_token, inspect_token, list_tokens, live_drawn_token, token_secret,
+    TokenStanding, Tokens, create_token, delete_token, ensure_token, inspect_token, list_tokens,
+    live_drawn_token, token_secret,
 };
 pub use write::{Desired, Outcome, Standing, Written};
 

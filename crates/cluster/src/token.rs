@@ -115,8 +115,17 @@ pub async fn ensure_token(
     Ok((uid.to_owned(), written))
 }
 
-/// Every token in the cluster, expired ones included, in the order of their names.
-pub async fn list_tokens(client: &Client, patience: &Patience) -> Result<Vec<BootstrapTokenSpec>> {
+/// The tokens of a cluster, in the order of their names, expired ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// The whole ones.
+    pub tokens: Vec<BootstrapTokenSpec>,
+    /// The names of Secrets of that type that cannot be read as tokens.
+    pub malformed: Vec<String>,
+}
+
+/// Reads every token in the cluster.
+pub async fn list_tokens(client: &Client, patience: &Patience) -> Result<Tokens> {
     let id = ObjectId {
         api_version: "v1".to_owned(),
         kind: "Secret".to_owned(),
@@ -125,7 +134,40 @@ pub async fn list_tokens(client: &Client, patience: &Patience) -> Result<Vec<Boo
     };
     let selector = format!("type={SECRET_TYPE}");
     let secrets = retry(patience, || client.list(&id, &selector)).await?;
-    Ok(secrets.iter().filter_map(read_token).collect())
+    let mut found = Tokens {
+        tokens: Vec::new(),
+        malformed: Vec::new(),
+    };
+    for secret in &secrets {
+        match read_token(secret) {
+            Some(token) => found.tokens.push(token),
+            None => found.malformed.push(
+                secret["metadata"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+            ),
+        }
+    }
+    Ok(found)
+}
+
+/// Creates a token. Returns whether there was none of that ID before; one that is there stays as it
+/// is.
+pub async fn create_token(
+    client: &Client,
+    token: &BootstrapTokenSpec,
+    patience: &Patience,
+) -> Result<bool> {
+    let (id, body) = (token.object_id(), token_secret(token));
+    let created = retry(patience, || client.create(&id, &body)).await?;
+    Ok(created.is_some())
+}
+
+/// Deletes a token by its ID. Returns whether there was one.
+pub async fn delete_token(client: &Client, id: &str, patience: &Patience) -> Result<bool> {
+    let id = BootstrapTokenSpec::object_id_of(id);
+    retry(patience, || client.delete(&id)).await
 }
 
 /// The token that an earlier init drew, if one is still good: same description, usages and groups,
@@ -136,7 +178,7 @@ pub async fn live_drawn_token(
     now: Timestamp,
     patience: &Patience,
 ) -> Result<Option<BootstrapTokenSpec>> {
-    let tokens = list_tokens(client, patience).await?;
+    let tokens = list_tokens(client, patience).await?.tokens;
     Ok(longest_lasting(tokens, like, now))
 }
 

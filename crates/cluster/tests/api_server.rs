@@ -349,7 +349,7 @@ async fn tokens_live_on(admin: &Client, patience: &Patience) {
     eternal.usages.pop();
     let (same, written) = ensure_token(admin, &eternal, now, patience).await.unwrap();
     assert_eq!((same, written), (uid, true));
-    let listed = list_tokens(admin, patience).await.unwrap();
+    let listed = list_tokens(admin, patience).await.unwrap().tokens;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].expires, None, "the old end must not stay");
     assert_eq!(listed[0].usages, ["signing"]);

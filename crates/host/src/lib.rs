@@ -47,7 +47,7 @@ pub use machine::{CA_FOLDERS, EnvironmentVariable, MachineFacts, is_root};
 pub use probe::{Identity, ProbeAnswer, Trust, probe};
 pub use process::{Invocation, Output, find_executable, run, run_to_success};
 pub use root::{Host, Root, change_root};
-pub use typed::{list_typed, read_standard_input, read_typed, write_typed};
+pub use typed::{list_typed, read_standard_input, read_typed, user_kubeconfigs, write_typed};
 pub use write::{Access, Staged};
 
 /// What the functions of this crate return.

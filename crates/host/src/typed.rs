@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rinit_plan::FileMode;
 
@@ -50,6 +50,20 @@ pub fn write_typed(path: &Path, mode: FileMode, bytes: &[u8]) -> Result<()> {
         _ => Access { mode, owner: None },
     };
     stage_file(&target, access, bytes)?.commit()
+}
+
+/// Returns where the clients of a cluster look for a kubeconfig that nobody named: the files of the
+/// variable `KUBECONFIG`, or else `.kube/config` in the home directory.
+pub fn user_kubeconfigs() -> Vec<PathBuf> {
+    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
+        return std::env::split_paths(&list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect();
+    }
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(|home| Path::new(&home).join(".kube/config"))
+        .into_iter()
+        .collect()
 }
 
 /// Everything on the standard input, for `--config -`.

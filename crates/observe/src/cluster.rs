@@ -80,7 +80,8 @@ impl Observed {
                     .with_hint(
                         "init completes a cluster and does not change one: give it the \
                          configuration that the cluster has, `kubectl -n kube-system get \
-                         configmap kubeadm-config -o yaml`",
+                         configmap kubeadm-config -o yaml`, or add `--reconfigure` to change the \
+                         cluster",
                     ),
                 )
             }

@@ -4,10 +4,12 @@
 //! changes anything by itself.
 
 pub mod expiration;
+mod json_path;
 mod kubeconfig;
 pub mod renewal;
 pub mod requests;
 mod scope;
 mod trust;
 
+pub use json_path::{Template, TemplateError};
 pub use scope::Scope;

@@ -137,6 +137,10 @@ pub struct UnitSpec {
     pub name: &'static str,
     /// Files that it requires to start.
     pub files: Vec<LogicalPath>,
+    /// Files that it starts without too, and reads if they are there. A newer one is a reason to
+    /// restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<LogicalPath>,
     /// What must be there first if this run makes it, and is no reason to restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<LogicalPath>,
@@ -213,11 +217,16 @@ fn is_zero(number: &usize) -> bool {
 impl BootstrapTokenSpec {
     /// The Secret that holds it.
     pub fn object_id(&self) -> ObjectId {
+        Self::object_id_of(&self.id)
+    }
+
+    /// Returns the Secret that holds the token with an ID.
+    pub fn object_id_of(id: &str) -> ObjectId {
         ObjectId {
             api_version: "v1".to_owned(),
             kind: "Secret".to_owned(),
             namespace: Some(crate::constants::KUBE_SYSTEM.to_owned()),
-            name: format!("bootstrap-token-{}", self.id),
+            name: format!("bootstrap-token-{id}"),
         }
     }
 }
@@ -286,7 +295,7 @@ impl Resource {
     pub(crate) fn reads(&self) -> Vec<ResourceId> {
         match self {
             Self::StaticPod(spec) => spec.reads.clone(),
-            Self::Unit(spec) => files(spec.pods.iter().chain(&spec.reads)),
+            Self::Unit(spec) => files(spec.pods.iter().chain(&spec.reads).chain(&spec.optional)),
             Self::NodeMark { .. } | Self::BootstrapToken { .. } => vec![ResourceId::AdminRights],
             Self::Object { object, .. } => {
                 let mut ids = object.reads();

@@ -188,6 +188,7 @@ mod tests {
             ..GlobalArguments::default()
         };
         let flags = crate::settings::of_init(&InitArguments {
+            reconfigure: false,
             common: common.clone(),
             flags: rinit_cli::OfInit { overrides },
         });

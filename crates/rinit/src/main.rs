@@ -59,6 +59,9 @@ fn runtime(invocation: &Invocation) -> std::io::Result<Runtime> {
         Invocation::Certs(CertsCommand::CheckExpiration(_) | CertsCommand::CertificateKey)
         | Invocation::Config(_)
         | Invocation::Kubeconfig(_)
+        | Invocation::Token(_)
+        | Invocation::Completion(_)
+        | Invocation::Man(_)
         | Invocation::Version(_) => Builder::new_current_thread(),
     };
     builder.enable_all().build()
@@ -124,7 +127,12 @@ fn main() -> ExitCode {
             Invocation::Kubeconfig(command) => {
                 commands::kubeconfig::kubeconfig(&line.global, command).await
             }
+            Invocation::Token(arguments) => commands::token::token(&line.global, arguments).await,
             Invocation::Config(command) => commands::config::config(&tree, command).await,
+            Invocation::Completion(arguments) => {
+                commands::generated::completion(&tree, &trees, &arguments)
+            }
+            Invocation::Man(arguments) => commands::generated::manual(&trees, &arguments),
             Invocation::Version(arguments) => commands::version::version(&line.global, &arguments),
         }
     });

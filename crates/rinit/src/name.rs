@@ -19,6 +19,11 @@ pub(crate) fn is_kubeadm() -> bool {
     name.as_deref().map(Path::new).and_then(Path::file_name) == Some(KUBEADM.as_ref())
 }
 
+/// Returns the name for scripts that are to run this program.
+pub(crate) fn own() -> &'static str {
+    if is_kubeadm() { KUBEADM } else { "rinit" }
+}
+
 /// Commands in a text as they are typed under this name.
 pub(crate) fn as_typed(text: &str) -> Cow<'_, str> {
     if !is_kubeadm() {

@@ -19,7 +19,15 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 /// The commands whose flags are looked at, with those below them.
-const COMMANDS: [&str; 5] = ["init", "certs", "config", "kubeconfig user", "version"];
+const COMMANDS: [&str; 7] = [
+    "init",
+    "certs",
+    "completion",
+    "config",
+    "kubeconfig user",
+    "token",
+    "version",
+];
 
 /// Flags of kubeadm that rinit does not take, by the beginning of the command. Those of `init` and
 /// its phases are all taken.
@@ -45,7 +53,7 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
         "the configuration is never read from the cluster",
     ),
 ];
-/// Flags of `config` that do nothing, in kubeadm as here. They are taken by the commands that do
+/// Flags of `config` and of `token list` that do nothing, in kubeadm as here. They are taken by the commands that do
 /// something, and not shown.
 const IDLE: [&str; 5] = [
     "allow-deprecated-api",
@@ -54,8 +62,6 @@ const IDLE: [&str; 5] = [
     "kubeconfig",
     "show-managed-fields",
 ];
-/// Commands of kubeadm that rinit does not have.
-const NO_COMMAND: &[&str] = &["config images pull"];
 
 /// Flags of `init` that decide nothing about what comes of it.
 const UNTOLD: [&str; 5] = ["config", "help", "rootfs", "v", "vmodule"];
@@ -287,11 +293,11 @@ fn every_flag_of_kubeadm_is_taken() {
     for (version, flags) in records {
         let commands: Vec<String> = flags.keys().cloned().collect();
         for (command, flags) in flags {
-            if NO_COMMAND.contains(&command.as_str()) {
-                continue;
-            }
-            let is_idle =
-                |flag: &Flag| command.starts_with("config") && IDLE.contains(&flag.name.as_str());
+            let is_idle = |flag: &Flag| {
+                IDLE.contains(&flag.name.as_str())
+                    && (command.starts_with("config")
+                        || (command == "token list" && flag.name != "kubeconfig"))
+            };
             let is_group = commands
                 .iter()
                 .any(|other| other.starts_with(&format!("{command} ")));

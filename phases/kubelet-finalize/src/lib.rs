@@ -50,6 +50,7 @@ fn plan(facts: &Facts) -> Plan {
             after: HEALTHY.to_vec(),
         }),
         Resource::Unit(UnitSpec {
+            optional: Vec::new(),
             name: "kubelet",
             files: vec![kubeconfig],
             reads: Vec::new(),

@@ -80,6 +80,7 @@ fn bootstrap_kubeconfig(facts: &Facts, join: &Join) -> Secret<String> {
 }
 
 fn plan(facts: &Facts) -> Plan {
+    // Without it the kubelet ends, and is started again until it is there.
     let kubeconfig = facts.node.paths.kubeconfig("kubelet.conf");
     let mut plan = start(facts, vec![kubeconfig], Vec::new());
     if facts.ambiguous_runtime().is_none() && plan.actions.len() > 1 {
@@ -87,6 +88,7 @@ fn plan(facts: &Facts) -> Plan {
             Resource::Unit(UnitSpec {
                 name: "kubelet",
                 files: Vec::new(),
+                optional: Vec::new(),
                 reads: Vec::new(),
                 pods: static_pods(facts),
                 only_if_running: true,
@@ -97,8 +99,9 @@ fn plan(facts: &Facts) -> Plan {
     plan
 }
 
-/// The kubelet's files, and its start once `more` and `reads` are there too.
-fn start(facts: &Facts, more: Vec<LogicalPath>, mut reads: Vec<LogicalPath>) -> Plan {
+/// The kubelet's files, and its start. What is optional is a reason to restart if it is newer; what
+/// is read is none.
+fn start(facts: &Facts, optional: Vec<LogicalPath>, mut reads: Vec<LogicalPath>) -> Plan {
     let paths = &facts.node.paths;
     if let Some(refusal) = facts.ambiguous_runtime() {
         return Plan::of([refusal]);
@@ -119,11 +122,8 @@ fn start(facts: &Facts, more: Vec<LogicalPath>, mut reads: Vec<LogicalPath>) -> 
     reads.push(paths.manifests.clone());
     let unit = UnitSpec {
         name: "kubelet",
-        files: files
-            .iter()
-            .map(|file| file.path.clone())
-            .chain(more)
-            .collect(),
+        files: files.iter().map(|file| file.path.clone()).collect(),
+        optional,
         reads,
         pods: Vec::new(),
         only_if_running: false,

@@ -69,9 +69,11 @@ fn the_kubelet_starts_after_its_files() {
             "/var/lib/kubelet/kubeadm-flags.env",
             "/var/lib/kubelet/instance-config.yaml",
             "/var/lib/kubelet/config.yaml",
-            "/etc/kubernetes/kubelet.conf",
         ]
     );
+    // It starts without a kubeconfig too, and again when there is one.
+    let optional: Vec<&str> = unit.optional.iter().map(LogicalPath::as_str).collect();
+    assert_eq!(optional, ["/etc/kubernetes/kubelet.conf"]);
 }
 
 #[test]

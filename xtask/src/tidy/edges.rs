@@ -137,6 +137,7 @@ static EDGES: &[(&str, &[&str])] = &[
         &[
             "rinit-apply",
             "rinit-cli",
+            "rinit-cluster",
             "rinit-config",
             "rinit-diag",
             "rinit-facts",
@@ -181,6 +182,8 @@ static ONE_PLACE: &[(&str, &[&str])] = &[
     ("anyhow", &["xtask"]),
     ("aws-lc-rs", &["rinit-pki"]),
     ("clap", &["rinit", "rinit-cli", "xtask"]),
+    ("clap_complete", &["rinit-cli"]),
+    ("clap_mangen", &["rinit-cli"]),
     ("granit-parser", &["rinit-config"]),
     ("glob", &["rinit"]),
     ("kube", &["rinit-cluster"]),

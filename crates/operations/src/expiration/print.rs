@@ -75,7 +75,12 @@ impl ExpirationReport {
 
     /// The same as YAML.
     pub fn to_yaml(&self) -> String {
-        yaml::to_string(&serde_json::to_value(Output::of(self)).unwrap_or_default())
+        yaml::to_string(&self.to_value())
+    }
+
+    /// The same as a value.
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(Output::of(self)).unwrap_or_default()
     }
 }
 

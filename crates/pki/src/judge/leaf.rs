@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use rinit_plan::{CertificateSpec, ExtendedKeyUsage, KubeconfigSpec, LogicalPath, Subject};
+use rinit_plan::{CertificateSpec, ExtendedKeyUsage, KubeconfigSpec, LogicalPath};
 
 use super::{Fault, Finding, timeliness, weakness};
 use crate::chain::chain;
@@ -82,7 +82,7 @@ impl Judge<'_> {
             }
             findings.extend(
                 weak.into_iter()
-                    .chain(subject_fault(expected.subject, leaf))
+                    .chain(subject_fault(expected, leaf))
                     .chain(usage_fault(expected.usages, leaf))
                     .chain(name_fault(expected, leaf))
                     .chain(timeliness(leaf, now))
@@ -139,16 +139,19 @@ impl Judge<'_> {
     }
 }
 
-fn subject_fault(expected: &Subject, leaf: &Certificate) -> Option<Fault> {
+fn subject_fault(wanted: Leaf<'_>, leaf: &Certificate) -> Option<Fault> {
+    let expected = wanted.subject;
     let found: Vec<&str> = leaf.subject.organizations().collect();
     let complete = expected
         .organizations
         .iter()
         .all(|organization| found.contains(&organization.as_str()));
     if leaf.subject.common_name() != Some(expected.common_name.as_str()) || !complete {
-        return Some(Fault::WrongSubject {
-            expected: expected.to_string(),
-            found: leaf.subject.to_string(),
+        let (expected, found) = (expected.to_string(), leaf.subject.to_string());
+        return Some(if wanted.usages.contains(&ExtendedKeyUsage::ServerAuth) {
+            Fault::OtherSubject { expected, found }
+        } else {
+            Fault::WrongSubject { expected, found }
         });
     }
     let more: Vec<String> = found

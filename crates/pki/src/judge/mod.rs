@@ -106,6 +106,13 @@ pub enum Fault {
         /// Whom it names.
         found: String,
     },
+    /// The certificate of a server names somebody else. Clients look at its alternative names alone.
+    OtherSubject {
+        /// Whom it should name.
+        expected: String,
+        /// Whom it names.
+        found: String,
+    },
     /// The certificate has groups that are not asked for.
     MoreOrganizations {
         /// Those groups.
@@ -153,6 +160,7 @@ impl Fault {
             Self::Expired { .. }
             | Self::NotYetValid { .. }
             | Self::MoreOrganizations { .. }
+            | Self::OtherSubject { .. }
             | Self::KeyAmongCertificates => Severity::Warning,
             Self::Unreadable(_)
             | Self::KeyMissing { .. }
@@ -214,6 +222,11 @@ impl fmt::Display for Fault {
                     "the certificate is for {found} and must be for {expected}"
                 )
             }
+            Self::OtherSubject { expected, found } => write!(
+                f,
+                "the certificate is for {found} and not for {expected}; it is used all the same, since \
+                 clients look at its alternative names alone"
+            ),
             Self::MoreOrganizations { organizations } => write!(
                 f,
                 "the certificate has groups that are not asked for: {}",

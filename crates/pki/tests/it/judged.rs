@@ -87,8 +87,13 @@ fn missing_names_are_listed() {
 
 #[test]
 fn a_wrong_subject_is_refused_and_a_group_too_many_is_told() {
-    let pair = Pair::new();
-    let mut spec = server_spec();
+    let client_spec = || {
+        let mut spec = server_spec();
+        spec.usages = vec![ExtendedKeyUsage::ClientAuth];
+        spec
+    };
+    let pair = Pair::of(&client_spec());
+    let mut spec = client_spec();
     spec.subject = subject(&[], "somebody");
     assert_eq!(
         only(pair.judge(&spec)),
@@ -103,9 +108,22 @@ fn a_wrong_subject_is_refused_and_a_group_too_many_is_told() {
     );
     let pair = Pair::of(&spec);
     assert_eq!(
-        only(pair.judge(&server_spec())),
+        only(pair.judge(&client_spec())),
         warned("the certificate has groups that are not asked for: group")
     );
+}
+
+/// minikube brings one for itself.
+#[test]
+fn a_server_of_another_subject_is_warned_of() {
+    let mut spec = server_spec();
+    spec.subject = subject(&["system:masters"], "minikube");
+    spec.usages = vec![ExtendedKeyUsage::ServerAuth, ExtendedKeyUsage::ClientAuth];
+    let pair = Pair::of(&spec);
+    let text = "the certificate is for O=system:masters, CN=minikube and not for \
+                CN=kube-apiserver; it is used all the same, since clients look at its alternative \
+                names alone";
+    assert_eq!(only(pair.judge(&server_spec())), warned(text));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 mod ca;
 mod csr;
-mod interrupts;
 mod read;
 mod renew;
 mod restart;
@@ -22,6 +21,7 @@ use rinit_facts::{Facts, Look, Overrides};
 use rinit_host::{FileKind, Host, HostError, Lock, Root};
 use rinit_observe::{Manifests, Observed};
 use rinit_operations::Scope;
+use rinit_operations::Template;
 use rinit_operations::expiration::ExpirationReport;
 use rinit_plan::defaults::{CERTIFICATES_FOLDER, KUBERNETES_FOLDER};
 use rinit_plan::{Action, LogicalPath};
@@ -33,7 +33,7 @@ use crate::given::Given;
 use crate::{printer, settings};
 
 /// The phases that make what can expire.
-const PHASES: [&str; 2] = ["certs", "kubeconfig"];
+pub(crate) const PHASES: [&str; 2] = ["certs", "kubeconfig"];
 
 /// Runs one of the commands.
 pub(crate) async fn certs(
@@ -293,6 +293,18 @@ async fn check_expiration(
             return ExitCode::Usage;
         }
     };
+    let template = match &arguments.output {
+        ExpirationFormat::JsonPath(text) => match Template::parse(text) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let message = format!("-o jsonpath: {}", rinit_diag::chain(&error));
+                let hint = "write `{.certificates[*].name}`, or use `-o json` with `jq`";
+                printer::error(&message, Some(hint));
+                return ExitCode::Usage;
+            }
+        },
+        _ => None,
+    };
     let specification = SpecificationArguments::default();
     let overrides = arguments.flags.overrides.clone();
     let config = arguments.config.as_deref();
@@ -337,6 +349,9 @@ async fn check_expiration(
         .for_each(printer::warning);
     reader.tell();
     printer::data(&match arguments.output {
+        ExpirationFormat::JsonPath(_) => template
+            .map(|template| template.render(&report.to_value()))
+            .unwrap_or_default(),
         ExpirationFormat::Text => report.to_text(),
         ExpirationFormat::Json => report.to_json(),
         ExpirationFormat::Yaml => report.to_yaml(),

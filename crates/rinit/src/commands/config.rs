@@ -1,6 +1,8 @@
-//! `rinit config …`: everything that is done with a configuration file and no host.
+//! `rinit config …`: everything that is done with a configuration file and no host; but `images pull`
+//! needs a container runtime.
 
 mod loopback;
+mod pull;
 
 use std::path::Path;
 
@@ -36,6 +38,7 @@ pub(crate) async fn config(tree: &[Phase<Facts>], command: ConfigCommand) -> Exi
         ConfigCommand::Print(command) => print(&command).await,
         ConfigCommand::Migrate(arguments) => migrate(&arguments).await,
         ConfigCommand::Images(ImagesCommand::List(arguments)) => images(&arguments).await,
+        ConfigCommand::Images(ImagesCommand::Pull(arguments)) => pull::pull(&arguments).await,
         ConfigCommand::Schema => {
             printer::data(&pretty(&rinit_config::json_schema()));
             Ok(())
@@ -192,7 +195,8 @@ fn add_components(documents: &mut Documents, arguments: &PrintArguments) -> Resu
     Ok(())
 }
 
-fn facts_without_file() -> Result<Facts, ExitCode> {
+/// What is decided where nothing is configured.
+pub(crate) fn facts_without_file() -> Result<Facts, ExitCode> {
     let documents = Documents::none("no file");
     let host = HostFacts::of_no_host(&documents, rinit_host::now());
     resolve(&documents, &Overrides::default(), &host)
@@ -330,6 +334,11 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExitCode> {
         printer::problem(&Problem::from_error(&error));
         ExitCode::Failure
     })
+}
+
+/// Stands in for a host where a file alone is looked at.
+pub(crate) async fn host_of(documents: &Documents) -> Result<HostFacts, ExitCode> {
+    loopback::stand_in(documents).await
 }
 
 async fn images(arguments: &ImagesArguments) -> Result<(), ExitCode> {

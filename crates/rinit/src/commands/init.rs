@@ -9,6 +9,7 @@ use rinit_observe::{Observed, Verdict};
 use rinit_plan::{Action, Gate, Resource, WriteStyle};
 use rinit_workflow::{Event, Executor as _, Mode, Phase, Reporter, RunOptions, Selection, State};
 
+use crate::commands::interrupts::Interrupts;
 use crate::given::Given;
 use crate::printer::{self, Printer};
 use crate::settings;
@@ -23,6 +24,8 @@ struct Asked<'run> {
     selection: Selection,
     /// Whether the file may name phases to skip.
     skips_by_file: bool,
+    /// Whether the configuration of a cluster may be changed.
+    reconfigures: bool,
     /// The flags of a phase, if it is one.
     phase: Option<&'run PhaseArguments>,
 }
@@ -52,6 +55,7 @@ pub(crate) async fn init(
             skip: overrides.skip_phases.clone(),
         },
         overrides,
+        reconfigures: arguments.reconfigure,
         phase: None,
     };
     run(asked).await
@@ -74,6 +78,8 @@ pub(crate) async fn phase(
             only: vec![name],
             skip: Vec::new(),
         },
+        // A phase that is asked for by name asks no cluster how that was made.
+        reconfigures: true,
         phase: Some(&arguments),
     };
     run(asked).await
@@ -147,7 +153,8 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         mut overrides,
         mut selection,
         skips_by_file,
-        phase,
+        reconfigures,
+        phase: _,
     } = asked;
     // An unknown name is told before all else, and all else with it.
     let unknown = known(tree, &selection);
@@ -185,8 +192,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         }
     };
     observed.look_for_named(&host, &documents, &overrides).await;
-    // A phase that is asked for by name asks no cluster how that was made.
-    if phase.is_none() {
+    if !reconfigures {
         observed.ask_cluster(&host).await;
     }
     let host_facts = &observed.host;
@@ -202,7 +208,7 @@ async fn prepare(asked: Asked<'_>) -> Result<Prepared, Trouble> {
         (Err(trouble), unknown) => return Err(worse(unknown, trouble)),
     };
     let executor = Apply::new(host.clone(), &facts);
-    let executor = if phase.is_some() {
+    let executor = if reconfigures {
         executor.reconfiguring()
     } else {
         match contradiction(tree, &facts, &selection, &observed, &executor).await {
@@ -336,13 +342,17 @@ pub(crate) async fn act(
     executor: &Apply,
     reporter: &dyn Reporter,
 ) -> ExitCode {
+    // Listened for before the first write.
+    let mut interrupts = match Interrupts::listen_or_fail() {
+        Ok(interrupts) => interrupts,
+        Err(code) => return code,
+    };
     let running = rinit_workflow::run(tree, facts, selection, options, executor, reporter);
     tokio::select! {
-        // The signal is listened for before the first write.
         biased;
         // Every write is whole or not at all, so that it is safe to end anywhere. Those under way
         // leave nothing beside their places, if they may end.
-        _ = tokio::signal::ctrl_c() => {
+        () = interrupts.next() => {
             executor.settle().await;
             printer::error("interrupted", Some("run the same command again: what is done stays done"));
             ExitCode::Failure

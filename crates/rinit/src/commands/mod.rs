@@ -2,9 +2,12 @@
 
 pub(crate) mod certs;
 pub(crate) mod config;
+pub(crate) mod generated;
 pub(crate) mod init;
+mod interrupts;
 pub(crate) mod join;
 pub(crate) mod kubeconfig;
+pub(crate) mod token;
 pub(crate) mod version;
 
 use rinit_config::Documents;

@@ -294,3 +294,16 @@ fn prefixed(phase: Option<&String>, word: &str, message: &str) -> String {
         None => format!("{word}: {message}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_key_is_alone_on_the_last_line() {
+        let text = certificate_key("KEY");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[..2].iter().all(|line| line.contains("upload-certs")));
+        assert_eq!(lines[1..], ["[upload-certs] Using certificate key:", "KEY"]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Place;
+use crate::support::{Place, Said};
 
 const ROWS: [&str; 14] = [
     "admin.conf",
@@ -107,4 +107,23 @@ fn it_reads_and_makes_no_folder() {
     let said = place.run(check).succeeded();
     assert_eq!(said.stdout.matches("!MISSING! ").count(), ROWS.len());
     assert!(place.snapshot("root").is_empty());
+}
+
+/// kubespray's timer asks so, and renews nothing if the answer is empty.
+#[test]
+fn a_template_of_paths_is_filled_in_and_another_is_refused() {
+    let place = Place::new();
+    place.render("node").succeeded();
+    let asked = |template: &str| {
+        let mut command = place.command("certs check-expiration --root node -o");
+        command.arg(format!("jsonpath={template}"));
+        Said::of(&command.output().unwrap())
+    };
+    let soon = |days: u32| format!("{{.certificates[?(@.residualTime<{}.0)]}}", days * 86_400);
+    assert_eq!(asked(&soon(30)).succeeded().stdout, "");
+    let all = asked(&soon(400)).succeeded().stdout;
+    assert!(all.contains("\"name\":\"apiserver\""), "{all}");
+    let refused = asked("{range .certificates[*]}{.name}{end}");
+    assert_eq!(refused.code, Some(2), "{}", refused.shown());
+    assert_eq!(refused.stdout, "");
 }

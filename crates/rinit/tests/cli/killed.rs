@@ -144,20 +144,26 @@ fn killed_at(number: usize, target: &str) {
     }
 }
 
-/// Ctrl-C: what is being written comes to its end, and nothing is begun.
+/// Ctrl-C, or the SIGTERM of `timeout`: what is being written comes to its end, and nothing is begun.
 #[test]
 fn a_run_that_is_interrupted_leaves_nothing_beside_its_files() {
     if !has("strace") {
         return;
     }
+    for signal in ["INT", "TERM"] {
+        interrupted_by(signal);
+    }
+}
+
+fn interrupted_by(signal: &str) {
     let pki = "etc/kubernetes/pki";
     // Every thread is traced, and the one that takes the signal may be late: the run is over then.
     let interrupted = (0..10).find_map(|_| {
         let place = Place::new();
-        let output = signalled(&place, &format!("{pki}/ca.crt"), "INT");
+        let output = signalled(&place, &format!("{pki}/ca.crt"), signal);
         (output.status.code() != Some(0)).then_some((place, output))
     });
-    let (place, output) = interrupted.expect("a run is interrupted");
+    let (place, output) = interrupted.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("interrupted"), "{stderr}");

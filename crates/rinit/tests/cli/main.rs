@@ -11,6 +11,7 @@
     reason = "the tests run the program and look at what it wrote"
 )]
 
+mod again;
 mod as_kubeadm;
 mod at_once;
 mod configuration;
@@ -19,6 +20,7 @@ mod dry_run;
 mod events;
 mod expiration;
 mod files;
+mod generated;
 mod killed;
 mod modes;
 mod names;

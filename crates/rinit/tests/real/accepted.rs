@@ -125,6 +125,11 @@ fn check(case: &Case, programs: &Path) {
     }
 }
 
+/// The configuration of a plain control plane on these ports.
+pub(crate) fn configuration_for(ports: &Ports) -> String {
+    configuration(&PLAIN, ports)
+}
+
 fn configuration(case: &Case, ports: &Ports) -> String {
     format!(
         "apiVersion: kubeadm.k8s.io/v1beta4

@@ -16,6 +16,7 @@ mod control_plane;
 mod kubeadm;
 mod openssl;
 mod tls;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

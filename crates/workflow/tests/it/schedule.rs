@@ -97,7 +97,7 @@ async fn the_kubelet_and_the_static_pods_wait_for_what_they_name_and_for_nothing
         let mut names = actions.iter().map(ToString::to_string);
         names.find(|name| name.starts_with(text)).unwrap()
     };
-    let kubelet = "unit kubelet for 4 files".to_owned();
+    let kubelet = "unit kubelet for 3 files".to_owned();
     let pod = |component: &str| format!("static pod /etc/kubernetes/manifests/{component}.yaml");
     for (slow, waiting, free) in [
         (

@@ -474,6 +474,7 @@ pub(crate) fn key_pair(name: &str) -> Action {
 /// A unit, which needs its files.
 pub(crate) fn unit(files: &[&str]) -> Action {
     Action::Ensure(Resource::Unit(UnitSpec {
+        optional: Vec::new(),
         name: "kubelet",
         files: files.iter().map(|name| path(name)).collect(),
         reads: Vec::new(),

@@ -15,11 +15,11 @@ use rinit_pki::KeyPool;
 use rinit_plan::{Action, LogicalPath};
 use rinit_workflow::Phase;
 
-use super::interrupts::Interrupts;
 use super::read::Reader;
 use super::renew::asked;
 use super::write::{replace, write_all};
 use super::{PHASES, Setting, actions, setting_of, writing_setting};
+use crate::commands::interrupts::Interrupts;
 use crate::given::Given;
 use crate::printer;
 use crate::settings;

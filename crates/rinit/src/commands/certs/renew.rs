@@ -10,17 +10,17 @@ use rinit_facts::{Facts, Overrides};
 use rinit_host::{Host, Lock};
 use rinit_operations::Scope;
 use rinit_operations::expiration::ReadFile;
-use rinit_operations::renewal::{self, LeftReason, LinkTarget, NewFile, Options, Renewal};
+use rinit_operations::renewal::{self, Left, LeftReason, LinkTarget, NewFile, Options, Renewal};
 use rinit_pki::{KeyPool, SignedBy};
 use rinit_plan::LogicalPath;
 use rinit_workflow::Phase;
 use serde_json::{Value, json};
 
-use super::interrupts::Interrupts;
 use super::read::{Reader, UnknownDirectory};
 use super::restart::{self, Before, Restart};
 use super::write::replace;
 use super::{PHASES, Setting, actions, setting_of, warn_of_cut_off_runs, writing_setting};
+use crate::commands::interrupts::Interrupts;
 use crate::given::Given;
 use crate::printer;
 use crate::settings;
@@ -174,7 +174,14 @@ impl Execution<'_> {
             .complete_problems(&renewal.warnings)
             .iter()
             .for_each(printer::warning);
-        if is_named && let Some(left) = renewal.left.first() {
+        // What is not there is no fault, as in kubeadm: scripts renew each name in turn.
+        let of_missing = |left: &&Left| left.reason == LeftReason::Missing;
+        for left in renewal.left.iter().filter(of_missing).filter(|_| is_named) {
+            if output == ReportFormat::Text {
+                printer::data(&format!("MISSING! {}\n", left.name));
+            }
+        }
+        if is_named && let Some(left) = renewal.left.iter().find(|left| !of_missing(left)) {
             printer::error(
                 &format!("{} is not renewed: {}", left.name, left.reason.text()),
                 None,
@@ -183,6 +190,7 @@ impl Execution<'_> {
         }
         let is_empty = renewal.renewed.is_empty() && renewal.rewritten.is_empty();
         if is_empty
+            && !is_named
             && renewal
                 .left
                 .iter()

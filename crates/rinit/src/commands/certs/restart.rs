@@ -20,8 +20,8 @@ use rinit_workflow::{Executor as _, Phase};
 
 use self::pod::{Known, PROBE_LIMIT, Pod, Stage, pod_aside};
 use super::actions;
-use super::interrupts::Interrupts;
 use super::write::{Backup, keeping};
+use crate::commands::interrupts::Interrupts;
 use crate::printer;
 
 /// How long a pod may take to end: the kubelet looks every 20 s, and grants 30 s.

@@ -1,4 +1,4 @@
-//! What asks a program to end while it works on certificates, and where it may end.
+//! What asks a program to end while it works, and where it may end.
 
 use rinit_diag::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -6,11 +6,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::printer;
 
 /// What asks a program to end: ctrl-C, the init system, a terminal that is gone.
-pub(super) struct Interrupts([Signal; 3]);
+pub(crate) struct Interrupts([Signal; 3]);
 
 impl Interrupts {
     /// From now on none of them ends the program by itself.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self([
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
@@ -19,7 +19,7 @@ impl Interrupts {
     }
 
     /// The same for what writes nothing before it is whole.
-    pub(super) fn listen_or_fail() -> Result<Self, ExitCode> {
+    pub(crate) fn listen_or_fail() -> Result<Self, ExitCode> {
         Self::listen().map_err(|error| {
             printer::error(&format!("cannot listen for signals: {error}"), None);
             ExitCode::Failure
@@ -27,7 +27,7 @@ impl Interrupts {
     }
 
     /// Waits for one of them.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -37,7 +37,7 @@ impl Interrupts {
     }
 
     /// Whether one of them has come.
-    pub(super) async fn have_come(&mut self) -> bool {
+    pub(crate) async fn have_come(&mut self) -> bool {
         tokio::select! {
             biased;
             () = self.next() => true,
@@ -47,7 +47,7 @@ impl Interrupts {
 
     /// Does what takes long and writes nothing, such as making keys, on a thread of its own. Ends
     /// early if one of them comes.
-    pub(super) async fn unless<T: Send + 'static>(
+    pub(crate) async fn unless<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ExitCode> {
