@@ -120,7 +120,7 @@ fn renamed(snapshot: &Snapshot, words: &[(&str, &str)]) -> Result<Snapshot> {
             let kept = text
                 .lines()
                 .filter(|line| !line.contains("--initial-cluster="));
-            let text: String = kept.map(|line| format!("{line}\n")).collect();
+            let text = kept.fold(String::new(), |text, line| text + line + "\n");
             std::fs::write(&path, text)?;
         }
     }
