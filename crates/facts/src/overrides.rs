@@ -317,7 +317,7 @@ flags! {
     discovery_file: Text = "discovery-file" "FILE" in &[Join], "", Flag { once: true, ..PLAIN };
     /// The token that the cluster's information is verified with
     discovery_token: Hidden = "discovery-token" "TOKEN" in &[Join], "",
-        Flag { format: Format::BootstrapToken, once: true, ..PLAIN };
+        Flag { once: true, ..PLAIN };
     /// The hashes of the CA's public keys: sha256:HEX
     discovery_token_ca_cert_hash: Names = "discovery-token-ca-cert-hash" "HASHES" in &[Join], "",
         Flag { format: Format::CaCertHash, once: true, ..PLAIN };
@@ -327,7 +327,7 @@ flags! {
         Flag { once: true, ..PLAIN };
     /// The token that the kubelet asks for its certificate with
     tls_bootstrap_token: Hidden = "tls-bootstrap-token" "TOKEN" in &[Join], "",
-        Flag { format: Format::BootstrapToken, once: true, ..PLAIN };
+        Flag { once: true, ..PLAIN };
     /// Upload the shared certificates, encrypted, for other control planes
     upload_certs: bool = "upload-certs" "" in COMMON, "", Flag { once: true, ..PLAIN };
     /// Phases to leave out

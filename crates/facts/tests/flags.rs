@@ -90,7 +90,7 @@ fn every_flag() -> Overrides {
         control_plane: true,
         discovery_file: text("/discovery.conf"),
         discovery_token: Some(Secret::new("fedcba.fedcba9876543210".to_owned())),
-        discovery_token_ca_cert_hash: vec![format!("sha256:{}", "a1".repeat(32))],
+        discovery_token_ca_cert_hash: vec![format!("sha256:{}", "b2".repeat(32))],
         discovery_token_unsafe_skip_ca_verification: true,
         tls_bootstrap_token: Some(Secret::new("fedcba.fedcba9876543210".to_owned())),
         patches: text("/patches"),
