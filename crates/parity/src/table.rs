@@ -24,8 +24,6 @@ pub enum Scope {
     Init,
     /// The files that are rendered from the configurations of `testdata/configs/rendered`.
     Cases,
-    /// The files that a join leaves on a worker and on a control plane.
-    Join,
 }
 
 impl Scope {
@@ -35,7 +33,6 @@ impl Scope {
             "render" => Some(Self::Render),
             "init" => Some(Self::Init),
             "cases" => Some(Self::Cases),
-            "join" => Some(Self::Join),
             _ => None,
         }
     }
@@ -82,7 +79,7 @@ impl Table {
             }
             let scopes = seen.split(", ").map(Scope::named).collect::<Option<_>>();
             let scopes = scopes.ok_or_else(|| {
-                format!("`seen in` is `init`, `join`, `render` and `cases` in a list, not {seen}")
+                format!("`seen in` is `init`, `render` and `cases` in a list, not {seen}")
             })?;
             if rows.iter().any(|row| row.title == title) {
                 return Err(format!("two rows for {title}"));

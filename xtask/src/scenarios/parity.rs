@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use rinit_parity::{Scope, Snapshot, Table, compare};
+use rinit_parity::{Difference, Scope, Snapshot, Table, compare};
 
 use super::cluster::{Cluster, Initiator, minimal_config};
 use super::init::with_line_after;
@@ -54,8 +54,15 @@ pub(super) fn join(context: &Context) -> Result<()> {
         differences.extend(compare(&snapshots[0], &snapshots[1]));
         println!("{} files compared", snapshots[0].files.len());
     }
-    let table = Table::read(&checkout().join(Path::new("docs/differences.md")))?;
-    let faults = table.judge(&differences, Scope::Join);
+    // kubeadm's kubeconfigs begin with the CA, so that these depend on when each node joined.
+    let is_of_clock = |one: &Difference| {
+        one.place.ends_with("backdated") || one.place.ends_with("client-certificate-data: validity")
+    };
+    let faults: Vec<String> = differences
+        .iter()
+        .filter(|one| !is_of_clock(one))
+        .map(ToString::to_string)
+        .collect();
     if !faults.is_empty() {
         bail!("{} faults:\n{}", faults.len(), faults.join("\n"));
     }

@@ -150,7 +150,11 @@ impl Resolver<'_> {
                 kubeconfig: paths.kubeconfig("admin.conf"),
                 super_kubeconfig: (self.role == Role::FirstControlPlane)
                     .then(|| paths.kubeconfig("super-admin.conf")),
-                server: Some(api.endpoint().url()),
+                // A new API server knows no rights at first; the one that was found does.
+                server: Some(match &self.join {
+                    Some(join) => join.access.server.clone(),
+                    None => api.endpoint().url(),
+                }),
             },
         }
     }
