@@ -136,7 +136,7 @@ impl Apply {
             WaitTarget::Kubelet { url } => (url.clone(), None),
             WaitTarget::ApiServer { access } => return self.accepts_writes(access).await,
             WaitTarget::KubeletBootstrap { kubeconfig } => {
-                return Ok(if self.bootstrapped(kubeconfig)? {
+                return Ok(if self.is_bootstrapped(kubeconfig)? {
                     Answer::Healthy
                 } else {
                     Answer::Not("it has no client certificate yet".to_owned())

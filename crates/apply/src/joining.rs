@@ -12,7 +12,7 @@ use rinit_manifest::kubeconfig::CurrentContext;
 use rinit_manifest::view::ManifestView;
 use rinit_pki::Trust;
 use rinit_plan::component::ETCD;
-use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CERTS};
+use rinit_plan::constants::{ETCD_CLIENT_URLS_ANNOTATION, KUBE_SYSTEM, KUBEADM_CERTS};
 use rinit_plan::{
     BootstrapKubeconfigSpec, EtcdMemberSpec, LogicalPath, ObjectId, Secret, SharedFileSpec,
     TrustBundleSpec,
@@ -116,7 +116,7 @@ impl Apply {
     }
 
     /// Whether the kubelet has a kubeconfig with a client certificate.
-    fn is_bootstrapped(&self, kubeconfig: &LogicalPath) -> Result<bool, ApplyError> {
+    pub(crate) fn is_bootstrapped(&self, kubeconfig: &LogicalPath) -> Result<bool, ApplyError> {
         let Some(text) = self.host.read_text(kubeconfig)? else {
             return Ok(false);
         };
@@ -173,10 +173,6 @@ impl Apply {
         Ok(Ensured::default())
     }
 
-    pub(crate) fn bootstrapped(&self, kubeconfig: &LogicalPath) -> Result<bool, ApplyError> {
-        self.is_bootstrapped(kubeconfig)
-    }
-
     /// A member is looked at by the run itself: only etcd knows whether it votes.
     pub(crate) fn inspect_etcd_member(&self, spec: &EtcdMemberSpec) -> Result<State, ApplyError> {
         Ok(if self.host.exists(&spec.pod.file.path)? {
@@ -230,7 +226,9 @@ impl Apply {
                 .await?;
             let found: Vec<String> = pods
                 .iter()
-                .filter_map(|pod| pod.pointer("/metadata/annotations")?[CLIENT_URLS].as_str())
+                .filter_map(|pod| {
+                    pod.pointer("/metadata/annotations")?[ETCD_CLIENT_URLS_ANNOTATION].as_str()
+                })
                 .filter(|url| *url != spec.client_url)
                 .map(str::to_owned)
                 .collect();
@@ -367,9 +365,6 @@ impl Apply {
         error
     }
 }
-
-/// The annotation of etcd's static pod by which kubeadm finds members.
-const CLIENT_URLS: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
 
 fn other_cluster(message: String) -> State {
     State::Blocked {

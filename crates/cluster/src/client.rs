@@ -175,16 +175,8 @@ impl Client {
     /// The objects of a kind in a namespace that a field selector fits. The name in `id` does not
     /// count.
     pub async fn list(&self, id: &ObjectId, field_selector: &str) -> Result<Vec<Value>> {
-        let parameters = ListParams::default().fields(field_selector);
-        let request = Request::new(collection(id)?).list(&parameters);
-        let mut answer = self.call("list", id, request).await?;
-        match answer["items"].take() {
-            Value::Array(items) => Ok(items),
-            _ => Err(ClusterError::Malformed {
-                object: format!("list of kind {}", id.kind),
-                problem: "it has no items",
-            }),
-        }
+        self.list_by(id, &ListParams::default().fields(field_selector))
+            .await
     }
 
     /// The objects of a kind in a namespace that have these labels (`a=b,c=d`), asked for until the
@@ -196,18 +188,19 @@ impl Client {
         patience: &Patience,
     ) -> Result<Vec<Value>> {
         let parameters = ListParams::default().labels(labels);
-        retry(patience, || async {
-            let request = Request::new(collection(id)?).list(&parameters);
-            let mut answer = self.call("list", id, request).await?;
-            match answer["items"].take() {
-                Value::Array(items) => Ok(items),
-                _ => Err(ClusterError::Malformed {
-                    object: format!("list of kind {}", id.kind),
-                    problem: "it has no items",
-                }),
-            }
-        })
-        .await
+        retry(patience, || self.list_by(id, &parameters)).await
+    }
+
+    async fn list_by(&self, id: &ObjectId, parameters: &ListParams) -> Result<Vec<Value>> {
+        let request = Request::new(collection(id)?).list(parameters);
+        let mut answer = self.call("list", id, request).await?;
+        match answer["items"].take() {
+            Value::Array(items) => Ok(items),
+            _ => Err(ClusterError::Malformed {
+                object: format!("list of kind {}", id.kind),
+                problem: "it has no items",
+            }),
+        }
     }
 
     /// Asks a health endpoint such as `/livez` and succeeds if it says 200.

@@ -9,7 +9,9 @@ use rinit_config::{Documents, ReadOptions, UnknownFields};
 use rinit_diag::{Hint as _, Problem, chain};
 use rinit_facts::{Discovery, Join, JoinRequest};
 use rinit_manifest::kubeconfig;
-use rinit_plan::constants::{KUBE_SYSTEM, KUBEADM_CONFIG};
+use rinit_plan::constants::{
+    CLUSTER_INFO, KUBE_PUBLIC, KUBE_SYSTEM, KUBEADM_CONFIG, KUBELET_CONFIG,
+};
 use rinit_plan::{CertificateBundle, DiscoveryAccess, ObjectId, Secret};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -295,8 +297,8 @@ async fn cluster_info(client: &Client) -> Result<Option<Value>, ClusterError> {
         .get(&ObjectId {
             api_version: "v1".to_owned(),
             kind: "ConfigMap".to_owned(),
-            namespace: Some("kube-public".to_owned()),
-            name: "cluster-info".to_owned(),
+            namespace: Some(KUBE_PUBLIC.to_owned()),
+            name: CLUSTER_INFO.to_owned(),
         })
         .await
 }
@@ -344,7 +346,7 @@ async fn configuration(client: &Client) -> Result<[String; 2], Problem> {
     let mut texts = [String::new(), String::new()];
     let objects = [
         (KUBEADM_CONFIG, "ClusterConfiguration"),
-        ("kubelet-config", "kubelet"),
+        (KUBELET_CONFIG, "kubelet"),
     ];
     for ((name, key), text) in objects.into_iter().zip(&mut texts) {
         let id = ObjectId {

@@ -49,6 +49,9 @@ pub mod constants {
         "node.kubernetes.io/exclude-from-external-load-balancers";
     /// The annotation that tells a generated component configuration from a written one.
     pub const COMPONENT_CONFIG_HASH: &str = "kubeadm.kubernetes.io/component-config.hash";
+    /// The annotation of etcd's static pod that has its client URL: joining nodes find the members by it.
+    pub const ETCD_CLIENT_URLS_ANNOTATION: &str =
+        "kubeadm.kubernetes.io/etcd.advertise-client-urls";
     /// The CRI socket of a node, up to Kubernetes 1.33.
     pub const CRI_SOCKET_ANNOTATION: &str = "kubeadm.alpha.kubernetes.io/cri-socket";
     /// The ConfigMap that holds the ClusterConfiguration.

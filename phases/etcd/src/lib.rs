@@ -10,6 +10,7 @@ use rinit_manifest::pod::{Health, PodError, StaticPod, merge_environment};
 use rinit_plan::component::ETCD;
 use rinit_plan::{
     CaId, DirectorySpec, EtcdMemberSpec, FileMode, LogicalPath, Plan, Resource, StaticPodSpec,
+    constants,
 };
 use rinit_versions::MinorTable;
 use rinit_workflow::{Phase, Reach};
@@ -109,7 +110,7 @@ fn static_pod(facts: &Facts, etcd: &LocalEtcd) -> Result<StaticPodSpec, PodError
         arguments: command_line(arguments(facts, etcd, table), &etcd.extra_args),
         // The address under which other nodes join, even where the user announces another.
         annotations: vec![(
-            "kubeadm.kubernetes.io/etcd.advertise-client-urls",
+            constants::ETCD_CLIENT_URLS_ANNOTATION,
             url(facts.node.api.advertise_address, ETCD.port()),
         )],
         environment: merge_environment(&[], &etcd.extra_envs),

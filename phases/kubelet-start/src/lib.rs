@@ -11,8 +11,8 @@ use rinit_manifest::patch::{self, MergeKeys, PatchError};
 use rinit_manifest::yaml;
 use rinit_plan::component::{COMPONENTS, Component, ETCD};
 use rinit_plan::{
-    Action, BootstrapKubeconfigSpec, CaId, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan,
-    Resource, Secret, TrustBundleSpec, UnitSpec,
+    BootstrapKubeconfigSpec, CaId, DirectorySpec, FileMode, FileSpec, LogicalPath, Plan, Resource,
+    Secret, TrustBundleSpec, UnitSpec,
 };
 use rinit_workflow::{Phase, Reach};
 use serde_json::{Value, json};
@@ -42,29 +42,22 @@ fn join_plan(facts: &Facts) -> Plan {
         return Plan::default();
     };
     let paths = &facts.node.paths;
-    let mut before = vec![
+    let ca = paths.ca_certificate(CaId::Cluster);
+    let bootstrap = paths.kubeconfig("bootstrap-kubelet.conf");
+    let mut plan = Plan::of([
         Resource::TrustBundle(TrustBundleSpec {
-            path: paths.ca_certificate(CaId::Cluster),
+            path: ca.clone(),
             certificates: join.certificates.clone(),
         }),
         Resource::BootstrapKubeconfig(BootstrapKubeconfigSpec {
-            path: paths.kubeconfig("bootstrap-kubelet.conf"),
+            path: bootstrap.clone(),
             kubelet_kubeconfig: paths.kubeconfig("kubelet.conf"),
             certificates: join.certificates.clone(),
             text: bootstrap_kubeconfig(facts, join),
         }),
-    ];
-    let reads = before
-        .iter()
-        .filter_map(|resource| match resource {
-            Resource::TrustBundle(spec) => Some(spec.path.clone()),
-            Resource::BootstrapKubeconfig(spec) => Some(spec.path.clone()),
-            _ => None,
-        })
-        .collect();
-    let mut plan = start(facts, Vec::new(), reads);
-    let files = std::mem::take(&mut plan.actions);
-    plan.actions = before.drain(..).map(Action::from).chain(files).collect();
+    ]);
+    plan.actions
+        .extend(start(facts, Vec::new(), vec![ca, bootstrap]).actions);
     plan
 }
 

@@ -28,18 +28,15 @@ pub fn join_phase() -> Phase<Facts> {
             "mark-control-plane",
             "Mark a node as a control-plane",
             Reach::Cluster,
-            |facts: &Facts| {
-                if facts.is_worker() {
-                    Plan::default()
-                } else {
-                    plan(facts)
-                }
-            },
+            plan,
         )],
     )
 }
 
 fn plan(facts: &Facts) -> Plan {
+    if facts.is_worker() {
+        return Plan::default();
+    }
     Plan::of([
         Resource::ClusterAdmins(facts.node.access.clone()),
         Resource::NodeMark {

@@ -25,17 +25,14 @@ pub fn join_phase() -> Phase<Facts> {
         "wait-control-plane",
         "Wait for the control plane to start",
         Reach::Cluster,
-        |facts: &Facts| {
-            if facts.is_worker() {
-                Plan::default()
-            } else {
-                plan(facts)
-            }
-        },
+        plan,
     )
 }
 
 fn plan(facts: &Facts) -> Plan {
+    if facts.is_worker() {
+        return Plan::default();
+    }
     let mut plan = Plan::default();
     match facts.kubelet_health_url() {
         Some(url) => plan.actions.push(wait(

@@ -108,16 +108,7 @@ async fn run(asked: Asked<'_>) -> ExitCode {
     printer.repeat(Given::new(global, common, &prepared.overrides, address));
     printer.remark(&prepared.remarks);
     if prepared.tells_settings {
-        let settings = prepared.facts.settings();
-        // What was detected is said in any case.
-        for (field, sourced) in
-            settings.filter(|(_, sourced)| !matches!(sourced.origin, Origin::Detected(_)))
-        {
-            printer.report(Event::Note {
-                phase: None,
-                message: format!("{field}: {sourced}"),
-            });
-        }
+        report_settings(&prepared.facts, &printer);
     }
     act(
         tree,
@@ -286,6 +277,19 @@ fn worse(unknown: Result<(), Trouble>, trouble: Trouble) -> Trouble {
     match unknown {
         Ok(()) => trouble,
         Err(unknown) => unknown.and(trouble.remarks),
+    }
+}
+
+/// Reports every value that decides, with where it came from. What was detected is reported in any
+/// case.
+pub(crate) fn report_settings(facts: &Facts, reporter: &dyn Reporter) {
+    for (field, sourced) in facts.settings() {
+        if !matches!(sourced.origin, Origin::Detected(_)) {
+            reporter.report(Event::Note {
+                phase: None,
+                message: format!("{field}: {sourced}"),
+            });
+        }
     }
 }
 

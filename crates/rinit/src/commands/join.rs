@@ -5,12 +5,12 @@ use rinit_apply::Apply;
 use rinit_cli::{GlobalArguments, JoinArguments, OutputFormat};
 use rinit_config::Documents;
 use rinit_diag::{ExitCode, Problem};
-use rinit_facts::{Etcd, Facts, JoinRequest, Origin, Overrides, Role};
+use rinit_facts::{Facts, JoinRequest, Overrides, Role};
 use rinit_host::{Host, Lock, Root};
 use rinit_observe::{Discovered, Observed};
 use rinit_workflow::{Event, Mode, Phase, Reporter, RunOptions, Selection};
 
-use super::init::{act, known};
+use super::init::{act, known, report_settings};
 use crate::printer::{self, Printer};
 use crate::settings;
 use crate::trouble::{Remarks, Trouble};
@@ -29,15 +29,7 @@ pub(crate) async fn join(
     };
     printer.remark(&prepared.remarks);
     if prepared.options.mode == Mode::DryRun || global.verbosity() > 0 {
-        let settings = prepared.facts.settings();
-        for (field, sourced) in
-            settings.filter(|(_, sourced)| !matches!(sourced.origin, Origin::Detected(_)))
-        {
-            printer.report(Event::Note {
-                phase: None,
-                message: format!("{field}: {sourced}"),
-            });
-        }
+        report_settings(&prepared.facts, &printer);
     }
     let code = act(
         tree,
@@ -109,12 +101,11 @@ async fn prepare(
     }
     let endpoint = arguments.endpoint.as_deref();
     let request = JoinRequest::of(&documents, &overrides, endpoint).map_err(|problems| {
-        let mut trouble = Trouble {
+        let trouble = Trouble {
             code: ExitCode::Configuration,
             remarks: Remarks::default(),
         };
-        trouble = trouble.beside(&problems);
-        trouble
+        trouble.beside(&problems)
     })?;
     let document = documents.join.as_ref();
     let selection = match phase {
@@ -243,9 +234,6 @@ fn ready_for_another(host: &Host, facts: &Facts, request: &JoinRequest) -> Resul
             .into_iter()
             // The key of an external CA is nowhere in the cluster.
             .filter(|(entry, _)| *entry != "ca.key" && *entry != "front-proxy-ca.key")
-            .filter(|(entry, _)| {
-                *entry != "etcd-ca.key" || matches!(facts.cluster.etcd, Etcd::Local(_))
-            })
             .filter(|(_, path)| !host.exists(path).unwrap_or(true))
             .map(|(_, path)| path.to_string())
             .collect();
